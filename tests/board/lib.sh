@@ -35,8 +35,8 @@ retry() {
 }
 
 # in_chroot [-b HOSTDIR:DIR]... [-C DIR] COMMAND [ARG]...
-# Binds live in a mount namespace of their own, so nothing is left mounted whatever happens to us. There is
-# no fork between here and COMMAND: with `exec in_chroot` or `&`, its pid is COMMAND's.
+# Binds live in a mount namespace of their own, so nothing is left mounted whatever happens to us. With
+# in_chroot_exec=1 there is no fork on the way: after `in_chroot_exec=1 in_chroot ... &`, $! is COMMAND's pid.
 in_chroot() {
 	local binds=() dir=/
 	while :; do
@@ -47,7 +47,7 @@ in_chroot() {
 		esac
 	done
 	# shellcheck disable=SC2016 # expanded inside
-	unshare --mount --propagation private bash -c '
+	${in_chroot_exec:+exec} unshare --mount --propagation private bash -c '
 		root=$1 dir=$2 n=$3; shift 3
 		mount -t proc proc "$root/proc"
 		mount --rbind /dev "$root/dev"
