@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What base.c and options.c share: the inside of a context. */
+#ifndef RIOMMU_BASE_INTERNAL_H
+#define RIOMMU_BASE_INTERNAL_H
+
+#include "base/base.h"
+
+/* Long enough for object, address, reason and next step; longer texts are cut. */
+#define RIOMMU_MESSAGE_SIZE 1024
+
+#define RIOMMU_OPTION_COUNT 13
+
+struct riommu_ctx {
+	riommu_log_fn log;
+	void *log_arg;
+	enum riommu_log_level level;
+	char error[RIOMMU_MESSAGE_SIZE];
+	char *options
+		[RIOMMU_OPTION_COUNT]; /* NULL: not set; in the order of the table in options.c */
+};
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The context, its log and error texts; small helpers on numbers, files and names. */
+#include "base/base-internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct riommu_ctx *riommu_ctx_new(void)
+{
+	return calloc(1, sizeof(struct riommu_ctx));
+}
+
+void riommu_ctx_free(struct riommu_ctx *ctx)
+{
+	if (!ctx)
+		return;
+	for (size_t i = 0; i < RIOMMU_OPTION_COUNT; i++)
+		free(ctx->options[i]);
+	free(ctx);
+}
+
+void riommu_ctx_set_log(struct riommu_ctx *ctx, riommu_log_fn fn, void *arg,
+			enum riommu_log_level level)
+{
+	ctx->log = fn;
+	ctx->log_arg = arg;
+	ctx->level = level;
+}
+
+/* Messages quote names from files and the command line: nothing in them may steer a terminal. */
+static void format_message(char *message, const char *fmt, va_list ap)
+{
+	if (vsnprintf(message, RIOMMU_MESSAGE_SIZE, fmt, ap) < 0)
+		message[0] = '\0';
+	for (char *c = message; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+}
+
+static void emit(struct riommu_ctx *ctx, enum riommu_log_level level, const char *message)
+{
+	if (ctx->log && level <= ctx->level)
+		ctx->log(ctx->log_arg, level, message);
+}
+
+void riommu_log(struct riommu_ctx *ctx, enum riommu_log_level level, const char *fmt, ...)
+{
+	char message[RIOMMU_MESSAGE_SIZE];
+	va_list ap;
+
+	if (!ctx->log || level > ctx->level)
+		return;
+	va_start(ap, fmt);
+	format_message(message, fmt, ap);
+	va_end(ap);
+	emit(ctx, level, message);
+}
+
+int riommu_fail(struct riommu_ctx *ctx, int err, const char *fmt, ...)
+{
+	char message[RIOMMU_MESSAGE_SIZE]; /* the arguments may quote the last error */
+	va_list ap;
+
+	va_start(ap, fmt);
+	format_message(message, fmt, ap);
+	va_end(ap);
+	memcpy(ctx->error, message, sizeof(ctx->error));
+	emit(ctx, RIOMMU_LOG_DEBUG, message);
+	return err;
+}
+
+const char *riommu_error(const struct riommu_ctx *ctx)
+{
+	return ctx->error;
+}
+
+static int digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return 16;
+}
+
+int riommu_parse_u64(const char *text, uint64_t *value)
+{
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	uint64_t base = hex ? 16 : 10, v = 0;
+	bool fits = true;
+
+	if (hex)
+		text += 2;
+	if (!*text)
+		return -EINVAL;
+	for (; *text; text++) {
+		uint64_t digit = (uint64_t)digit_of(*text);
+
+		if (digit >= base)
+			return -EINVAL;
+		fits = fits && riommu_mul(v, base, &v) && riommu_add(v, digit, &v);
+	}
+	if (!fits)
+		return -ERANGE;
+	*value = v;
+	return 0;
+}
+
+uint64_t riommu_extract(uint64_t v, uint64_t mask)
+{
+	uint64_t packed = 0;
+
+	for (unsigned out = 0; mask; mask &= mask - 1, out++)
+		packed |= (uint64_t)riommu_bit(v, (unsigned)__builtin_ctzll(mask)) << out;
+	return packed;
+}
+
+uint64_t riommu_deposit(uint64_t v, uint64_t mask)
+{
+	uint64_t spread = 0;
+
+	for (; mask; mask &= mask - 1, v >>= 1)
+		spread |= (v & 1) << __builtin_ctzll(mask);
+	return spread;
+}
+
+/* Makes room for at least one more byte and the NUL; at most MAX + 1 bytes of text, to see that it is too long. */
+static int grow(char **text, size_t *size, size_t max)
+{
+	size_t limit = max < SIZE_MAX - 2 ? max + 2 : max;
+	size_t want = *size ? *size : 2048;
+	char *bigger;
+
+	want = want > limit / 2 ? limit : want * 2;
+	bigger = realloc(*text, want);
+	if (!bigger)
+		return -ENOMEM;
+	*text = bigger;
+	*size = want;
+	return 0;
+}
+
+static int read_all(int fd, size_t max, char **text, size_t *len)
+{
+	size_t size = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		if (size < *len + 2) {
+			int err = grow(text, &size, max);
+
+			if (err)
+				return err;
+		}
+		n = read(fd, *text + *len, size - *len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		*len += (size_t)n;
+		if (*len > max)
+			return -EFBIG;
+		if (!n)
+			break;
+	}
+	(*text)[*len] = '\0';
+	return 0;
+}
+
+int riommu_read_file(const char *path, size_t max, char **text, size_t *len)
+{
+	char *buffer = NULL;
+	size_t got = 0;
+	int fd, err;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	err = read_all(fd, max, &buffer, &got);
+	close(fd);
+	if (err) {
+		free(buffer);
+		return err;
+	}
+	*text = buffer;
+	*len = got;
+	return 0;
+}
+
+void riommu_copy_name(char *to, size_t size, const char *text, size_t len)
+{
+	size_t n = 0;
+
+	if (!size)
+		return;
+	for (; n < len && n < size - 1 && text[n]; n++)
+		to[n] = text[n] >= 0x20 && text[n] < 0x7f ? text[n] : '?';
+	to[n] = '\0';
+}
