@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=busybox
+# shellcheck shell=dash disable=SC2034
 #
 # What the jobs share. A result is a line on the console: `BOARD ok|not ok|skip - text`; the host counts them.
 
@@ -61,3 +61,38 @@ map() { sed -n "s/^map iova=$2 .*$1=\([^ ]*\).*/\1/p" "$board/map"; }
 
 # A fault needs a moment: edu waits 100 ms before it starts, the driver's thread prints afterwards.
 dma() { echo "$*" >"$board/dma" && sleep 1; }
+
+with_module() {
+	insmod /modules/riscv_iommu_debugfs.ko || fail "riscv_iommu_debugfs does not load"
+	registers=$(echo "$debugfs"/*/registers)
+	says "the module shows one IOMMU's registers" '^0x0 8 0x[0-9a-f]*10$' "$registers"
+}
+
+with_domain() {
+	insmod /modules/iommu_board.ko "dev=$BOARD_EDU" "$@" || fail "iommu_board does not load"
+	cat "$board/map" >map
+	cat map
+}
+
+# The questions that are asked again of each way to the hardware, and of the capture on the host. WAY names the
+# files; what the answers have to be is in ../verify, since there is no JSON reader here.
+ask() { # ask WAY [OPTION]...
+	local way=$1
+	shift
+	expect "$way: list" 0 "$way.list" iommu-dump "$@" -J list
+	expect "$way: regs" 0 "$way.regs" iommu-dump "$@" -J regs
+	expect "$way: devices" 0 "$way.devices" iommu-dump "$@" -J devices
+	expect "$way: faults --walk" 0 "$way.faults" iommu-dump "$@" -J faults --walk
+	# Both spellings of a device, every access, and addresses at the edges of each range.
+	expect "$way: translate --batch" 0 "$way.translate" iommu-dump "$@" -J translate --steps --batch /board/requests
+}
+
+# What people look at: the same questions without JSON, kept for the host to show, only their end is judged.
+look() { # look WAY [OPTION]...
+	local way=$1
+	shift
+	expect "$way: list as text" 0 "$way.list-text" iommu-dump "$@"
+	expect "$way: regs as text" 0 "$way.regs-text" iommu-dump "$@" regs
+	expect "$way: devices as text" 0 "$way.devices-text" iommu-dump "$@" devices
+	expect "$way: faults as text" 0 "$way.faults-text" iommu-dump "$@" faults --walk
+}
