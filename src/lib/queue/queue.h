@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * queue: fault, page-request and command queues, read without disturbing them: the ring's memory and the index
+ * registers are read, no index is ever moved (specification, chapter 4 "In-memory queue interface").
+ */
+#ifndef RIOMMU_QUEUE_H
+#define RIOMMU_QUEUE_H
+
+#include "discover/discover.h"
+#include "spec/causes.h"
+#include "spec/request.h"
+
+enum riommu_queue_kind { RIOMMU_CQ, RIOMMU_FQ, RIOMMU_PQ };
+
+struct riommu_queue {
+	enum riommu_queue_kind kind;
+	struct riommu_source *memory;
+	bool big_endian;     /* fctl.BE */
+	uint64_t base;	     /* physical address */
+	uint32_t entries;    /* 2 .. 2^32 / size, a power of two */
+	uint32_t entry_size; /* 16 or 32 bytes */
+	uint32_t head, tail; /* entry indexes */
+	uint32_t csr;
+	bool indexes_known;  /* false: head, tail or csr could not be read; only the ring is there */
+};
+
+/*
+ * Describes queue KIND of an IOMMU from its register snapshot. -ENODATA when the queue does not exist (PQ without ATS)
+ * or the base register or fctl is not known (-EACCES, -EFAULT: as its read went). -EBADMSG when the registers contradict
+ * themselves: an index past the end (it is masked), a size past 4 GiB (it is cut), a base that is not aligned or past PAS;
+ * *QUEUE is filled all the same and can be read.
+ */
+int riommu_queue_open(const struct riommu_system *sys, size_t iommu, enum riommu_queue_kind kind, struct riommu_queue *queue);
+
+/* Entries between head and tail: not yet consumed. 0 when the indexes are not known. */
+uint32_t riommu_queue_pending(const struct riommu_queue *queue);
+
+/* True if the record at INDEX lies between head and tail. */
+bool riommu_queue_is_pending(const struct riommu_queue *queue, uint32_t index);
+
+/* Reads entry INDEX: entry_size/8 doublewords in host order. Errors as riommu_source_read(); -EINVAL past the end. */
+int riommu_queue_read(const struct riommu_queue *queue, uint32_t index, uint64_t *dw);
+
+struct riommu_fault {
+	uint16_t cause;
+	uint8_t ttyp;
+	bool pv, priv;
+	uint32_t pid, did;
+	uint32_t custom, reserved; /* doubleword 1 */
+	uint64_t iotval, iotval2;
+};
+
+/* A fault record of four doublewords, taken apart. */
+void riommu_fault_decode(const uint64_t dw[4], struct riommu_fault *fault);
+
+/* True if a record can be one: not all zero. Unused ring memory is zero. */
+bool riommu_fault_present(const uint64_t dw[4]);
+
+/*
+ * Visits the fault records in the ring, oldest first: history (consumed, still in memory) and pending ones. Where the
+ * indexes are not known the order is the ring's and `pending` is false. Entries that are all zero are passed over, pending
+ * ones too. A non-zero return of VISIT ends it.
+ */
+struct riommu_fault_visit {
+	uint32_t index;
+	bool pending;
+	uint64_t dw[4];
+	struct riommu_fault fault;
+	int error; /* entries could not be read: one visit stands for `skipped` of them, from `index` on, wrapping */
+	uint32_t skipped;
+};
+int riommu_visit_faults(const struct riommu_queue *queue, int (*visit)(void *arg, const struct riommu_fault_visit *v), void *arg);
+
+/* The request that a fault record reports, for walking it: type, access, process_id, privilege. False when the record
+ * is not about an inbound request (TTYP none, message, reserved). */
+bool riommu_fault_request(const struct riommu_fault *fault, struct riommu_request *request);
+
+#endif
