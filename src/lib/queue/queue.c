@@ -4,6 +4,7 @@
  * size come from registers that may be wrong or a liar's: the ring is bounded, its memory is read a page at a time.
  */
 #include "queue/queue.h"
+#include "spec/structures.h"
 
 #include <inttypes.h>
 
