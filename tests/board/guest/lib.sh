@@ -3,9 +3,9 @@
 #
 # What the jobs share. A result is a line on the console: `BOARD ok|not ok|skip - text`; the host counts them.
 
-pass() { echo "BOARD ok - $BOARD_IOMMU: $*"; }
-fail() { echo "BOARD not ok - $BOARD_IOMMU: $*"; }
-skipped() { echo "BOARD skip - $BOARD_IOMMU: $*"; }
+pass() { echo "BOARD ok - $BOARD_NAME: $*"; }
+fail() { echo "BOARD not ok - $BOARD_NAME: $*"; }
+skipped() { echo "BOARD skip - $BOARD_NAME: $*"; }
 
 # check TEXT COMMAND...: a test that passes if the command does.
 check() {
@@ -51,6 +51,12 @@ says() {
 	fi
 }
 
+# host VERB: asks `boot` for something, and waits for its word.
+host() {
+	echo "BOARD host $1"
+	read -r -t 120 answer </dev/console && [ "$answer" = done ]
+}
+
 have_tool() { command -v iommu-dump >/dev/null; }
 
 debugfs=/sys/kernel/debug/riscv-iommu
@@ -70,8 +76,10 @@ with_module() {
 
 with_domain() {
 	insmod /modules/iommu_board.ko "dev=$BOARD_EDU" "$@" || fail "iommu_board does not load"
-	cat "$board/map" >map
-	cat map
+	cat "$board/map" >map.now
+	cat map.now
+	# `map` is what verify compares with: the paging domain's.
+	grep -q domain=identity map.now || cp map.now map
 }
 
 # The questions that are asked again of each way to the hardware, and of the capture on the host. WAY names the

@@ -41,6 +41,7 @@
 #define EDU_DMA_TO_RAM	BIT(1)
 #define EDU_BUFFER	0x40000		/* outside of it QEMU's own memory is hit */
 #define EDU_BUFFER_SIZE	0x1000
+#define MARK		0xb0a2d00000000000ULL	/* range in bits 43:32, page in bits 31:0 */
 
 static char *dev = "0000:00:01.0";
 module_param(dev, charp, 0444);
@@ -141,6 +142,7 @@ static const struct file_operations dma_fops = {
 
 static int alloc_ranges(void)
 {
+	unsigned long page;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
@@ -152,7 +154,9 @@ static int alloc_ranges(void)
 		r->pages = alloc_pages(GFP_KERNEL | __GFP_ZERO, get_order(r->size));
 		if (!r->pages)
 			return -ENOMEM;
-		*(u64 *)page_address(r->pages) = 0xb0a2d00000000000ULL + i;
+		/* Each page knows which it is, so that data shows where a transfer really went. */
+		for (page = 0; page < r->size / PAGE_SIZE; page++)
+			*(u64 *)(page_address(r->pages) + page * PAGE_SIZE) = MARK | (u64)i << 32 | page;
 		if (!domain)
 			return 0;
 	}
