@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * First and second stage: Sv32/39/48/57 and Sv32x4/39x4/48x4/57x4 (Privileged ISA, "Virtual Address Translation
+ * Process" and "Two-Stage Address Translation"; Svnapot, Svpbmt, Svrsw60t59b; IOMMU specification 3.3 for A and D).
+ */
+#include "walk/walk-internal.h"
+
+struct stage_shape {
+	uint8_t levels;
+	uint8_t index_bits; /* of each level; the second stage's root has two more */
+	uint8_t pte_size;
+	uint8_t address_bits;
+};
+
+/* By MODE - 8; [0] is the 64-bit one. */
+static const struct stage_shape shapes[] = {
+	{3, 9, 8, 39},
+	{4, 9, 8, 48},
+	{5, 9, 8, 57},
+};
+static const struct stage_shape shape32 = {2, 10, 4, 32};
+
+static const struct walk_leaf bare_leaf = {
+	.pte = RIOMMU_PTE_V | RIOMMU_PTE_R | RIOMMU_PTE_W | RIOMMU_PTE_X | RIOMMU_PTE_U |
+	       RIOMMU_PTE_A | RIOMMU_PTE_D,
+	/* The reference model answers ATS requests with Global set when the first stage is Bare. */
+	.global = true,
+};
+
+static unsigned leaf_shift(const struct stage_shape *s, unsigned level)
+{
+	return RIOMMU_PAGE_SHIFT + s->index_bits * level;
+}
+
+/* What the bits of a PTE alone say; NULL when nothing is wrong with them. */
+static const char *pte_malformed(const struct walk *k, uint64_t pte, unsigned level)
+{
+	if (!(pte & RIOMMU_PTE_V))
+		return "the entry is not valid (V=0)";
+	if ((pte & (RIOMMU_PTE_R | RIOMMU_PTE_W)) == RIOMMU_PTE_W)
+		return "the entry has W=1 with R=0, a reserved encoding";
+	if (pte & k->pte_reserved)
+		return "the entry has a bit set that is reserved for this IOMMU (bits 60:54, or "
+		       "PBMT without Svpbmt)";
+	if (riommu_bits(pte, 62, 61) == 3)
+		return "the entry has PBMT=3, a reserved encoding";
+	if (level > 0 && (pte & RIOMMU_PTE_N))
+		return "the entry has N=1 above the last level";
+	return NULL;
+}
+
+static bool is_leaf(uint64_t pte)
+{
+	return pte & (RIOMMU_PTE_R | RIOMMU_PTE_X);
+}
+
+/* Non-leaf entries: what must be zero there. */
+static const char *pointer_malformed(uint64_t pte, unsigned level)
+{
+	if (riommu_bits(pte, 62, 61))
+		return "a non-leaf entry has PBMT set";
+	if (pte & (RIOMMU_PTE_A | RIOMMU_PTE_D | RIOMMU_PTE_U))
+		return "a non-leaf entry has A, D or U set";
+	if (level == 0)
+		return "the entry of the last level is not a leaf (R=W=X=0)";
+	return NULL;
+}
+
+/* A leaf's address must fit its size; N asks for 64 KiB. Fills size and address of LEAF. */
+static const char *leaf_place(const struct stage_shape *s, uint64_t pte, unsigned level,
+			      uint64_t address, struct walk_leaf *leaf)
+{
+	uint64_t base = riommu_ppn_upper(pte);
+	uint64_t size = (uint64_t)1 << leaf_shift(s, level);
+
+	if (base & (size - 1))
+		return "the leaf is a misaligned superpage";
+	if (pte & RIOMMU_PTE_N) {
+		if (riommu_bits(pte, 13, 10) != 8)
+			return "the leaf has N=1 with a PPN that is not a 64 KiB NAPOT encoding";
+		size = 0x10000;
+		base &= ~(size - 1);
+	}
+	leaf->size = size;
+	leaf->pa = base | (address & (size - 1));
+	leaf->pte = pte;
+	leaf->pbmt = (uint8_t)riommu_bits(pte, 62, 61);
+	return NULL;
+}
+
+static const char *permission_missing(uint64_t pte, bool read, bool write, bool exec)
+{
+	if (exec && !(pte & RIOMMU_PTE_X))
+		return "the leaf does not permit execution (X=0)";
+	if (read && !(pte & RIOMMU_PTE_R))
+		return "the leaf does not permit reading (R=0)";
+	if (write && !(pte & RIOMMU_PTE_W))
+		return "the leaf does not permit writing (W=0)";
+	return NULL;
+}
+
+static enum stage_end load_end(int err)
+{
+	return err == -EFAULT      ? STAGE_ACCESS_FAULT
+	       : err == -EHWPOISON ? STAGE_CORRUPTION
+				   : STAGE_UNKNOWN;
+}
+
+static enum stage_end page_fault(struct walk *k, const char *reason)
+{
+	k->reason = reason;
+	return STAGE_PAGE_FAULT;
+}
+
+/* -- second stage ---------------------------------------------------------------------------------------------- */
+
+static const struct stage_shape *second_stage_shape(const struct walk *k)
+{
+	/* GXL=1 has one mode; the context was checked, so MODE is 8..10 here (rule 13). */
+	if (k->w->fctl & RIOMMU_FCTL_GXL)
+		return &shape32;
+	return &shapes[walk_mode(k->dc.dw[RIOMMU_DC_IOHGATP]) - RIOMMU_HGATP_SV39X4];
+}
+
+/*
+ * A and D of a second-stage leaf. An implicit access to a first-stage PTE may set D at once where both stages update
+ * in hardware ("may" in the specification; the reference model does); where GADE is 0 only what is needed faults.
+ */
+static enum stage_end second_stage_dirty(struct walk *k, const struct walk_entry *e,
+					 enum stage_use use, struct walk_leaf *leaf)
+{
+	bool hardware = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_GADE;
+	bool write = use == USE_EXPLICIT ? k->is_write
+					 : use == USE_FIRST_STAGE_PTE && hardware &&
+						   (k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SADE);
+	uint64_t want = RIOMMU_PTE_A;
+
+	if (write && (leaf->pte & RIOMMU_PTE_W))
+		want |= RIOMMU_PTE_D;
+	if ((leaf->pte & want) == want)
+		return STAGE_OK;
+	if (!hardware)
+		return page_fault(k, !(leaf->pte & RIOMMU_PTE_A)
+					     ? "the second-stage leaf has A=0 and GADE is 0"
+					     : "the second-stage leaf has D=0 and GADE is 0");
+	leaf->pte |= want;
+	walk_store(k, e, leaf->pte);
+	return STAGE_OK;
+}
+
+static enum stage_end second_stage_leaf(struct walk *k, const struct stage_shape *s,
+					const struct walk_entry *e, uint64_t pte, uint64_t gpa,
+					enum stage_use use, struct walk_leaf *leaf)
+{
+	const char *wrong = NULL;
+
+	if (use != USE_EXPLICIT)
+		wrong = permission_missing(pte, true, false, false);
+	else if (k->check_permissions)
+		wrong = permission_missing(pte, k->is_read, k->is_write, k->is_exec);
+	/* every access is treated as one of a user */
+	if (!wrong && !(pte & RIOMMU_PTE_U))
+		wrong = "the second-stage leaf has U=0";
+	if (!wrong)
+		wrong = leaf_place(s, pte, e->level, gpa, leaf);
+	if (wrong)
+		return page_fault(k, wrong);
+	return second_stage_dirty(k, e, use, leaf);
+}
+
+enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use use,
+				 struct walk_leaf *leaf)
+{
+	const struct stage_shape *s;
+	unsigned width;
+	uint64_t table;
+	const char *wrong;
+
+	*leaf = bare_leaf;
+	leaf->pa = gpa;
+	if (!walk_two_stage(k))
+		return STAGE_OK;
+	s = second_stage_shape(k);
+	/* SXL=1 narrows guest physical addresses to 34 bits whatever the mode (2.2.3, tc.SXL). */
+	width = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SXL ? 34 : s->address_bits + 2u;
+	if (gpa >> width)
+		return page_fault(k, "the guest physical address is wider than the second stage");
+	table = riommu_ppn_lower(k->dc.dw[RIOMMU_DC_IOHGATP]);
+	for (unsigned level = s->levels - 1u;; level--) {
+		unsigned bits = s->index_bits + (level == s->levels - 1u ? 2u : 0);
+		uint64_t index = (gpa >> leaf_shift(s, level)) & riommu_mask(bits - 1, 0);
+		struct walk_entry e = {RIOMMU_S_GPTE,
+				       (uint8_t)level,
+				       s->pte_size,
+				       k->be,
+				       use != USE_EXPLICIT,
+				       table + index * s->pte_size,
+				       0};
+		uint64_t pte;
+		int err;
+
+		e.guest = e.address;
+		err = walk_load(k, &e, &pte);
+		if (err)
+			return load_end(err);
+		wrong = pte_malformed(k, pte, level);
+		if (wrong)
+			return page_fault(k, wrong);
+		if (is_leaf(pte))
+			return second_stage_leaf(k, s, &e, pte, gpa, use, leaf);
+		wrong = pointer_malformed(pte, level);
+		if (wrong)
+			return page_fault(k, wrong);
+		table = riommu_ppn_upper(pte);
+	}
+}
+
+/* -- first stage ----------------------------------------------------------------------------------------------- */
+
+static enum riommu_result first_stage_fault(struct walk *k, const char *reason)
+{
+	return walk_fault(k,
+			  walk_cause(k, RIOMMU_CAUSE_INSTRUCTION_PAGE_FAULT,
+				     RIOMMU_CAUSE_READ_PAGE_FAULT, RIOMMU_CAUSE_WRITE_PAGE_FAULT),
+			  reason);
+}
+
+static enum riommu_result guest_page_fault(struct walk *k, uint64_t iotval2, const char *reason)
+{
+	k->iotval2 = iotval2;
+	return walk_fault(k,
+			  walk_cause(k, RIOMMU_CAUSE_INSTRUCTION_GUEST_PAGE_FAULT,
+				     RIOMMU_CAUSE_READ_GUEST_PAGE_FAULT,
+				     RIOMMU_CAUSE_WRITE_GUEST_PAGE_FAULT),
+			  reason);
+}
+
+/* A page table entry could not be reached; which cause that is, for both stages' tables alike (3.8). */
+static enum riommu_result table_fault(struct walk *k, enum stage_end end)
+{
+	switch (end) {
+	case STAGE_ACCESS_FAULT:
+		return walk_fault(k,
+				  walk_cause(k, RIOMMU_CAUSE_INSTRUCTION_ACCESS_FAULT,
+					     RIOMMU_CAUSE_READ_ACCESS_FAULT,
+					     RIOMMU_CAUSE_WRITE_ACCESS_FAULT),
+				  "a page table lies where there is no memory");
+	case STAGE_CORRUPTION:
+		return walk_fault(k, RIOMMU_CAUSE_PT_CORRUPTION,
+				  "the page table's memory answers with data corruption");
+	default:
+		return RIOMMU_UNKNOWN;
+	}
+}
+
+/* Privilege: U pages and supervisor (facts 3.5 order 8). */
+static const char *privilege_missing(const struct walk *k, uint64_t pte)
+{
+	bool user_page = pte & RIOMMU_PTE_U;
+
+	if (!k->supervisor)
+		return user_page ? NULL
+				 : "the leaf is for supervisor privilege (U=0) and the request has "
+				   "user privilege";
+	if (!user_page)
+		return NULL;
+	if (k->is_exec)
+		return "supervisor privilege must not execute from a user page (U=1)";
+	return k->sum ? NULL
+		      : "supervisor privilege must not access a user page (U=1) while SUM is 0";
+}
+
+/*
+ * A and D of a first-stage leaf. E is where it stands, UNDER the second-stage leaf that translates that address: it must
+ * permit the store.
+ */
+static enum riommu_result first_stage_dirty(struct walk *k, const struct walk_entry *e,
+					    const struct walk_leaf *under, struct walk_leaf *leaf)
+{
+	uint64_t want = RIOMMU_PTE_A;
+
+	if (k->is_write && (leaf->pte & RIOMMU_PTE_W))
+		want |= RIOMMU_PTE_D;
+	if ((leaf->pte & want) == want)
+		return RIOMMU_OK;
+	if (!(k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SADE))
+		return first_stage_fault(k, !(leaf->pte & RIOMMU_PTE_A)
+						    ? "the leaf has A=0 and SADE is 0"
+						    : "the leaf has D=0 and SADE is 0");
+	if (!(under->pte & RIOMMU_PTE_W))
+		return guest_page_fault(k, (e->guest & ~(uint64_t)3) | 3,
+					"the second stage does not permit writing the first-stage "
+					"entry, whose A or D bit must be set");
+	if (!(under->pte & RIOMMU_PTE_D))
+		return guest_page_fault(k, (e->guest & ~(uint64_t)3) | 3,
+					"the second-stage leaf of the first-stage table has D=0 "
+					"and GADE is 0, and A or D must be set there");
+	leaf->pte |= want;
+	walk_store(k, e, leaf->pte);
+	return RIOMMU_OK;
+}
+
+static enum riommu_result first_stage_leaf(struct walk *k, const struct stage_shape *s,
+					   const struct walk_entry *e,
+					   const struct walk_leaf *under, uint64_t pte,
+					   uint64_t iova, struct walk_leaf *leaf)
+{
+	const char *wrong = NULL;
+
+	if (k->check_permissions)
+		wrong = permission_missing(pte, k->is_read, k->is_write, k->is_exec);
+	if (!wrong)
+		wrong = privilege_missing(k, pte);
+	if (!wrong)
+		wrong = leaf_place(s, pte, e->level, iova, leaf);
+	if (wrong)
+		return first_stage_fault(k, wrong);
+	leaf->global |= pte & RIOMMU_PTE_G;
+	return first_stage_dirty(k, e, under, leaf);
+}
+
+/* Reads the PTE at guest physical (or physical) address GUEST. UNDER gets the second-stage leaf. */
+static enum riommu_result first_stage_load(struct walk *k, struct walk_entry *e, uint64_t guest,
+					   struct walk_leaf *under, uint64_t *pte)
+{
+	enum stage_end end = walk_second_stage(k, guest, USE_FIRST_STAGE_PTE, under);
+	int err;
+
+	if (end == STAGE_PAGE_FAULT)
+		return guest_page_fault(k, (guest & ~(uint64_t)3) | 1, k->reason);
+	if (end != STAGE_OK)
+		return table_fault(k, end);
+	e->guest = guest;
+	e->address = under->pa;
+	err = walk_load(k, e, pte);
+	return err ? table_fault(k, load_end(err)) : RIOMMU_OK;
+}
+
+static bool canonical(const struct stage_shape *s, uint64_t iova)
+{
+	uint64_t upper;
+
+	if (s->pte_size == 4)
+		return iova >> 32 == 0;
+	upper = riommu_mask(63, s->address_bits - 1u);
+	return (iova & upper) == 0 || (iova & upper) == upper;
+}
+
+enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
+				    struct walk_leaf *leaf)
+{
+	const struct stage_shape *s;
+	uint64_t table = riommu_ppn_lower(fsc);
+	bool big = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SBE;
+	const char *wrong;
+
+	*leaf = bare_leaf;
+	leaf->pa = iova;
+	if (walk_mode(fsc) == RIOMMU_FSC_BARE)
+		return RIOMMU_OK;
+	leaf->global = false;
+	/* The context was checked: MODE is 8 with SXL, 8..10 without (rules 9 to 11). */
+	s = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SXL ? &shape32
+						   : &shapes[walk_mode(fsc) - RIOMMU_FSC_SV39];
+	if (!canonical(s, iova))
+		return first_stage_fault(k, s->pte_size == 4
+						    ? "the IOVA is wider than 32 bits"
+						    : "the IOVA is not canonical for the mode");
+	for (unsigned level = s->levels - 1u;; level--) {
+		uint64_t index =
+			(iova >> leaf_shift(s, level)) & riommu_mask(s->index_bits - 1u, 0);
+		struct walk_entry e = {RIOMMU_S_PTE, (uint8_t)level, s->pte_size, big, false, 0, 0};
+		struct walk_leaf under;
+		enum riommu_result r;
+		uint64_t pte;
+
+		r = first_stage_load(k, &e, table + index * s->pte_size, &under, &pte);
+		if (r != RIOMMU_OK)
+			return r;
+		wrong = pte_malformed(k, pte, level);
+		if (wrong)
+			return first_stage_fault(k, wrong);
+		if (is_leaf(pte))
+			return first_stage_leaf(k, s, &e, &under, pte, iova, leaf);
+		wrong = pointer_malformed(pte, level);
+		if (wrong)
+			return first_stage_fault(k, wrong);
+		leaf->global |= pte & RIOMMU_PTE_G;
+		table = riommu_ppn_upper(pte);
+	}
+}
+
+int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uint64_t gpa,
+		  uint64_t *spa)
+{
+	struct walk k;
+	struct walk_leaf leaf;
+
+	walk_begin(&k, w, NULL);
+	k.dc = *dc;
+	switch (walk_second_stage(&k, gpa, USE_PDT, &leaf)) {
+	case STAGE_OK:
+		*spa = leaf.pa;
+		return 0;
+	case STAGE_UNKNOWN:
+		return k.error;
+	default:
+		return -EFAULT;
+	}
+}

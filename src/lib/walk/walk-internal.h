@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One walk in progress, shared by the files of this room. A function of the walk says how it ended: RIOMMU_OK to go
+ * on, RIOMMU_FAULT with cause and reason set, RIOMMU_UNKNOWN with the address that is missing.
+ */
+#ifndef RIOMMU_WALK_INTERNAL_H
+#define RIOMMU_WALK_INTERNAL_H
+
+#include "walk/walk.h"
+
+#define RIOMMU_TWO_STAGE_LEVELS 5
+
+struct walk {
+	const struct riommu_walker *w;
+	struct riommu_trace *trace; /* NULL: nobody looks */
+	uint64_t beyond_pas;	    /* address bits that no memory of this machine has */
+	uint64_t pte_reserved;	    /* bits that must be zero in an 8-byte PTE, by capabilities */
+	bool be;		    /* fctl.BE: directory, second stage, MSI tables */
+
+	/* the request, as the permission checks see it (3.2) */
+	bool is_read, is_write, is_exec;
+	bool check_permissions; /* not for ATS: what is denied shows in the completion */
+	bool supervisor, sum;
+
+	struct riommu_dc dc;
+
+	/* A and D updates so far: what is read again must show them */
+	size_t update_count;
+	struct riommu_update update[RIOMMU_MAX_UPDATES];
+
+	/* how it ended */
+	uint16_t cause;
+	uint64_t iotval2;
+	const char *reason;
+	uint64_t missing;
+	int error;
+};
+
+/* A leaf that a stage found. */
+struct walk_leaf {
+	uint64_t pa;	/* translated address */
+	uint64_t size;	/* of the leaf; 0: a Bare stage, which limits nothing */
+	uint64_t pte;	/* its bits, A/D updates included; R W X U A D set for a Bare stage */
+	uint8_t pbmt;	/* enum riommu_memory_type */
+	bool global;
+};
+
+/* How a stage ended; the caller knows which cause that is. */
+enum stage_end { STAGE_OK, STAGE_PAGE_FAULT, STAGE_ACCESS_FAULT, STAGE_CORRUPTION, STAGE_UNKNOWN };
+
+/* What a second-stage translation is for: permission and A/D rules differ (facts 3.6). */
+enum stage_use { USE_EXPLICIT, USE_PDT, USE_FIRST_STAGE_PTE };
+
+/* Prepares K for one walk; capabilities decide masks. */
+void walk_begin(struct walk *k, const struct riommu_walker *w, struct riommu_trace *trace);
+
+/* Ends a walk with a fault. (A missing entry ends it with RIOMMU_UNKNOWN; walk_load() noted which.) */
+enum riommu_result walk_fault(struct walk *k, unsigned cause, const char *reason);
+
+/* The cause that goes with the kind of access: exec, else read, else write. */
+unsigned walk_cause(const struct walk *k, unsigned exec, unsigned read, unsigned write);
+
+/*
+ * Reads an entry of SIZE bytes (4, or 8 and more) at PA into VALUE, in host order; keeps the step. 0, -EFAULT for an
+ * access fault (beyond PAS: no step, nothing was read), -EHWPOISON; other errors: the entry is not to be had, K says which.
+ */
+struct walk_entry {
+	enum riommu_structure structure;
+	uint8_t level, size;
+	bool big_endian, implicit;
+	uint64_t address, guest;
+};
+int walk_load(struct walk *k, const struct walk_entry *e, uint64_t *value);
+
+/* The IOMMU would store VALUE (host order) at the entry E. */
+void walk_store(struct walk *k, const struct walk_entry *e, uint64_t value);
+
+/* Locates and checks contexts (directory.c). */
+enum riommu_result walk_directory(struct walk *k, uint32_t device_id, bool *valid);
+enum riommu_result walk_process_directory(struct walk *k, uint32_t process_id, struct riommu_pc *pc);
+
+/* The two stages (stage.c). FSC and the DC's iohgatp hold mode and root. */
+enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova, struct walk_leaf *leaf);
+enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use use, struct walk_leaf *leaf);
+
+/* MSI page table (msi.c): *OUT->msi stays NONE when GPA is not that of a virtual interrupt file. */
+enum riommu_result walk_msi(struct walk *k, uint64_t gpa, struct walk_leaf *leaf, struct riommu_translation *out);
+
+/* The largest part of a leaf of SIZE around GPA that no virtual interrupt file lies in. */
+uint64_t walk_msi_limit(const struct walk *k, uint64_t gpa, uint64_t size);
+
+/* Widest guest physical address, for MSI matching (MGPAW). */
+unsigned walk_mgpaw(const struct riommu_walker *w);
+
+/*
+ * The system physical page of a guest physical address, for enumerating tables that sit behind a second stage of DC (an
+ * implicit read). 0, -EFAULT when the second stage does not map it, -ENODATA when a table on the way is not held.
+ */
+int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uint64_t gpa, uint64_t *spa);
+
+static inline unsigned walk_mode(uint64_t v)
+{
+	return (unsigned)(v >> 60);
+}
+
+static inline bool walk_two_stage(const struct walk *k)
+{
+	return walk_mode(k->dc.dw[RIOMMU_DC_IOHGATP]) != RIOMMU_HGATP_BARE;
+}
+
+#endif
