@@ -170,6 +170,7 @@ int riommu_visit_pcs(const struct riommu_walker *walker, const struct riommu_dc 
  * Visits every page of memory that a walk of any request could read: directories, MSI tables, second-stage tables,
  * first-stage tables (through the second stage only when GUEST_TABLES). A page is visited once per structure and level;
  * the callback returns 0 to go on, non-zero to end with that value. Pages that cannot be read are visited with ERROR set.
+ * -EOVERFLOW when there are more than -O max-pages= of them; -ENOMEM.
  */
 struct riommu_page_visit {
 	uint64_t page;

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * All pages of tables that walks can reach. Tables are a graph that others draw: they share, loop and point at
+ * themselves. So a page is entered once for each meaning it has, and -O max-pages= bounds how many are remembered.
+ */
+#include "walk/visit-internal.h"
+
+#include <stdlib.h>
+
+#define DEFAULT_MAX_PAGES ((uint64_t)1 << 20)
+
+/*
+ * One meaning of a page: where it is, what it holds, at which level, in which format. SPACE tells second stages apart
+ * for tables of a guest: the same bytes point elsewhere under another one.
+ */
+struct meaning {
+	uint64_t key; /* 0: free slot */
+	uint64_t space;
+};
+
+#define KEY_USED ((uint64_t)1 << 63)
+#define KEY_32   (1u << 6) /* entries of 4 bytes, tables of SXL */
+#define KEY_BIG  (1u << 7)
+
+struct msi_table {
+	uint64_t base;
+	uint64_t pages;
+};
+
+struct pages {
+	const struct riommu_walker *w;
+	bool guest_tables;
+	int (*visit)(void *arg, const struct riommu_page_visit *v);
+	void *arg;
+
+	/* Meanings seen so far: open addressing, at most half full */
+	struct meaning *seen;
+	size_t size, used;
+	uint64_t max;
+
+	/* MSI tables come last: a lying mask must not eat what the other tables need */
+	struct msi_table *msi;
+	size_t msi_count, msi_size;
+};
+
+/* -- what was seen ----------------------------------------------------------------------------- */
+
+static struct meaning *slot_of(const struct pages *p, uint64_t key, uint64_t space)
+{
+	uint64_t hash = (key ^ (space * 0xff51afd7ed558ccdu)) * 0x9e3779b97f4a7c15u;
+	size_t i = (size_t)(hash >> 20) & (p->size - 1);
+
+	while (p->seen[i].key && (p->seen[i].key != key || p->seen[i].space != space))
+		i = (i + 1) & (p->size - 1);
+	return &p->seen[i];
+}
+
+static int grow(struct pages *p)
+{
+	struct meaning *old = p->seen;
+	size_t old_size = p->size;
+
+	p->size = old_size ? old_size * 2 : 1024;
+	p->seen = calloc(p->size, sizeof(*p->seen));
+	if (!p->seen) {
+		p->seen = old;
+		p->size = old_size;
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < old_size; i++)
+		if (old[i].key)
+			*slot_of(p, old[i].key, old[i].space) = old[i];
+	free(old);
+	return 0;
+}
+
+/* 1 for a meaning that is new (now it is not), 0 for one that was seen, -EOVERFLOW past -O max-pages. */
+static int enter(struct pages *p, uint64_t page, enum riommu_structure structure, unsigned level,
+		 unsigned format, uint64_t space)
+{
+	uint64_t key = KEY_USED | (page >> RIOMMU_PAGE_SHIFT) << 8 | format |
+		       (unsigned)structure << 3 | level;
+	struct meaning *slot;
+
+	if (p->used * 2 >= p->size && grow(p))
+		return -ENOMEM;
+	slot = slot_of(p, key, space);
+	if (slot->key)
+		return 0;
+	if (p->used >= p->max)
+		return -EOVERFLOW;
+	*slot = (struct meaning){key, space};
+	p->used++;
+	return 1;
+}
+
+static int tell(const struct pages *p, uint64_t page, enum riommu_structure structure,
+		unsigned level, int error)
+{
+	struct riommu_page_visit v = {
+		.page = page, .structure = structure, .level = (uint8_t)level, .error = error};
+
+	return p->visit(p->arg, &v);
+}
+
+/* -- first and second stage -------------------------------------------------------------------- */
+
+/* The tables of one stage, all of one format. */
+struct stage {
+	struct pages *p;
+	const struct riommu_dc
+		*behind; /* whose second stage translates the addresses; NULL: none does */
+	enum riommu_structure structure;
+	unsigned levels; /* 0: Bare */
+	unsigned pte_size;
+	bool big_endian;
+	unsigned format;
+	uint64_t space;
+};
+
+/* Levels of MODE, which is 8, 9, 10 for three, four, five; two in the 32-bit formats. */
+static unsigned levels_of(unsigned mode, bool bits32)
+{
+	if (mode < RIOMMU_FSC_SV39 || mode > RIOMMU_FSC_SV57)
+		return 0;
+	return bits32 ? 2 : mode - RIOMMU_FSC_SV39 + 3;
+}
+
+/* The meaning of tables depends on the second stage that they are seen through: its root and mode, not its GSCID. */
+static uint64_t space_of(const struct riommu_dc *dc)
+{
+	return walk_dc_two_stage(dc) ? dc->dw[RIOMMU_DC_IOHGATP] & ~riommu_mask(59, 44) : 0;
+}
+
+static unsigned format_of(bool bits32, bool big_endian)
+{
+	return (bits32 ? KEY_32 : 0) | (big_endian ? KEY_BIG : 0);
+}
+
+/* True if a walk goes on from PTE to another table: valid, no leaf, nothing set that is reserved there. */
+static bool points_on(const struct riommu_walker *w, uint64_t pte)
+{
+	uint64_t zero = RIOMMU_PTE_R | RIOMMU_PTE_W | RIOMMU_PTE_X | RIOMMU_PTE_U | RIOMMU_PTE_A |
+			RIOMMU_PTE_D | riommu_mask(63, 54);
+
+	if (w->capabilities & RIOMMU_CAP_SVRSW60T59B)
+		zero &= ~riommu_mask(60, 59);
+	return (pte & RIOMMU_PTE_V) && !(pte & zero);
+}
+
+static int visit_table(const struct stage *s, uint64_t address, unsigned level);
+
+/* BYTES is a table of LEVEL > 0. */
+static int visit_children(const struct stage *s, const uint8_t *bytes, unsigned level)
+{
+	int err = 0;
+
+	for (size_t at = 0; at < RIOMMU_PAGE_SIZE && !err; at += s->pte_size) {
+		uint64_t pte = s->pte_size == 4 ? riommu_get32(bytes + at, s->big_endian)
+						: riommu_get64(bytes + at, s->big_endian);
+
+		if (points_on(s->p->w, pte))
+			err = visit_table(s, riommu_ppn_upper(pte), level - 1);
+	}
+	return err;
+}
+
+static int visit_table(const struct stage *s, uint64_t address, unsigned level)
+{
+	uint8_t bytes[RIOMMU_PAGE_SIZE];
+	uint64_t page = address;
+	int err, error;
+
+	/* What keeps a guest's address from being translated is a page of the second stage, which is visited as such. */
+	if (s->behind && walk_gpa_page(s->p->w, s->behind, address, &page))
+		return 0;
+	err = enter(s->p, page, s->structure, level, s->format, s->space);
+	if (err != 1)
+		return err;
+	error = walk_copy_table(s->p->w, page, bytes, sizeof(bytes));
+	err = tell(s->p, page, s->structure, level, error);
+	if (err || error || !level)
+		return err;
+	return visit_children(s, bytes, level);
+}
+
+static int visit_first_stage(struct pages *p, const struct riommu_dc *dc, uint64_t fsc)
+{
+	uint64_t tc = dc->dw[RIOMMU_DC_TC];
+	bool bits32 = tc & RIOMMU_TC_SXL, big_endian = tc & RIOMMU_TC_SBE;
+	struct stage s = {
+		.p = p,
+		.behind = walk_dc_two_stage(dc) ? dc : NULL,
+		.structure = RIOMMU_S_PTE,
+		.levels = levels_of(walk_mode(fsc), bits32),
+		.pte_size = bits32 ? 4 : 8,
+		.big_endian = big_endian,
+		.format = format_of(bits32, big_endian),
+		.space = space_of(dc),
+	};
+
+	return s.levels ? visit_table(&s, riommu_ppn_lower(fsc), s.levels - 1) : 0;
+}
+
+/* The root of a second stage is four pages (facts 3.6). */
+static int visit_second_stage(struct pages *p, uint64_t iohgatp)
+{
+	bool bits32 = p->w->fctl & RIOMMU_FCTL_GXL, big_endian = p->w->fctl & RIOMMU_FCTL_BE;
+	struct stage s = {
+		.p = p,
+		.structure = RIOMMU_S_GPTE,
+		.levels = levels_of(walk_mode(iohgatp), bits32),
+		.pte_size = bits32 ? 4 : 8,
+		.big_endian = big_endian,
+		.format = format_of(bits32, big_endian),
+	};
+	int err = 0;
+
+	for (unsigned i = 0; i < 4 && s.levels && !err; i++)
+		err = visit_table(&s, riommu_ppn_lower(iohgatp) + i * RIOMMU_PAGE_SIZE,
+				  s.levels - 1);
+	return err;
+}
+
+/* -- process directories ----------------------------------------------------------------------- */
+
+struct processes {
+	struct pages *p;
+	const struct riommu_dc *dc;
+};
+
+static int process_enter(void *arg, uint64_t page, enum riommu_structure structure, unsigned level)
+{
+	const struct processes *in = arg;
+	uint64_t tc = in->dc->dw[RIOMMU_DC_TC];
+
+	return enter(in->p, page, structure, level,
+		     format_of(tc & RIOMMU_TC_SXL, tc & RIOMMU_TC_SBE), space_of(in->dc));
+}
+
+static int process_page(void *arg, uint64_t page, enum riommu_structure structure, unsigned level,
+			int error)
+{
+	return tell(((const struct processes *)arg)->p, page, structure, level, error);
+}
+
+static int process_node(void *arg, const struct walk_node *node)
+{
+	const struct processes *in = arg;
+	struct riommu_pc pc = {.process_id = node->first_id, .address = node->address};
+
+	if (!node->dw)
+		return 0;
+	pc.ta = node->dw[0];
+	pc.fsc = node->dw[1];
+	if (!(pc.ta & RIOMMU_PC_V) || riommu_pc_misconfigured(in->p->w, in->dc, &pc))
+		return 0;
+	return visit_first_stage(in->p, in->dc, pc.fsc);
+}
+
+/* -- MSI tables -------------------------------------------------------------------------------- */
+
+/* Keeps an MSI table for later. The mask makes its size: 2^popcount entries, so up to 2^44 pages if it lies. */
+static int keep_msi_table(struct pages *p, const struct riommu_dc *dc)
+{
+	unsigned bits = (unsigned)__builtin_popcountll(dc->dw[RIOMMU_DC_MSI_ADDR_MASK] &
+						       riommu_mask(51, 0));
+	struct msi_table table = {
+		.base = riommu_ppn_lower(dc->dw[RIOMMU_DC_MSIPTP]),
+		.pages = bits <= 8 ? 1 : (uint64_t)1 << (bits - 8),
+	};
+	struct msi_table *more;
+
+	if (dc->dwords < RIOMMU_DC_DWORDS ||
+	    walk_mode(dc->dw[RIOMMU_DC_MSIPTP]) != RIOMMU_MSIPTP_FLAT)
+		return 0;
+	/* Devices of one guest share a table: most repeats follow each other; the rest costs only time. */
+	if (p->msi_count && p->msi[p->msi_count - 1].base == table.base &&
+	    p->msi[p->msi_count - 1].pages == table.pages)
+		return 0;
+	if (p->msi_count >= p->max)
+		return -EOVERFLOW;
+	if (p->msi_count == p->msi_size) {
+		size_t size = p->msi_size ? p->msi_size * 2 : 16;
+
+		more = realloc(p->msi, size * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		p->msi = more;
+		p->msi_size = size;
+	}
+	p->msi[p->msi_count++] = table;
+	return 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct msi_table *x = a, *y = b;
+
+	if (x->pages != y->pages)
+		return x->pages < y->pages ? -1 : 1;
+	return x->base < y->base ? -1 : x->base > y->base;
+}
+
+/*
+ * The entry's address is base OR offset, so a misaligned table folds onto itself (facts 9, 23): only the bits that BASE
+ * leaves free tell pages apart, and counting in those bits alone gives each page once.
+ */
+static int visit_msi_table(struct pages *p, const struct msi_table *table, uint64_t *steps)
+{
+	uint64_t free_bits = ((table->pages - 1) << RIOMMU_PAGE_SHIFT) & ~table->base;
+	uint8_t bytes[RIOMMU_PAGE_SIZE];
+	uint64_t offset = 0;
+
+	do {
+		uint64_t page = table->base | offset;
+		int err = enter(p, page, RIOMMU_S_MSI_PTE, 0, 0, 0);
+
+		if (err == 1)
+			err = tell(p, page, RIOMMU_S_MSI_PTE, 0,
+				   walk_copy_table(p->w, page, bytes, sizeof(bytes)));
+		if (err)
+			return err;
+		/* Tables that lie over each other add no page, but time. */
+		if (++*steps / 4 > p->max)
+			return -EOVERFLOW;
+		offset = (offset - free_bits) & free_bits;
+	} while (offset);
+	return 0;
+}
+
+/* The small ones first: they are whole before a liar's reaches the bound. */
+static int visit_msi_tables(struct pages *p)
+{
+	uint64_t steps = 0;
+	int err = 0;
+
+	if (p->msi_count)
+		qsort(p->msi, p->msi_count, sizeof(*p->msi), by_size);
+	for (size_t i = 0; i < p->msi_count && !err; i++)
+		if (!i || by_size(&p->msi[i - 1], &p->msi[i]))
+			err = visit_msi_table(p, &p->msi[i], &steps);
+	return err;
+}
+
+/* -- devices ----------------------------------------------------------------------------------- */
+
+static int device_enter(void *arg, uint64_t page, enum riommu_structure structure, unsigned level)
+{
+	return enter(arg, page, structure, level, 0, 0);
+}
+
+static int device_page(void *arg, uint64_t page, enum riommu_structure structure, unsigned level,
+		       int error)
+{
+	return tell(arg, page, structure, level, error);
+}
+
+static int visit_fsc(struct pages *p, const struct riommu_dc *dc)
+{
+	struct processes in = {p, dc};
+	struct walk_directory_visitor visitor = {process_enter, process_page, process_node, &in};
+
+	if (walk_dc_two_stage(dc) && !p->guest_tables)
+		return 0;
+	if (dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_PDTV)
+		return walk_visit_processes(p->w, dc, &visitor);
+	return visit_first_stage(p, dc, dc->dw[RIOMMU_DC_FSC]);
+}
+
+/* Nothing behind a context that is not valid or misconfigured is ever walked. */
+static int device_node(void *arg, const struct walk_node *node)
+{
+	struct pages *p = arg;
+	struct riommu_dc dc = {
+		.device_id = node->first_id, .address = node->address, .dwords = node->dwords};
+	unsigned rule;
+	int err;
+
+	if (!node->dw)
+		return 0;
+	memcpy(dc.dw, node->dw, node->dwords * sizeof(dc.dw[0]));
+	if (!(dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_V) || riommu_dc_misconfigured(p->w, &dc, &rule))
+		return 0;
+	err = visit_second_stage(p, dc.dw[RIOMMU_DC_IOHGATP]);
+	if (!err)
+		err = visit_fsc(p, &dc);
+	return err ? err : keep_msi_table(p, &dc);
+}
+
+static uint64_t max_pages(const struct riommu_walker *w)
+{
+	const char *text = w->memory ? riommu_option(w->memory->ctx, "max-pages") : NULL;
+	uint64_t max;
+
+	return text && !riommu_parse_u64(text, &max) ? max : DEFAULT_MAX_PAGES;
+}
+
+int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,
+		       int (*visit)(void *arg, const struct riommu_page_visit *v), void *arg)
+{
+	struct pages p = {.w = walker,
+			  .guest_tables = guest_tables,
+			  .visit = visit,
+			  .arg = arg,
+			  .max = max_pages(walker)};
+	struct walk_directory_visitor visitor = {device_enter, device_page, device_node, &p};
+	int err = walk_visit_devices(walker, &visitor);
+
+	if (!err)
+		err = visit_msi_tables(&p);
+	free(p.seen);
+	free(p.msi);
+	return err;
+}
