@@ -4,13 +4,13 @@
  *
  *	/sys/kernel/debug/riscv-iommu/riscv-iommu@<device>/registers
  *
- * The driver in the kernel has no debugfs, and a kernel with IO_STRICT_DEVMEM refuses /dev/mem for registers
- * that a driver has claimed.  This module shows them, and can do nothing else: one file an IOMMU, mode 0400,
- * with no write, mmap or ioctl, which is what debugfs asks for to keep a file readable under
- * lockdown=integrity.
+ * The driver in the kernel has no debugfs, and a kernel with IO_STRICT_DEVMEM refuses /dev/mem
+ * for registers that a driver has claimed.  This module shows them, and can do nothing else: one
+ * file an IOMMU, mode 0400, with no write, mmap or ioctl, which is what debugfs asks for to keep
+ * a file readable under lockdown=integrity.
  *
- * It claims no region, binds to no device, and enables nothing: it looks at hardware that the IOMMU driver
- * owns.  Section numbers in comments are those of the RISC-V IOMMU specification 1.0.
+ * It claims no region, binds to no device, and enables nothing: it looks at hardware that the
+ * IOMMU driver owns.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -31,9 +31,9 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#define PCI_CLASS_SYSTEM_IOMMU_RISCV 0x080600 /* 6.2: class, subclass, interface */
+#define PCI_CLASS_SYSTEM_IOMMU_RISCV 0x080600 /* class, subclass, interface */
 
-#define REG_SPACE	0x1000		/* 5: the register page */
+#define REG_SPACE	0x1000		/* the specification's register page */
 
 #define REG_CAP		0x000
 #define REG_ICVEC	0x2f8
@@ -49,8 +49,9 @@
 #define CAP_QOSID	BIT_ULL(41)
 
 /*
- * Registers by their order in the page, with the capability that says that they exist.  Nothing outside this
- * table is read: a hole in the page answers with an access fault on some implementations.
+ * Registers by their order in the page, with the capability that says that they exist.  Nothing
+ * outside this table is read: a hole in the page answers with an access fault on some
+ * implementations.
  */
 static const struct {
 	u16 offset;
@@ -91,8 +92,9 @@ static LIST_HEAD(entries);
 static DEFINE_MUTEX(entries_lock);
 
 /*
- * 32-bit accesses only: 64-bit ones need not be atomic, nor even work (5.1).  Should there be nothing behind
- * the address after all, the fixup of the nofault read turns an oops into an error.
+ * 32-bit accesses only: the specification does not promise that 64-bit ones are atomic, or even
+ * work.  Should there be nothing behind the address after all, the fixup of the nofault read turns
+ * an oops into an error.
  */
 static int read32(void __iomem *base, unsigned int offset, u32 *value)
 {
@@ -125,7 +127,8 @@ static int read64(void __iomem *base, unsigned int offset, u64 *value)
 	return 0;
 }
 
-static int show_one(struct seq_file *m, void __iomem *base, unsigned int offset, unsigned int width, u64 *value)
+static int show_one(struct seq_file *m, void __iomem *base, unsigned int offset,
+		    unsigned int width, u64 *value)
 {
 	u32 low;
 	int err;
@@ -144,7 +147,7 @@ static int show_one(struct seq_file *m, void __iomem *base, unsigned int offset,
 	return 0;
 }
 
-/* As many entries as icvec can name: an implementation may have fewer than the 16 that there is room for. */
+/* As many entries as icvec can name: an implementation may have fewer than the 16 of the map. */
 static void show_msi_table(struct seq_file *m, void __iomem *base, u64 icvec)
 {
 	unsigned int last = 0;
@@ -196,7 +199,7 @@ static void show_registers(struct seq_file *m, void __iomem *base)
 		show_msi_table(m, base, value);
 }
 
-/* Where the registers are now, or why they cannot be read now.  Changes nothing: no wake-up, no enable. */
+/* Where the registers are now, or why they cannot be read.  Changes nothing: no wake-up. */
 static const char *find_base(struct device *dev, resource_size_t *base)
 {
 	struct resource *res;
@@ -218,7 +221,7 @@ static const char *find_base(struct device *dev, resource_size_t *base)
 			return "the device is suspended";
 		res = platform_get_resource(to_platform_device(dev), IORESOURCE_MEM, 0);
 	}
-	if (!res || !(res->flags & IORESOURCE_MEM) || !res->start || (res->flags & IORESOURCE_UNSET))
+	if (!res || !(res->flags & IORESOURCE_MEM) || (res->flags & IORESOURCE_UNSET) || !res->start)
 		return "no register region";
 	if (resource_size(res) < REG_SPACE)
 		return "the register region is smaller than 4 KiB";
@@ -227,8 +230,9 @@ static const char *find_base(struct device *dev, resource_size_t *base)
 }
 
 /*
- * The mapping lives only as long as the read.  debugfs waits for readers before a file is gone, and entry_del()
- * removes the file before the device lets go of its registers: so a mapping never outlives them.
+ * The mapping lives only as long as the read.  debugfs waits for readers before a file is gone,
+ * and entry_del() removes the file before the device lets go of its registers: so a mapping never
+ * outlives them.
  */
 static int registers_show(struct seq_file *m, void *unused)
 {
@@ -263,7 +267,8 @@ static bool is_iommu(struct device *dev)
 {
 	if (dev_is_pci(dev))
 		return to_pci_dev(dev)->class == PCI_CLASS_SYSTEM_IOMMU_RISCV;
-	return of_device_is_compatible(dev->of_node, "riscv,iommu") || acpi_match_device(acpi_ids, dev);
+	return of_device_is_compatible(dev->of_node, "riscv,iommu") ||
+	       acpi_match_device(acpi_ids, dev);
 }
 
 static struct entry *entry_find(struct device *dev)
@@ -290,7 +295,7 @@ static int entry_add(struct device *dev, void *unused)
 	if (entry_find(dev))
 		goto out;
 	e = kzalloc(sizeof(*e), GFP_KERNEL);
-	name = kasprintf(GFP_KERNEL, "riscv-iommu@%s", dev_name(dev)); /* as /sys/class/iommu has it */
+	name = kasprintf(GFP_KERNEL, "riscv-iommu@%s", dev_name(dev)); /* as in sysfs */
 	if (e && name) {
 		e->dev = get_device(dev);
 		e->dir = debugfs_create_dir(name, root);
@@ -331,8 +336,8 @@ static int bus_event(struct notifier_block *nb, unsigned long action, void *data
 		entry_add(data, NULL);
 		break;
 	/*
-	 * The first comes before the device's resources go.  The second catches a device that the walk in
-	 * module init saw between the two.
+	 * The first comes before the device's resources go.  The second catches a device that the
+	 * walk in module init saw between the two.
 	 */
 	case BUS_NOTIFY_DEL_DEVICE:
 	case BUS_NOTIFY_REMOVED_DEVICE:
@@ -353,7 +358,7 @@ static int __init riscv_iommu_debugfs_init(void)
 	if (IS_ERR(root))
 		return PTR_ERR(root);
 
-	/* Notifiers first, walk second: whatever arrives in between is seen twice, and added once. */
+	/* Notifiers first, walk second: what arrives in between is seen twice, added once. */
 	err = bus_register_notifier(&platform_bus_type, &platform_nb);
 	if (err)
 		goto err_root;

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test only.  Gives QEMU's edu device a paging domain with known mappings, and starts its DMA engine.
+ * Test only.  Gives QEMU's edu device a paging domain with known mappings, and starts its DMA
+ * engine.
  *
- * Linux on RISC-V gives every device an identity domain, so without something like this (or VFIO) there is
- * no page table to look at.  In debugfs:
+ * Linux on RISC-V gives every device an identity domain, so without something like this (or VFIO)
+ * there is no page table to look at.  In debugfs:
  *
  *	iommu-board/map		what is mapped, a line each
- *	iommu-board/dma		write "read IOVA LEN" (the device reads memory into its own buffer) or "write IOVA LEN"
- *				(its buffer to memory); returns when the device is done
+ *	iommu-board/dma		write "read IOVA LEN" (the device reads memory into its buffer)
+ *				or "write IOVA LEN" (its buffer to memory); returns when it is done
  *
- * edu does not say whether its transfer got through.  To see that, read one mapping, write another, and compare
- * the data= of the two in map.
+ * edu does not say whether its transfer got through.  To see that, read one mapping, write
+ * another, and compare the data= of the two in map.
  *
- * With domain=0 nothing is mapped and the device stays in its identity domain: an address is then a physical
- * address, and a "write" lands there, whatever it holds.  map shows one page that is safe.
+ * With domain=0 nothing is mapped and the device stays in its identity domain: an address is then
+ * a physical address, and a "write" lands there, whatever it holds.  map shows one page that is
+ * safe.
  *
- * edu must have been created with dma_mask=0xffffffffffffffff; by default it cuts addresses to 28 bits.
+ * edu must have been created with dma_mask=0xffffffffffffffff; by default it cuts addresses to 28
+ * bits.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -41,7 +44,7 @@
 #define EDU_DMA_TO_RAM	BIT(1)
 #define EDU_BUFFER	0x40000		/* outside of it QEMU's own memory is hit */
 #define EDU_BUFFER_SIZE	0x1000
-#define MARK		0xb0a2d00000000000ULL	/* range in bits 43:32, page in bits 31:0 */
+#define MARK		0xb0a2d00000000000ULL	/* bits 43:32 range, 31:0 page */
 
 static char *dev = "0000:00:01.0";
 module_param(dev, charp, 0444);
@@ -51,7 +54,7 @@ static bool domain = true;
 module_param(domain, bool, 0444);
 MODULE_PARM_DESC(domain, "give the device a paging domain (default), or leave its identity domain");
 
-/* Chosen for the page sizes they lead to: two 2 MiB leaves, one 64 KiB Svnapot range, 4 KiB pages. */
+/* Chosen for the leaves they lead to: two of 2 MiB, one of 64 KiB (Svnapot), and 4 KiB. */
 static struct mapping {
 	unsigned long iova;
 	size_t size;
@@ -75,7 +78,8 @@ static int map_show(struct seq_file *m, void *unused)
 {
 	int i;
 
-	seq_printf(m, "device %s id=0x%x domain=%s\n", pci_name(edu), pci_dev_id(edu), dom ? "paging" : "identity");
+	seq_printf(m, "device %s id=0x%x domain=%s\n", pci_name(edu), pci_dev_id(edu),
+		   dom ? "paging" : "identity");
 	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
 		struct mapping *r = &ranges[i];
 		phys_addr_t pa;
@@ -156,7 +160,8 @@ static int alloc_ranges(void)
 			return -ENOMEM;
 		/* Each page knows which it is, so that data shows where a transfer really went. */
 		for (page = 0; page < r->size / PAGE_SIZE; page++)
-			*(u64 *)(page_address(r->pages) + page * PAGE_SIZE) = MARK | (u64)i << 32 | page;
+			*(u64 *)(page_address(r->pages) + page * PAGE_SIZE) =
+				MARK | (u64)i << 32 | page;
 		if (!domain)
 			return 0;
 	}
