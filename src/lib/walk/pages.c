@@ -3,6 +3,7 @@
  * All pages of tables that walks can reach. Tables are a graph that others draw: they share, loop and point at
  * themselves. So a page is entered once for each meaning it has, and -O max-pages= bounds how many are remembered.
  */
+#include "base/set.h"
 #include "walk/visit-internal.h"
 
 #include <stdlib.h>
@@ -10,14 +11,9 @@
 #define DEFAULT_MAX_PAGES ((uint64_t)1 << 20)
 
 /*
- * One meaning of a page: where it is, what it holds, at which level, in which format. SPACE tells second stages apart
- * for tables of a guest: the same bytes point elsewhere under another one.
+ * One meaning of a page, in 64 bits: where it is, what it holds, at which level, in which format. Beside it in the set
+ * is the second stage, for the tables of a guest: the same bytes point elsewhere under another one.
  */
-struct meaning {
-	uint64_t key; /* 0: free slot */
-	uint64_t space;
-};
-
 #define KEY_USED ((uint64_t)1 << 63)
 #define KEY_32   (1u << 6) /* entries of 4 bytes, tables of SXL */
 #define KEY_BIG  (1u << 7)
@@ -33,9 +29,7 @@ struct pages {
 	int (*visit)(void *arg, const struct riommu_page_visit *v);
 	void *arg;
 
-	/* Meanings seen so far: open addressing, at most half full */
-	struct meaning *seen;
-	size_t size, used;
+	struct base_set seen;
 	uint64_t max;
 
 	/* MSI tables come last: a lying mask must not eat what the other tables need */
@@ -45,53 +39,14 @@ struct pages {
 
 /* -- what was seen ----------------------------------------------------------------------------- */
 
-static struct meaning *slot_of(const struct pages *p, uint64_t key, uint64_t space)
-{
-	uint64_t hash = (key ^ (space * 0xff51afd7ed558ccdu)) * 0x9e3779b97f4a7c15u;
-	size_t i = (size_t)(hash >> 20) & (p->size - 1);
-
-	while (p->seen[i].key && (p->seen[i].key != key || p->seen[i].space != space))
-		i = (i + 1) & (p->size - 1);
-	return &p->seen[i];
-}
-
-static int grow(struct pages *p)
-{
-	struct meaning *old = p->seen;
-	size_t old_size = p->size;
-
-	p->size = old_size ? old_size * 2 : 1024;
-	p->seen = calloc(p->size, sizeof(*p->seen));
-	if (!p->seen) {
-		p->seen = old;
-		p->size = old_size;
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < old_size; i++)
-		if (old[i].key)
-			*slot_of(p, old[i].key, old[i].space) = old[i];
-	free(old);
-	return 0;
-}
-
 /* 1 for a meaning that is new (now it is not), 0 for one that was seen, -EOVERFLOW past -O max-pages. */
 static int enter(struct pages *p, uint64_t page, enum riommu_structure structure, unsigned level,
 		 unsigned format, uint64_t space)
 {
 	uint64_t key = KEY_USED | (page >> RIOMMU_PAGE_SHIFT) << 8 | format |
 		       (unsigned)structure << 3 | level;
-	struct meaning *slot;
 
-	if (p->used * 2 >= p->size && grow(p))
-		return -ENOMEM;
-	slot = slot_of(p, key, space);
-	if (slot->key)
-		return 0;
-	if (p->used >= p->max)
-		return -EOVERFLOW;
-	*slot = (struct meaning){key, space};
-	p->used++;
-	return 1;
+	return base_set_add(&p->seen, key, space, p->max);
 }
 
 static int tell(const struct pages *p, uint64_t page, enum riommu_structure structure,
@@ -409,7 +364,7 @@ int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,
 
 	if (!err)
 		err = visit_msi_tables(&p);
-	free(p.seen);
+	base_set_free(&p.seen);
 	free(p.msi);
 	return err;
 }
