@@ -21,6 +21,7 @@ int riommu_walker_init(struct riommu_walker *walker, const struct riommu_system 
 		return -ENODATA;
 	*walker = (struct riommu_walker){
 		.memory = sys->memory,
+		.memory_error = sys->memory_error,
 		.capabilities = capabilities,
 		.ddtp = ddtp,
 		.fctl = (uint32_t)fctl,
@@ -109,7 +110,9 @@ int walk_load(struct walk *k, const struct walk_entry *e, uint64_t *value)
 	if (e->address & k->beyond_pas)
 		return -EFAULT;
 	step = keep_step(k, e);
-	err = riommu_source_entry(k->w->memory, e->address, e->size, scratch, &data);
+	err = !k->w->memory
+		      ? k->w->memory_error
+		      : riommu_source_entry(k->w->memory, e->address, e->size, scratch, &data);
 	if (err == -ENODATA && k->w->absent_is_fault)
 		return -EFAULT;
 	if (err) {

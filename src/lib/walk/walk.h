@@ -17,7 +17,8 @@
 
 /* One IOMMU as the walk sees it: three registers, two facts that no register shows, and memory. */
 struct riommu_walker {
-	struct riommu_source *memory;
+	struct riommu_source *memory; /* NULL: none is to be had; memory_error says why */
+	int memory_error;
 	uint64_t capabilities;
 	uint64_t ddtp;
 	uint32_t fctl;

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* iommu-dump translate: one-shot and batch. */
+#include "config.h"
+
+#include "dump.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Walks one request and reports it; a register that is missing makes the result unknown. */
+static void report(struct dump *d, size_t line, size_t iommu, const struct riommu_request *q,
+		   const struct riommu_translation *t, const struct riommu_trace *trace,
+		   const char *missing_register, uint32_t fctl)
+{
+	char label[96];
+
+	if (d->options.json) {
+		out_item(&d->out, translation_json(line, d->sys->iommus[iommu].base, q, t, trace,
+						   missing_register));
+		return;
+	}
+	printf("%s iova 0x%" PRIx64,
+	       dump_device_label(d, iommu, q->device_id, label, sizeof(label)), q->iova);
+	if (q->has_process_id)
+		printf(" process 0x%x%s", q->process_id, q->privileged ? " (supervisor)" : "");
+	printf("\n");
+	if (missing_register)
+		translation_print_missing(stdout, 2, missing_register);
+	else
+		translation_print(stdout, 2, fctl, q, t, trace);
+}
+
+/* What a result means for the exit status: a fault is a finding in one-shot, an answer in batch. */
+static void account(struct dump *d, const struct riommu_translation *t,
+		    const char *missing_register, bool batch)
+{
+	if (missing_register)
+		return; /* dump_walker() said so */
+	if (t->result == RIOMMU_UNKNOWN)
+		out_status(&d->out, t->error == -EBADMSG ? STATUS_DATA : status_of(t->error));
+	else if (t->result == RIOMMU_FAULT && !batch)
+		out_status(&d->out, STATUS_FINDING);
+}
+
+static void one_shot(struct dump *d, int argc, char **argv)
+{
+	static struct riommu_trace trace;
+	struct riommu_request q = d->request;
+	struct riommu_translation t;
+	struct riommu_device_ref ref;
+	struct riommu_walker walker;
+	const char *missing = NULL;
+
+	if (argc < 2) {
+		out_error(&d->out, -EINVAL, "translate: expected DEVICE and at least one IOVA");
+		return;
+	}
+	if (!dump_device(d, argv[0], &ref))
+		return;
+	q.device_id = ref.device_id;
+	dump_walker(d, ref.iommu, &walker, &missing);
+	for (int i = 1; i < argc; i++) {
+		if (riommu_parse_u64(argv[i], &q.iova)) {
+			out_error(&d->out, -EINVAL,
+				  "translate: '%s' is not an address (0x hex, or decimal)",
+				  argv[i]);
+			return;
+		}
+		if (!missing)
+			riommu_translate(&walker, &q, &t, &trace);
+		report(d, (size_t)i, ref.iommu, &q, &t, &trace, missing, missing ? 0 : walker.fctl);
+		account(d, &t, missing, false);
+	}
+}
+
+/* -- batch ------------------------------------------------------------------------------------------------------ */
+
+#define LINE_MAX_BYTES 4096
+
+struct batch {
+	struct dump *d;
+	size_t line;
+	char message[256]; /* what is wrong with the line */
+	/* per IOMMU, made at first use */
+	struct riommu_walker *walkers;
+	const char **missing;
+	bool *ready;
+	size_t unknown, bad;
+};
+
+static bool bad(struct batch *b, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
+static bool bad(struct batch *b, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(b->message, sizeof(b->message), fmt, args);
+	va_end(args);
+	return false;
+}
+
+static int choice(const char *value, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(value, names[i]))
+			return (int)i;
+	return -1;
+}
+
+enum { KEY_PID = 1, KEY_PRIV = 2, KEY_ACCESS = 4, KEY_TYPE = 8 };
+
+static bool parse_pid(struct batch *b, const char *value, struct riommu_request *q)
+{
+	uint64_t pid;
+
+	if (riommu_parse_u64(value, &pid) || pid > RIOMMU_PROCESS_ID_MAX)
+		return bad(b, "pid=%.40s: not a process_id of 20 bits", value);
+	q->process_id = (uint32_t)pid;
+	q->has_process_id = true;
+	return true;
+}
+
+static bool parse_word(struct batch *b, char *word, unsigned *seen, struct riommu_request *q)
+{
+	static const char *const keys[] = {"pid", "priv", "access", "type"};
+	static const char *const privs[] = {"u", "s"}, *const accesses[] = {"r", "w", "x"};
+	static const char *const types[] = {"untranslated", "translated", "ats"};
+	char *equals = strchr(word, '=');
+	const char *value = equals + 1;
+	int key, n = -1;
+
+	if (!equals)
+		return bad(b, "'%.40s': expected KEY=VALUE", word);
+	*equals = '\0';
+	key = choice(word, keys, RIOMMU_ARRAY_SIZE(keys));
+	if (key < 0)
+		return bad(b, "'%.40s': unknown key (pid, priv, access, type)", word);
+	if (*seen & (1u << key))
+		return bad(b, "'%s' is given twice", word);
+	*seen |= 1u << key;
+	switch (1u << key) {
+	case KEY_PID:
+		return parse_pid(b, value, q);
+	case KEY_PRIV:
+		n = choice(value, privs, RIOMMU_ARRAY_SIZE(privs));
+		q->privileged = n == 1;
+		break;
+	case KEY_ACCESS:
+		n = choice(value, accesses, RIOMMU_ARRAY_SIZE(accesses));
+		q->access = n < 0 ? RIOMMU_READ : (enum riommu_access)n;
+		break;
+	default:
+		n = choice(value, types, RIOMMU_ARRAY_SIZE(types));
+		q->type = n < 0 ? RIOMMU_UNTRANSLATED : (enum riommu_request_type)n;
+		break;
+	}
+	return n >= 0 || bad(b, "%s=%.40s: no such value", word, value);
+}
+
+/* DEVICE IOVA [KEY=VALUE ...] */
+static bool parse_line(struct batch *b, char *text, struct riommu_request *q, size_t *iommu)
+{
+	char *save, *device = strtok_r(text, " \t\r\n", &save),
+		    *iova = strtok_r(NULL, " \t\r\n", &save);
+	struct riommu_device_ref ref;
+	unsigned seen = 0;
+
+	*q = (struct riommu_request){.access = RIOMMU_READ};
+	if (!iova)
+		return bad(b, "expected DEVICE IOVA [pid=N] [priv=u|s] [access=r|w|x] [type=...]");
+	if (!dump_find_device(b->d, device, &ref, b->message, sizeof(b->message)))
+		return false;
+	q->device_id = ref.device_id;
+	*iommu = ref.iommu;
+	if (riommu_parse_u64(iova, &q->iova))
+		return bad(b, "'%.40s' is not an address (0x hex, or decimal)", iova);
+	for (char *word; (word = strtok_r(NULL, " \t\r\n", &save));)
+		if (!parse_word(b, word, &seen, q))
+			return false;
+	return true;
+}
+
+static void bad_line(struct batch *b)
+{
+	struct json_object *obj;
+
+	b->bad++;
+	fflush(stdout);
+	fprintf(stderr, "%s: line %zu: %s\n", program, b->line, b->message);
+	if (!b->d->options.json)
+		return;
+	obj = json_object_new_object();
+	json_add(obj, "line", json_object_new_int64((int64_t)b->line));
+	json_add(obj, "result", json_text("error"));
+	json_add(obj, "message", json_text(b->message));
+	fputs(json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
+							  JSON_C_TO_STRING_NOSLASHESCAPE),
+	      stdout);
+	putchar('\n');
+	json_object_put(obj);
+}
+
+static void batch_json(const struct batch *b, size_t iommu, const struct riommu_request *q,
+		       const struct riommu_translation *t, const struct riommu_trace *trace,
+		       const char *missing)
+{
+	struct json_object *obj =
+		translation_json(b->line, b->d->sys->iommus[iommu].base, q, t, trace, missing);
+
+	fputs(json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
+							  JSON_C_TO_STRING_NOSLASHESCAPE),
+	      stdout);
+	putchar('\n');
+	json_object_put(obj);
+}
+
+static void batch_text(const struct batch *b, uint32_t fctl, const struct riommu_request *q,
+		       const struct riommu_translation *t, const struct riommu_trace *trace,
+		       const char *missing)
+{
+	printf("%zu: 0x%x 0x%" PRIx64 "\n", b->line, q->device_id, q->iova);
+	if (missing)
+		translation_print_missing(stdout, 2, missing);
+	else
+		translation_print(stdout, 2, fctl, q, t, trace);
+}
+
+static void good_line(struct batch *b, size_t iommu, const struct riommu_request *q)
+{
+	static struct riommu_trace trace;
+	struct riommu_trace *steps = b->d->steps ? &trace : NULL;
+	struct riommu_translation t = {0};
+	const char *missing;
+
+	if (!b->ready[iommu]) {
+		dump_walker(b->d, iommu, &b->walkers[iommu], &b->missing[iommu]);
+		b->ready[iommu] = true;
+	}
+	missing = b->missing[iommu];
+	/* Live tables change while a batch that is piped in waits for its next line. */
+	if (b->d->sys->live && b->d->sys->memory)
+		riommu_source_forget(b->d->sys->memory);
+	if (!missing)
+		riommu_translate(&b->walkers[iommu], q, &t, steps);
+	if (b->d->options.json)
+		batch_json(b, iommu, q, &t, steps, missing);
+	else
+		batch_text(b, missing ? 0 : b->walkers[iommu].fctl, q, &t, steps, missing);
+	account(b->d, &t, missing, true);
+}
+
+static bool is_comment(const char *text)
+{
+	text += strspn(text, " \t\r\n");
+	return !*text || *text == '#';
+}
+
+static void batch_line(struct batch *b, char *text, size_t len)
+{
+	struct riommu_request q;
+	size_t iommu = 0;
+	bool ok;
+
+	b->line++;
+	if (strlen(text) != len)
+		ok = bad(b, "the line holds a NUL byte");
+	else if (len > LINE_MAX_BYTES)
+		ok = bad(b, "the line is longer than %d bytes", LINE_MAX_BYTES);
+	else if (is_comment(text))
+		return;
+	else
+		ok = parse_line(b, text, &q, &iommu);
+	if (ok)
+		good_line(b, iommu, &q);
+	else
+		bad_line(b);
+}
+
+static void batch(struct dump *d, FILE *f)
+{
+	size_t n = d->sys->iommu_count;
+	struct batch b = {
+		.d = d,
+		.walkers = calloc(n, sizeof(*b.walkers)),
+		.missing = calloc(n, sizeof(*b.missing)),
+		.ready = calloc(n, sizeof(*b.ready)),
+	};
+	char *text = NULL;
+	size_t size = 0;
+	ssize_t len;
+
+	if (!b.walkers || !b.missing || !b.ready)
+		die(STATUS_ERROR, "out of memory");
+	while ((len = getline(&text, &size, f)) >= 0)
+		batch_line(&b, text, (size_t)len);
+	if (ferror(f))
+		out_error(&d->out, -errno, "%s: %s", d->batch, strerror(errno));
+	if (b.bad)
+		out_status(&d->out, STATUS_USAGE);
+	free(text);
+	free(b.walkers);
+	free(b.missing);
+	free(b.ready);
+}
+
+void dump_translate(struct dump *d, int argc, char **argv)
+{
+	FILE *f;
+
+	if (!d->batch) {
+		out_begin(&d->out, DUMP_SCHEMA, d->sys);
+		dump_iommus(d);
+		out_list_begin(&d->out, "translations");
+		one_shot(d, argc, argv);
+		out_list_end(&d->out);
+		return;
+	}
+	if (argc) {
+		out_error(&d->out, -EINVAL,
+			  "translate: --batch takes its requests from %s, not from '%s'", d->batch,
+			  argv[0]);
+		return;
+	}
+	f = strcmp(d->batch, "-") ? fopen(d->batch, "re") : stdin;
+	if (!f) {
+		out_error(&d->out, -errno, "%s: %s", d->batch, strerror(errno));
+		return;
+	}
+	batch(d, f);
+	if (f != stdin)
+		fclose(f);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* iommu-dump: options, the table of commands, and what the commands share. */
+#include "config.h"
+
+#include "dump.h"
+
+#include "capture/capture.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *program = "iommu-dump";
+
+static const struct dump_command commands[] = {
+	{"list", "", "each IOMMU: where, mode, capabilities, queues, how to read it", false,
+	 dump_list},
+	{"regs", "[NAME...]", "registers, decoded field by field", false, dump_regs},
+	{"devices", "[DEVICE...]", "device contexts; with DEVICE every field", false, dump_devices},
+	{"processes", "DEVICE", "process contexts", false, dump_processes},
+	{"translate", "DEVICE IOVA...", "each step of the walk, and the outcome", false,
+	 dump_translate},
+	{"faults", "", "fault records, pending and consumed", false, dump_faults},
+	{"explain", "TEXT|-", "a kernel log line, record, register or entry in words", true,
+	 dump_explain},
+};
+
+enum {
+	OPT_PROCESS = OPT_TOOL,
+	OPT_PRIV,
+	OPT_TYPE,
+	OPT_BATCH,
+	OPT_STEPS,
+	OPT_WALK,
+	OPT_GUEST_TABLES
+};
+
+/* Which commands an option belongs to: it must not be swallowed silently by another. */
+static const struct {
+	int code;
+	const char *name, *command;
+} owners[] = {
+	{OPT_PROCESS, "--process", "translate"}, {OPT_PRIV, "--priv", "translate"},
+	{OPT_TYPE, "--type", "translate"},       {OPT_BATCH, "--batch", "translate"},
+	{OPT_STEPS, "--steps", "translate"},     {OPT_WALK, "--walk", "faults"},
+	{'r', "--access", "translate"}, /* --access r|w|x, as opposed to --access METHOD */
+};
+
+static const struct option long_options[] = {
+	COMMON_LONG,
+	{"process", required_argument, NULL, OPT_PROCESS},
+	{"priv", no_argument, NULL, OPT_PRIV},
+	{"type", required_argument, NULL, OPT_TYPE},
+	{"batch", required_argument, NULL, OPT_BATCH},
+	{"steps", no_argument, NULL, OPT_STEPS},
+	{"walk", no_argument, NULL, OPT_WALK},
+	{"guest-tables", no_argument, NULL, OPT_GUEST_TABLES},
+	{NULL, 0, NULL, 0},
+};
+
+static void help(FILE *f)
+{
+	fprintf(f, "Usage: iommu-dump [OPTIONS] [COMMAND [ARGS]]\n"
+		   "Look at RISC-V IOMMUs: this machine's, or those of a capture or vmcore.\n\n"
+		   "Commands:\n");
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++) {
+		char left[40];
+
+		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].args);
+		fprintf(f, "  %-24s %s%s\n", left, commands[i].help, i ? "" : " (default)");
+	}
+	fprintf(f, "\ntranslate:\n"
+		   "      --process PID        the request has this process_id (PASID)\n"
+		   "      --access r|w|x       kind of access (default: r)\n"
+		   "      --priv               supervisor privilege is requested\n"
+		   "      --type TYPE          untranslated (default), translated or ats\n"
+		   "      --batch FILE|-       one request a line: DEVICE IOVA [KEY=VALUE...]\n"
+		   "      --steps              with --batch: the steps too\n"
+		   "faults:\n"
+		   "      --walk               explain each by walking its IOVA\n"
+		   "save:\n"
+		   "      --guest-tables       save tables behind a second stage too\n\n");
+	fputs(common_help, f);
+	fprintf(f,
+		"\nDEVICE is a device_id (0x10) or a PCI name (0000:00:02.0, 00:02.0).\n"
+		"Exit status: 0 done, 1 error, 2 usage, 3 no IOMMU, 4 refused, 5 data missing or\n"
+		"damaged, 6 hardware timeout, 7 finding. See iommu-dump(8).\n");
+}
+
+/* -- options -------------------------------------------------------------------------------------------------------- */
+
+static void set_type(struct riommu_request *q, const char *arg)
+{
+	static const char *const types[] = {"untranslated", "translated", "ats"};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(types); i++) {
+		if (!strcmp(arg, types[i])) {
+			q->type = (enum riommu_request_type)i;
+			return;
+		}
+	}
+	die_usage("--type %s: expected untranslated, translated or ats", arg);
+}
+
+static void set_process(struct riommu_request *q, const char *arg)
+{
+	uint64_t pid;
+
+	if (riommu_parse_u64(arg, &pid) || pid > RIOMMU_PROCESS_ID_MAX)
+		die_usage("--process %s: not a process_id of 20 bits", arg);
+	q->process_id = (uint32_t)pid;
+	q->has_process_id = true;
+}
+
+/* --access has two meanings that do not meet: no method is called r, w or x. */
+static bool set_access(struct riommu_request *q, const char *arg)
+{
+	const char *at = arg[0] && !arg[1] ? strchr("rwx", arg[0]) : NULL;
+
+	if (!at)
+		return false;
+	q->access = *at == 'r' ? RIOMMU_READ : *at == 'w' ? RIOMMU_WRITE : RIOMMU_EXEC;
+	return true;
+}
+
+static bool own_option(struct dump *d, int c, const char *arg)
+{
+	switch (c) {
+	case OPT_PROCESS:
+		set_process(&d->request, arg);
+		return true;
+	case OPT_PRIV:
+		d->request.privileged = true;
+		return true;
+	case OPT_TYPE:
+		set_type(&d->request, arg);
+		return true;
+	case OPT_BATCH:
+		d->batch = arg;
+		return true;
+	case OPT_STEPS:
+		d->steps = true;
+		return true;
+	case OPT_WALK:
+		d->walk = true;
+		return true;
+	case OPT_GUEST_TABLES:
+		riommu_option_set(d->ctx, "guest-tables", "1");
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The options given that belong to one command only: bit I is owners[I]. */
+static unsigned parse_options(struct dump *d, int argc, char **argv)
+{
+	unsigned used = 0;
+	int c;
+
+	while ((c = getopt_long(argc, argv, COMMON_SHORT, long_options, NULL)) != -1) {
+		if (c == '?') {
+			fprintf(stderr, "Try '%s --help' for more information.\n", program);
+			exit(STATUS_USAGE);
+		}
+		if (c == 'A' && set_access(&d->request, optarg))
+			c = 'r';
+		else if (!own_option(d, c, optarg))
+			common_option(d->ctx, &d->options, c, optarg, help);
+		for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(owners); i++)
+			used |= owners[i].code == c ? 1u << i : 0;
+	}
+	return used;
+}
+
+static const struct dump_command *find_command(const char *name)
+{
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++)
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	die_usage("there is no command '%s'", name);
+}
+
+static void check_owners(unsigned used, const struct dump_command *command)
+{
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(owners); i++)
+		if ((used & 1u << i) && strcmp(owners[i].command, command->name))
+			die_usage("%s belongs to '%s', not to '%s'", owners[i].name,
+				  owners[i].command, command->name);
+}
+
+/* -- what commands share ---------------------------------------------------------------------------------------- */
+
+bool dump_next_iommu(struct dump *d, size_t *index)
+{
+	size_t only = RIOMMU_NO_IOMMU;
+
+	if (d->options.iommu)
+		only = riommu_system_find_iommu(d->sys, d->options.iommu);
+	while (*index < d->sys->iommu_count) {
+		if (only == RIOMMU_NO_IOMMU || *index == only)
+			return true;
+		++*index;
+	}
+	return false;
+}
+
+const char *dump_device_label(const struct dump *d, size_t iommu, uint32_t device_id, char *buf,
+			      size_t size)
+{
+	const char *name = d->sys ? riommu_system_device_name(d->sys, iommu, device_id) : NULL;
+
+	if (name)
+		snprintf(buf, size, "%s (0x%x)", name, device_id);
+	else
+		snprintf(buf, size, "0x%x", device_id);
+	return buf;
+}
+
+/* Does IOMMU have a device, or a context, for this id? */
+static bool device_exists(const struct dump *d, const struct riommu_device_ref *ref)
+{
+	struct riommu_translation t;
+	struct riommu_walker walker;
+	struct riommu_dc dc;
+	const char *missing;
+
+	if (riommu_system_device_name(d->sys, ref->iommu, ref->device_id))
+		return true;
+	if (!d->sys->memory || riommu_walker_init(&walker, d->sys, ref->iommu, &missing))
+		return false;
+	return riommu_locate_dc(&walker, ref->device_id, &dc, &t, NULL) == RIOMMU_OK &&
+	       (dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_V);
+}
+
+/* Keeps the refs that -u allows, then, if that leaves several, those that exist. */
+static size_t narrow(const struct dump *d, struct riommu_device_ref *refs, size_t n)
+{
+	size_t only = d->options.iommu ? riommu_system_find_iommu(d->sys, d->options.iommu)
+				       : RIOMMU_NO_IOMMU;
+	struct riommu_device_ref found[64];
+	size_t kept = 0, existing = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (only == RIOMMU_NO_IOMMU || refs[i].iommu == only)
+			refs[kept++] = refs[i];
+	if (kept < 2)
+		return kept;
+	for (size_t i = 0; i < kept; i++)
+		if (device_exists(d, &refs[i]))
+			found[existing++] = refs[i];
+	if (!existing)
+		return kept;
+	memcpy(refs, found, existing * sizeof(*refs));
+	return existing;
+}
+
+bool dump_find_device(struct dump *d, const char *text, struct riommu_device_ref *ref,
+		      char *message, size_t size)
+{
+	struct riommu_device_ref refs[64];
+	size_t n = riommu_system_find_device(d->sys, text, refs, RIOMMU_ARRAY_SIZE(refs));
+	int at;
+
+	n = narrow(d, refs, n < RIOMMU_ARRAY_SIZE(refs) ? n : RIOMMU_ARRAY_SIZE(refs));
+	if (n == 1) {
+		*ref = refs[0];
+		return true;
+	}
+	if (!n) {
+		snprintf(message, size,
+			 "%.64s: no such device (a device_id of 24 bits, or a name that '%s "
+			 "devices' shows)",
+			 text, program);
+		return false;
+	}
+	at = snprintf(message, size, "%.64s is on several IOMMUs; choose one with -u:", text);
+	for (size_t i = 0; i < n && at >= 0 && (size_t)at < size; i++)
+		at += snprintf(message + at, size - (size_t)at, " %s",
+			       d->sys->iommus[refs[i].iommu].name);
+	return false;
+}
+
+bool dump_device(struct dump *d, const char *text, struct riommu_device_ref *ref)
+{
+	char message[512];
+
+	if (dump_find_device(d, text, ref, message, sizeof(message)))
+		return true;
+	out_error(&d->out, -EINVAL, "%s", message);
+	return false;
+}
+
+bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker,
+		 const char **missing_register)
+{
+	const struct riommu_iommu *unit = &d->sys->iommus[iommu];
+	int err = riommu_walker_init(walker, d->sys, iommu, missing_register);
+
+	if (err) {
+		out_error(&d->out, unit->error ? unit->error : err,
+			  "%s: register %s is not known%s%s; supply it with --reg %s=VALUE",
+			  unit->name, *missing_register, unit->reason[0] ? ": " : "", unit->reason,
+			  *missing_register);
+		return false;
+	}
+	if (!d->sys->memory) {
+		out_error(&d->out, d->sys->memory_error, "%s: memory cannot be read: %s",
+			  unit->name, d->sys->memory_reason);
+		return false;
+	}
+	return true;
+}
+
+void dump_iommus(struct dump *d)
+{
+	out_list_begin(&d->out, "iommus");
+	for (size_t i = 0; dump_next_iommu(d, &i); i++) {
+		const struct riommu_iommu *unit = &d->sys->iommus[i];
+		struct json_object *obj = json_object_new_object();
+		uint64_t ddtp;
+		bool known = !riommu_iommu_reg(unit, RIOMMU_REG_DDTP, &ddtp);
+
+		json_add(obj, "base", json_hex(unit->base));
+		json_add(obj, "name", json_text(unit->name));
+		json_add(obj, "mode", json_text(known ? riommu_ddtp_mode_name(ddtp) : NULL));
+		out_item(&d->out, obj);
+	}
+	out_list_end(&d->out);
+}
+
+/* -- saving ----------------------------------------------------------------------------------------------------------- */
+
+static void progress(void *arg, uint64_t pages)
+{
+	(void)arg;
+	fprintf(stderr, "\r%s: %" PRIu64 " pages", program, pages);
+}
+
+static void save(struct dump *d)
+{
+	bool guest = !strcmp(riommu_option(d->ctx, "guest-tables"), "1"),
+	     tty = isatty(STDERR_FILENO);
+	struct riommu_capture_report report;
+	int err = riommu_capture_save(d->sys, d->options.save, guest, PACKAGE_VERSION,
+				      tty ? progress : NULL, NULL, &report);
+
+	if (tty)
+		fprintf(stderr, "\r\033[K");
+	if (err) {
+		out_error(&d->out, err, "%s: %s", d->options.save, riommu_error(d->ctx));
+		return;
+	}
+	fprintf(stderr, "%s: %s: %" PRIu64 " pages saved", program, d->options.save, report.pages);
+	if (report.missing)
+		fprintf(stderr, ", %" PRIu64 " could not be read", report.missing);
+	fputc('\n', stderr);
+	if (report.truncated)
+		out_error(&d->out, -ENODATA,
+			  "%s: stopped at -O max-pages=%s; the capture is not complete",
+			  d->options.save, riommu_option(d->ctx, "max-pages"));
+}
+
+int main(int argc, char **argv)
+{
+	static struct dump d; /* big: 512 overrides */
+	const struct dump_command *command;
+	int status, first;
+	unsigned used;
+
+	d.ctx = tool_ctx(&d.options);
+	used = parse_options(&d, argc, argv);
+	first = optind;
+	command = first < argc ? find_command(argv[first++]) : &commands[0];
+	check_owners(used, command);
+	out_init(&d.out, d.ctx, d.options.json);
+	if (!command->offline || d.options.save) {
+		d.sys = open_system(d.ctx, &d.options);
+		if (d.options.save)
+			save(&d);
+	}
+	command->run(&d, argc - first, argv + first);
+	status = out_end(&d.out);
+	riommu_system_close(d.sys);
+	riommu_ctx_free(d.ctx);
+	return status;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* iommu-dump: its commands, one file each (dump-NAME.c). */
+#ifndef DUMP_H
+#define DUMP_H
+
+#include "tool.h"
+#include "walk/walk.h"
+
+#define DUMP_SCHEMA "iommu-dump/1"
+
+struct dump {
+	struct riommu_ctx *ctx;
+	struct options options;
+	struct riommu_system *sys; /* NULL for commands that need none (explain) */
+	struct out out;
+
+	struct riommu_request request; /* translate: --process, --access, --priv, --type */
+	const char *batch;	       /* translate: the file, "-" for stdin */
+	bool steps;		       /* translate --batch */
+	bool walk;		       /* faults */
+};
+
+struct dump_command {
+	const char *name;
+	const char *args; /* for the help */
+	const char *help;
+	bool offline; /* needs no IOMMU: sys is NULL */
+	/* ARGV holds the arguments behind the command's name. Reports through d->out. */
+	void (*run)(struct dump *d, int argc, char **argv);
+};
+
+void dump_list(struct dump *d, int argc, char **argv);
+void dump_regs(struct dump *d, int argc, char **argv);
+void dump_devices(struct dump *d, int argc, char **argv);
+void dump_processes(struct dump *d, int argc, char **argv);
+void dump_translate(struct dump *d, int argc, char **argv);
+void dump_faults(struct dump *d, int argc, char **argv);
+void dump_explain(struct dump *d, int argc, char **argv);
+
+/* The IOMMUs that -u selects (all without it); false past the last. */
+bool dump_next_iommu(struct dump *d, size_t *index);
+
+/*
+ * DEVICE as the user wrote it: exactly one (IOMMU, device_id), else a usage error that names the candidates, written to
+ * MESSAGE. False when there is none.
+ */
+bool dump_find_device(struct dump *d, const char *text, struct riommu_device_ref *ref, char *message, size_t size);
+
+/* The same, reported to d->out. */
+bool dump_device(struct dump *d, const char *text, struct riommu_device_ref *ref);
+
+/* The "iommus" list of commands that say no more about them than which they are: base, name, mode. */
+void dump_iommus(struct dump *d);
+
+/* A walker for an IOMMU; false (reported, status 5 with the name of the register) when a register is missing. */
+bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker, const char **missing_register);
+
+/* The register whose name is most like NAME, for "did you mean". */
+const char *dump_nearest_register(const char *name);
+
+/* "0000:00:01.0 (0x8)" or "0x8", for text. */
+const char *dump_device_label(const struct dump *d, size_t iommu, uint32_t device_id, char *buf, size_t size);
+
+/*
+ * The JSON of one translation (design 3.3). TRACE NULL: no steps. MISSING_REGISTER not NULL: the result is `unknown` for
+ * want of it, and T is not looked at.
+ */
+struct json_object *translation_json(size_t line, uint64_t base, const struct riommu_request *request, const struct riommu_translation *t,
+				     const struct riommu_trace *trace, const char *missing_register);
+
+/* The same for a person: the steps (TRACE may be NULL) and the outcome, each line indented by INDENT. */
+void translation_print(FILE *f, int indent, uint32_t fctl, const struct riommu_request *request, const struct riommu_translation *t,
+		       const struct riommu_trace *trace);
+
+/* Like it, for want of a register. */
+void translation_print_missing(FILE *f, int indent, const char *missing_register);
+
+/* What an entry says, in a few words: "V R W U A D -> 0x80200000". */
+void step_words(const struct riommu_step *step, uint32_t fctl, char *buf, size_t size);
+
+/* "4 KiB", "2 MiB"; "any size" for 0. */
+const char *size_words(uint64_t size, char *buf, size_t n);
+
+#endif

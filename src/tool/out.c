@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Results on standard output: the JSON envelope as a stream, errors, the exit status. */
+#include "config.h"
+
+#include "tool.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+/* If several statuses apply, the first of these is the one (design 3.4). */
+static const enum status order[] = {
+	STATUS_USAGE,   STATUS_ERROR, STATUS_REFUSED, STATUS_NO_IOMMU,
+	STATUS_TIMEOUT, STATUS_DATA,  STATUS_FINDING, STATUS_DONE,
+};
+
+static size_t rank(enum status status)
+{
+	size_t i = 0;
+
+	while (order[i] != status)
+		i++;
+	return i;
+}
+
+static struct json_object *need(struct json_object *obj)
+{
+	if (!obj)
+		die(STATUS_ERROR, "out of memory");
+	return obj;
+}
+
+struct json_object *json_hex(uint64_t v)
+{
+	char text[24];
+	int n = snprintf(text, sizeof(text), "0x%" PRIx64, v);
+
+	return need(json_object_new_string_len(text, n));
+}
+
+struct json_object *json_text(const char *s)
+{
+	return s ? need(json_object_new_string(s)) : NULL;
+}
+
+void json_add(struct json_object *obj, const char *key, struct json_object *value)
+{
+	if (json_object_object_add_ex(obj, key, value, JSON_C_OBJECT_ADD_KEY_IS_NEW))
+		die(STATUS_ERROR, "out of memory");
+}
+
+static void put(struct json_object *obj)
+{
+	fputs(json_object_to_json_string_ext(obj, JSON_FLAGS), stdout);
+	json_object_put(obj);
+}
+
+void out_init(struct out *out, struct riommu_ctx *ctx, bool json)
+{
+	*out = (struct out){.json = json, .status = STATUS_DONE, .ctx = ctx};
+	out->errors = need(json_object_new_array());
+}
+
+static struct json_object *source_json(const struct riommu_system *sys)
+{
+	struct json_object *obj = need(json_object_new_object());
+
+	json_add(obj, "live", json_object_new_boolean(sys->live));
+	json_add(obj, "path", json_text(sys->path[0] ? sys->path : NULL));
+	json_add(obj, "memory", json_text(sys->memory ? sys->memory->ops->name : NULL));
+	json_add(obj, "model", json_text(sys->model[0] ? sys->model : NULL));
+	json_add(obj, "kernel", json_text(sys->kernel[0] ? sys->kernel : NULL));
+	json_add(obj, "time", json_text(sys->time[0] ? sys->time : NULL));
+	return obj;
+}
+
+void out_begin(struct out *out, const char *schema, const struct riommu_system *sys)
+{
+	if (!out->json)
+		return;
+	out->opened = true;
+	printf("{\"schema\":\"%s\",\"tool\":\"%s\",\"version\":\"%s\",\"source\":", schema, program,
+	       PACKAGE_VERSION);
+	if (sys)
+		put(source_json(sys));
+	else
+		fputs("null", stdout);
+}
+
+void out_member(struct out *out, const char *key, struct json_object *obj)
+{
+	if (!out->json) {
+		json_object_put(obj);
+		return;
+	}
+	printf(",\"%s\":", key);
+	put(obj);
+}
+
+void out_list_begin(struct out *out, const char *key)
+{
+	if (!out->json)
+		return;
+	printf(",\"%s\":[", key);
+	out->first_item = true;
+}
+
+void out_item(struct out *out, struct json_object *obj)
+{
+	if (!out->json) {
+		json_object_put(obj);
+		return;
+	}
+	fputs(out->first_item ? "\n" : ",\n", stdout);
+	out->first_item = false;
+	put(obj);
+}
+
+void out_list_end(struct out *out)
+{
+	if (out->json)
+		putchar(']');
+}
+
+void out_status(struct out *out, enum status status)
+{
+	if (rank(status) < rank(out->status))
+		out->status = status;
+}
+
+void out_error(struct out *out, int err, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	/* what was printed so far comes first also where both go to one place */
+	fflush(stdout);
+	fprintf(stderr, "%s: %s\n", program, text);
+	json_object_array_add(out->errors, json_text(text));
+	out_status(out, status_of(err));
+}
+
+int out_end(struct out *out)
+{
+	if (out->json && out->opened) {
+		bool complete = json_object_array_length(out->errors) == 0;
+
+		printf(",\"complete\":%s,\"errors\":", complete ? "true" : "false");
+		put(out->errors);
+		fputs("}\n", stdout);
+	} else {
+		json_object_put(out->errors);
+	}
+	out->errors = NULL;
+	/* A full disk shows only here: a truncated answer must not look like success. */
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "%s: standard output: %s\n", program, strerror(errno));
+		out_status(out, STATUS_ERROR);
+	}
+	if (out->status == STATUS_USAGE)
+		fprintf(stderr, "Try '%s --help' for more information.\n", program);
+	return (int)out->status;
+}

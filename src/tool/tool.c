@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Options and messages that the tools share. */
+#include "config.h"
+
+#include "tool.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+
+enum status status_of(int err)
+{
+	switch (err) {
+	case 0:
+		return STATUS_DONE;
+	case -EINVAL:
+	case -ERANGE:
+		return STATUS_USAGE;
+	case -ENODEV:
+		return STATUS_NO_IOMMU;
+	case -EACCES:
+	case -EPERM:
+		return STATUS_REFUSED;
+	case -ENODATA:
+	case -EBADMSG:
+		return STATUS_DATA;
+	case -ETIMEDOUT:
+		return STATUS_TIMEOUT;
+	default:
+		return STATUS_ERROR;
+	}
+}
+
+static _Noreturn void die_va(enum status status, const char *fmt, va_list args)
+{
+	fprintf(stderr, "%s: ", program);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+	if (status == STATUS_USAGE)
+		fprintf(stderr, "Try '%s --help' for more information.\n", program);
+	exit(status);
+}
+
+void die(enum status status, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	die_va(status, fmt, args);
+}
+
+void die_usage(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	die_va(STATUS_USAGE, fmt, args);
+}
+
+const char common_help[] =
+	"Common options:\n"
+	"  -i, --input FILE         read a capture or vmcore, not this machine\n"
+	"  -A, --access METHOD      way to the registers; 'help' lists them\n"
+	"  -O, --option KEY=VALUE   set a parameter; 'help' lists them\n"
+	"  -u, --iommu NAME|BASE    only this IOMMU (default: all)\n"
+	"      --base ADDR          an IOMMU's registers are here; no discovery\n"
+	"      --reg [IOMMU:]NAME=VALUE\n"
+	"                           supply or override a register (repeatable)\n"
+	"  -J, --json               one JSON object on standard output\n"
+	"      --save FILE          save a capture of what was read\n"
+	"  -v, --verbose            say what is done; twice: more\n"
+	"  -h, --help               this help\n"
+	"  -V, --version            version and licence\n";
+
+static _Noreturn void version(void)
+{
+	printf("%s (%s) %s\n"
+	       "License GPL-2.0-or-later. There is NO WARRANTY, to the extent permitted by law.\n",
+	       program, PACKAGE_NAME, PACKAGE_VERSION);
+	exit(fflush(stdout) || ferror(stdout) ? STATUS_ERROR : STATUS_DONE);
+}
+
+static _Noreturn void list_methods(void)
+{
+	for (const struct riommu_source_ops *const *s = riommu_sources(); *s; s++)
+		printf("%-10s %s\n", (*s)->name, (*s)->help);
+	exit(fflush(stdout) ? STATUS_ERROR : STATUS_DONE);
+}
+
+static _Noreturn void list_parameters(const struct riommu_ctx *ctx)
+{
+	struct riommu_option o;
+
+	for (size_t i = 0; riommu_option_at(ctx, i, &o); i++)
+		printf("%s=%s\n        %s\n", o.key, o.def ? o.def : "", o.help);
+	exit(fflush(stdout) ? STATUS_ERROR : STATUS_DONE);
+}
+
+static void set_parameter(struct riommu_ctx *ctx, const char *arg)
+{
+	const char *equals = strchr(arg, '=');
+	char key[64];
+
+	if (!strcmp(arg, "help"))
+		list_parameters(ctx);
+	if (!equals || equals == arg || (size_t)(equals - arg) >= sizeof(key))
+		die_usage("-O %s: expected KEY=VALUE ('-O help' lists them)", arg);
+	memcpy(key, arg, (size_t)(equals - arg));
+	key[equals - arg] = '\0';
+	if (riommu_option_set(ctx, key, equals + 1))
+		die_usage("-O %s: %s", arg, riommu_error(ctx));
+}
+
+/* [IOMMU:]NAME=VALUE; a PCI name has colons itself, so the last one counts. */
+static void add_register(struct options *o, const char *arg)
+{
+	struct riommu_reg_override *r = &o->overrides[o->override_count];
+	const char *equals = strchr(arg, '='), *name = arg, *colon;
+	char text[128];
+	int index;
+
+	if (o->override_count == RIOMMU_ARRAY_SIZE(o->overrides))
+		die_usage("--reg %s: more than %zu registers are given", arg, o->override_count);
+	if (!equals || (size_t)(equals - arg) >= sizeof(text))
+		die_usage("--reg %s: expected [IOMMU:]NAME=VALUE", arg);
+	memcpy(text, arg, (size_t)(equals - arg));
+	text[equals - arg] = '\0';
+	colon = strrchr(text, ':');
+	if (colon) {
+		size_t len = (size_t)(colon - text);
+
+		if (len >= sizeof(r->iommu))
+			die_usage("--reg %s: the name of the IOMMU is too long", arg);
+		memcpy(r->iommu, text, len);
+		r->iommu[len] = '\0';
+		name = colon + 1;
+	} else {
+		name = text;
+	}
+	index = riommu_reg_by_name(name);
+	if (index < 0)
+		die_usage("--reg %s: there is no register '%s'", arg, name);
+	r->offset = riommu_registers()[index].offset;
+	r->width = riommu_registers()[index].width;
+	if (riommu_parse_u64(equals + 1, &r->value) || (r->width == 4 && r->value >> 32))
+		die_usage("--reg %s: '%s' is not a value of %u bits", arg, equals + 1,
+			  r->width * 8);
+	o->override_count++;
+}
+
+static void add_base(struct options *o, const char *arg)
+{
+	uint64_t base;
+
+	if (riommu_parse_u64(arg, &base) || (base & RIOMMU_PAGE_MASK))
+		die_usage("--base %s: not the address of a page (a multiple of 0x1000)", arg);
+	if (o->base_count == RIOMMU_ARRAY_SIZE(o->bases))
+		die_usage("--base %s: more than %zu bases are given", arg, o->base_count);
+	o->bases[o->base_count++] = base;
+}
+
+static const char *method(const char *arg)
+{
+	if (!strcmp(arg, "help"))
+		list_methods();
+	if (!riommu_source_by_name(arg))
+		die_usage("-A %s: there is no such method ('-A help' lists them)", arg);
+	return arg;
+}
+
+bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char *arg,
+		   void (*help)(FILE *f))
+{
+	switch (c) {
+	case 'i':
+		o->input = arg;
+		return true;
+	case 'A':
+		o->access = method(arg);
+		return true;
+	case 'O':
+		set_parameter(ctx, arg);
+		return true;
+	case 'u':
+		o->iommu = arg;
+		return true;
+	case OPT_BASE:
+		add_base(o, arg);
+		return true;
+	case OPT_REG:
+		add_register(o, arg);
+		return true;
+	case OPT_SAVE:
+		o->save = arg;
+		return true;
+	case 'J':
+		o->json = true;
+		return true;
+	case 'v':
+		o->verbose++;
+		return true;
+	case 'h':
+		help(stdout);
+		exit(fflush(stdout) || ferror(stdout) ? STATUS_ERROR : STATUS_DONE);
+	case 'V':
+		version();
+	default:
+		return false;
+	}
+}
+
+static void log_to_stderr(void *arg, enum riommu_log_level level, const char *message)
+{
+	const struct options *o = arg;
+
+	if ((int)level <= (int)RIOMMU_LOG_WARNING + o->verbose)
+		fprintf(stderr, "%s: %s\n", program, message);
+}
+
+struct riommu_ctx *tool_ctx(const struct options *o)
+{
+	struct riommu_ctx *ctx = riommu_ctx_new();
+
+	if (!ctx)
+		die(STATUS_ERROR, "out of memory");
+	riommu_ctx_set_log(ctx, log_to_stderr, (void *)(uintptr_t)o, RIOMMU_LOG_DEBUG);
+	return ctx;
+}
+
+struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *o)
+{
+	struct riommu_open_args args = {
+		.input = o->input,
+		.access = o->access,
+		.bases = o->bases,
+		.base_count = o->base_count,
+		.overrides = o->overrides,
+		.override_count = o->override_count,
+	};
+	struct riommu_system *sys;
+	int err = riommu_system_open(ctx, &args, &sys);
+
+	if (err)
+		die(status_of(err), "%s", riommu_error(ctx));
+	if (o->iommu && riommu_system_find_iommu(sys, o->iommu) == RIOMMU_NO_IOMMU)
+		die(STATUS_NO_IOMMU, "%s: no IOMMU has this name or base ('%s list' shows them)",
+		    o->iommu, program);
+	return sys;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the four tools share: exit statuses, messages, common options, tables and JSON. A command collects what went
+ * wrong in its `struct out` and goes on where it can; the exit status follows from what was collected (design 3.4).
+ */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include "discover/discover.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+
+enum status {
+	STATUS_DONE = 0,
+	STATUS_ERROR = 1,
+	STATUS_USAGE = 2,
+	STATUS_NO_IOMMU = 3,
+	STATUS_REFUSED = 4,
+	STATUS_DATA = 5,
+	STATUS_TIMEOUT = 6,
+	STATUS_FINDING = 7,
+};
+
+/* The status that a negative errno of the library stands for (base/base.h). */
+enum status status_of(int err);
+
+/* Prints "PROGRAM: message" and, after a usage error, where help is; ends the program. For main() only. */
+_Noreturn void die(enum status status, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
+_Noreturn void die_usage(const char *fmt, ...) RIOMMU_PRINTF(1, 2);
+
+extern const char *program; /* "iommu-dump" */
+
+/* -- common options (design 3.2) --------------------------------------------------------------------------- */
+struct options {
+	const char *input;  /* -i */
+	const char *access; /* -A */
+	const char *iommu;  /* -u */
+	uint64_t bases[64];
+	size_t base_count;
+	struct riommu_reg_override overrides[512];
+	size_t override_count;
+	bool json;
+	const char *save;
+	int verbose;
+};
+
+/* For getopt_long: what every tool takes. */
+enum { OPT_BASE = 0x100, OPT_REG, OPT_SAVE, OPT_TOOL /* a tool's own start here */ };
+#define COMMON_SHORT "i:A:O:u:JvhV"
+#define COMMON_LONG                                                                                                    \
+	{"input", required_argument, NULL, 'i'}, {"access", required_argument, NULL, 'A'},                            \
+		{"option", required_argument, NULL, 'O'}, {"iommu", required_argument, NULL, 'u'},                    \
+		{"base", required_argument, NULL, OPT_BASE}, {"reg", required_argument, NULL, OPT_REG},               \
+		{"json", no_argument, NULL, 'J'}, {"save", required_argument, NULL, OPT_SAVE},                        \
+		{"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},                                \
+	{                                                                                                              \
+		"version", no_argument, NULL, 'V'                                                                      \
+	}
+
+/* The lines of --help for them. */
+extern const char common_help[];
+
+/*
+ * Takes option C with ARG; false when it is not a common one. Ends the program on -h, -V, -A help, -O help and
+ * arguments that make no sense. HELP prints the tool's own.
+ */
+bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char *arg, void (*help)(FILE *f));
+
+/* Opens what the options name; ends the program with the right status when it cannot. */
+struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *o);
+
+/* A context whose messages go to stderr as "PROGRAM: message". */
+struct riommu_ctx *tool_ctx(const struct options *o);
+
+/* -- output ------------------------------------------------------------------------------------------------- */
+
+/*
+ * Where a command's results go. JSON is one object, written as it comes: lists stream, one small object at a time.
+ * In text mode the json_* calls do nothing.
+ */
+struct out {
+	bool json;
+	bool opened;	 /* the JSON envelope was begun */
+	bool first_item; /* of the list that is open */
+	enum status status;	    /* the worst so far, by the order of design 3.4 */
+	struct json_object *errors; /* texts */
+	struct riommu_ctx *ctx;
+};
+
+void out_init(struct out *out, struct riommu_ctx *ctx, bool json);
+
+/* Begins the envelope: schema, tool, version, source. SYS may be NULL (explain). */
+void out_begin(struct out *out, const char *schema, const struct riommu_system *sys);
+
+/* A member of the top object; OBJ is consumed. */
+void out_member(struct out *out, const char *key, struct json_object *obj);
+
+/* A list member: begin, items (consumed), end. */
+void out_list_begin(struct out *out, const char *key);
+void out_item(struct out *out, struct json_object *obj);
+void out_list_end(struct out *out);
+
+/* Something went wrong: to stderr, into "errors", and into the exit status. ERR is a negative errno. */
+void out_error(struct out *out, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 4);
+
+/* A finding (status 7) that is a result and not an error: nothing is printed here. */
+void out_status(struct out *out, enum status status);
+
+/* Ends the envelope ("complete", "errors"), checks that stdout took everything, gives the exit status. */
+int out_end(struct out *out);
+
+/* json-c helpers of one shape: "0x%x" strings, null for NULL text. */
+struct json_object *json_hex(uint64_t v);
+struct json_object *json_text(const char *s);
+void json_add(struct json_object *obj, const char *key, struct json_object *value); /* consumes VALUE, ends the program if memory is out */
+
+/* A layout decoded: {"raw":"0x..", FIELD: ..., "reserved_set":"0x.." when not zero}. Flags are booleans, numbers numbers,
+ * hex, addresses "0x..", enums their name (or the raw value as "0x.." where it has none). */
+struct json_object *json_layout(const struct riommu_layout *layout, uint64_t value);
+
+/* The same as text: one line a field "  name  bits  value  meaning", indented by INDENT; reserved bits that are set are
+ * pointed out. `all` false leaves out flags that are clear and numbers that are zero. */
+void print_layout(FILE *f, const struct riommu_layout *layout, uint64_t value, int indent, bool all);
+
+/* A text table (libsmartcols where it was built in). Columns are named once; cells are copied. */
+struct table;
+struct table *table_new(const char *const *columns, size_t count); /* a name that starts with '>' is right-aligned */
+void table_row(struct table *t, const char *const *cells);
+void table_print_free(struct table *t, FILE *f);
+
+#endif
