@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * source: bytes at a physical address, registers at an offset. A source is a const table of functions
+ * (one file each: core.c, devmem.c, kcore.c, debugfs.c, overlay.c); sources.c lists them.
+ *
+ * Three answers stay apart all the way up: "not held here" (-ENODATA), "refused" (-EACCES), and bytes that
+ * the hardware really gave, all ones included. A failed read is never replaced by a value.
+ */
+#ifndef RIOMMU_SOURCE_H
+#define RIOMMU_SOURCE_H
+
+#include "base/base.h"
+#include "spec/registers.h"
+
+enum riommu_provides { RIOMMU_PROVIDES_MEMORY = 1, RIOMMU_PROVIDES_REGISTERS = 2 };
+
+struct riommu_source;
+
+struct riommu_source_ops {
+	const char *name; /* for -A */
+	const char *help;
+	unsigned provides; /* enum riommu_provides */
+
+	/*
+	 * Could this source be opened here and now, without opening it? 0, or a class of error with
+	 * riommu_error() saying what stops it. NULL: only on request.
+	 */
+	int (*detect)(struct riommu_ctx *ctx);
+
+	/* Opens; PATH is the file given with -i for sources that read one, else NULL. Read-only. */
+	int (*open)(struct riommu_source *src, const char *path);
+	void (*close)(struct riommu_source *src);
+
+	/* Copies LEN bytes at physical address PA. 0, -ENODATA, -EACCES, -EFAULT, -EHWPOISON, other -errno. */
+	int (*read)(struct riommu_source *src, uint64_t pa, void *buf, size_t len);
+
+	/*
+	 * Zero-copy: a pointer to the whole page that holds PA, good until close. -ENODATA also when the
+	 * page is held only in part (read() is asked then). NULL: the source only copies.
+	 */
+	int (*map)(struct riommu_source *src, uint64_t page, const uint8_t **data);
+
+	/*
+	 * One register of the IOMMU whose register page is at BASE. WIDTH is 4 or 8; an 8-byte register is read
+	 * as two 4-byte accesses. -ENODATA: not held; -EACCES: refused; -EFAULT: the bus did not answer.
+	 */
+	int (*reg_read)(struct riommu_source *src, uint64_t base, uint32_t offset, unsigned width, uint64_t *value);
+
+	/* Drops what the source itself remembers of a changing system (riommu_source_forget()). NULL: nothing. */
+	void (*forget)(struct riommu_source *src);
+};
+
+#define RIOMMU_PAGE_SLOTS 1024 /* direct-mapped; a copying source holds at most 4 MiB */
+
+struct riommu_page_slot {
+	uint64_t tag; /* page address | 1; 0 is empty */
+	const uint8_t *data;
+	uint8_t *own; /* buffer of a copying source, reused */
+};
+
+struct riommu_source {
+	const struct riommu_source_ops *ops;
+	struct riommu_ctx *ctx;
+	void *priv;
+	char *path;		     /* what was opened, for messages */
+	struct riommu_source *lower; /* asked for registers that this one does not have or may not read; owned */
+	uint64_t pages_read;	     /* pages fetched from below the slots: "each table page once" is measured here */
+	struct riommu_page_slot *slots;
+};
+
+/* All sources, ended by NULL, in the order in which they are tried. */
+const struct riommu_source_ops *const *riommu_sources(void);
+const struct riommu_source_ops *riommu_source_by_name(const char *name);
+
+/* Opens a source. *SRC is the caller's to close; closing NULL is fine. */
+int riommu_source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *ops, const char *path, struct riommu_source **src);
+void riommu_source_close(struct riommu_source *src);
+
+/* A copy of LEN bytes at PA; the range may cross pages. Errors as ops->read. */
+int riommu_source_read(struct riommu_source *src, uint64_t pa, void *buf, size_t len);
+
+/* The slow half of riommu_source_entry(). */
+int riommu_source_fetch(struct riommu_source *src, uint64_t pa, size_t len, uint8_t *scratch, const uint8_t **data);
+
+/*
+ * LEN bytes at PA that lie within one page, without a copy where possible. *DATA is good until the next call on
+ * SRC; SCRATCH (at least LEN bytes) holds them when the page is only held in part.
+ */
+static inline int riommu_source_entry(struct riommu_source *src, uint64_t pa, size_t len, uint8_t *scratch, const uint8_t **data)
+{
+	const struct riommu_page_slot *slot = &src->slots[(pa >> RIOMMU_PAGE_SHIFT) % RIOMMU_PAGE_SLOTS];
+
+	if (slot->tag == ((pa & ~RIOMMU_PAGE_MASK) | 1)) {
+		*data = slot->data + (pa & RIOMMU_PAGE_MASK);
+		return 0;
+	}
+	return riommu_source_fetch(src, pa, len, scratch, data);
+}
+
+/* One register; checks offset and width against the register table first (-EINVAL). */
+int riommu_source_reg_read(struct riommu_source *src, uint64_t base, uint32_t offset, unsigned width, uint64_t *value);
+
+/* Forgets the pages held in slots of a copying source: live memory changes. */
+void riommu_source_forget(struct riommu_source *src);
+
+/* -- overlay: registers given by hand (--reg), by a capture's notes or by a handover record ------------------ */
+
+/* Lays an overlay over LOWER (which it then owns; may be NULL). */
+int riommu_overlay_new(struct riommu_ctx *ctx, struct riommu_source *lower, struct riommu_source **overlay);
+
+/* Sets a register; a later set of the same one wins. Offset and width are checked against the table: -EINVAL. */
+int riommu_overlay_set(struct riommu_source *overlay, uint64_t base, uint32_t offset, unsigned width, uint64_t value);
+
+/* True if the overlay itself, not the source below, has the register. */
+bool riommu_overlay_get(const struct riommu_source *overlay, uint64_t base, uint32_t offset, uint64_t *value);
+
+/* -- core: captures and vmcores ----------------------------------------------------------------------------- */
+
+/* The Ith register note of an open core (notes were checked at open); false past the end. ENTRIES points at
+ * packed entries (spec/notes.h). */
+struct riommu_core_registers {
+	uint64_t base;
+	char name[64];
+	uint32_t count;
+	const uint8_t *entries;
+};
+bool riommu_core_registers_at(const struct riommu_source *core, size_t i, struct riommu_core_registers *out);
+
+/* The machine note's JSON text (not NUL-terminated), false when there is none. */
+bool riommu_core_machine(const struct riommu_source *core, const char **text, size_t *len);
+
+/* The Ith PT_LOAD by ascending address; false past the end. FILE_SIZE < MEM_SIZE: the rest is zero or not held. */
+bool riommu_core_segment_at(const struct riommu_source *core, size_t i, uint64_t *pa, uint64_t *file_size, uint64_t *mem_size);
+
+/* -- why can't I read it? ----------------------------------------------------------------------------------- */
+
+enum riommu_way_state { RIOMMU_WAY_OPEN, RIOMMU_WAY_REFUSED, RIOMMU_WAY_ABSENT, RIOMMU_WAY_UNTRIED };
+
+/* One way to the registers of an IOMMU (or to memory): what became of it, what stops it, what to do. */
+struct riommu_way {
+	const char *method; /* "debugfs", "devmem", "kcore" */
+	enum riommu_way_state state;
+	char reason[256]; /* why not; "" when open */
+	char remedy[256]; /* the one thing to do; "" when open */
+};
+
+/* Tries, read-only, each live way to the registers at BASE. Fills at most MAX, returns how many. */
+size_t riommu_ways(struct riommu_ctx *ctx, uint64_t base, const char *name, struct riommu_way *ways, size_t max);
+
+#endif
