@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=dash disable=SC2034
+# shellcheck shell=dash disable=SC2034,SC2119,SC2120,SC3045 # busybox has `read -t`
 #
 # What the jobs share. A result is a line on the console: `BOARD ok|not ok|skip - text`; the host counts them.
 
@@ -54,7 +54,7 @@ says() {
 # host VERB: asks `boot` for something, and waits for its word.
 host() {
 	echo "BOARD host $1"
-	read -r -t 120 answer </dev/console && [ "$answer" = done ]
+	read -r -t 120 answer </dev/console && [ "$answer" = "done" ]
 }
 
 have_tool() { command -v iommu-dump >/dev/null; }
