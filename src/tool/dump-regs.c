@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* iommu-dump regs: the register snapshot, decoded field by field. */
+#include "dump.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define NAMES_LISTED     8 /* in one message */
+#define LETTERS_COMPARED 64
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+	size_t m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/* How many letters have to change to make B of A: Levenshtein, a row at a time. B fits a register's name. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[sizeof(((struct riommu_reg *)0)->name) + 1], len = strlen(b);
+
+	for (size_t j = 0; j <= len; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i] && i < LETTERS_COMPARED; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < len; j++) {
+			size_t above = row[j + 1];
+			bool same = strncasecmp(&a[i], &b[j], 1) == 0;
+
+			row[j + 1] = min3(row[j] + 1, above + 1, diagonal + !same);
+			diagonal = above;
+		}
+	}
+	return row[len];
+}
+
+const char *dump_nearest_register(const char *name)
+{
+	const struct riommu_reg *regs = riommu_registers();
+	size_t best = 0, best_distance = SIZE_MAX;
+
+	for (size_t i = 0; i < RIOMMU_REG_COUNT; i++) {
+		size_t d = distance(name, regs[i].name);
+
+		if (d < best_distance) {
+			best = i;
+			best_distance = d;
+		}
+	}
+	return regs[best].name;
+}
+
+/* A name is a register's or that of a family: "iohpmctr" is all of them. */
+static bool is_named(const struct riommu_reg *reg, const char *name)
+{
+	return strcasecmp(reg->name, name) == 0 || strcasecmp(reg->layout->name, name) == 0;
+}
+
+static bool is_wanted(const struct riommu_reg *reg, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (is_named(reg, argv[i]))
+			return true;
+	return argc == 0;
+}
+
+static bool names_exist(struct dump *d, int argc, char **argv)
+{
+	const struct riommu_reg *regs = riommu_registers();
+	bool good = true;
+
+	for (int i = 0; i < argc; i++) {
+		size_t r = 0;
+
+		while (r < RIOMMU_REG_COUNT && !is_named(&regs[r], argv[i]))
+			r++;
+		if (r < RIOMMU_REG_COUNT)
+			continue;
+		out_error(&d->out, -EINVAL,
+			  "'%s' is no register; did you mean '%s'? 'regs' alone shows all", argv[i],
+			  dump_nearest_register(argv[i]));
+		good = false;
+	}
+	return good;
+}
+
+/* Which registers could not be shown, for one message a reason. */
+struct withheld {
+	char names[NAMES_LISTED * 26 + 1];
+	unsigned count;
+};
+
+static void withhold(struct withheld *w, const char *name)
+{
+	size_t used = strlen(w->names);
+
+	if (w->count++ < NAMES_LISTED)
+		snprintf(w->names + used, sizeof(w->names) - used, "%s%s", used ? ", " : "", name);
+}
+
+static void report_withheld(struct dump *d, const struct riommu_iommu *iommu,
+			    const struct withheld *w, int err, const char *why)
+{
+	char more[32] = "";
+
+	if (!w->count)
+		return;
+	if (w->count > NAMES_LISTED)
+		snprintf(more, sizeof(more), " and %u more", w->count - NAMES_LISTED);
+	out_error(&d->out, err, "%s: %s%s: %s%s%s", iommu->name, w->names, more, why,
+		  iommu->reason[0] ? ": " : "", iommu->reason);
+}
+
+static const char *const presence_bits[] = {
+	[RIOMMU_PRESENT_ALWAYS] = "",          [RIOMMU_PRESENT_ATS] = "ATS is 0",
+	[RIOMMU_PRESENT_HPM] = "HPM is 0",     [RIOMMU_PRESENT_DBG] = "DBG is 0",
+	[RIOMMU_PRESENT_QOSID] = "QOSID is 0", [RIOMMU_PRESENT_MSI] = "IGS is WSI",
+};
+
+static struct json_object *json_place(const struct riommu_reg *reg)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add(obj, "offset", json_hex(reg->offset));
+	json_add(obj, "width", json_object_new_int(reg->width));
+	return obj;
+}
+
+static struct json_object *json_known(const struct riommu_reg *reg, uint64_t value)
+{
+	struct json_object *obj = json_place(reg), *fields = json_layout(reg->layout, value);
+
+	json_object_object_foreach(fields, key, member) json_add(obj, key, json_object_get(member));
+	json_object_put(fields);
+	return obj;
+}
+
+static struct json_object *json_unknown(const struct riommu_reg *reg, const char *state)
+{
+	struct json_object *obj = json_place(reg);
+
+	json_add(obj, "raw", NULL);
+	json_add(obj, "state", json_text(state));
+	return obj;
+}
+
+static void show_known(const struct riommu_reg *reg, uint64_t value, struct json_object *registers)
+{
+	if (registers) {
+		json_add(registers, reg->name, json_known(reg, value));
+		return;
+	}
+	printf("  0x%03x  %s = 0x%" PRIx64 "  %s\n", reg->offset, reg->name, value,
+	       reg->layout->doc);
+	print_layout(stdout, reg->layout, value, 9, true);
+}
+
+static void show_unknown(const struct riommu_reg *reg, const char *state, const char *detail,
+			 struct json_object *registers)
+{
+	if (registers)
+		json_add(registers, reg->name, json_unknown(reg, state));
+	else
+		printf("  0x%03x  %s: %s%s\n", reg->offset, reg->name, state, detail);
+}
+
+enum why_not { MISSING, REFUSED, DEAD, UNREAD, WHY_COUNT };
+
+static const struct {
+	const char *state;
+	const char *why;
+	int err;
+} why_not[WHY_COUNT] = {
+	[MISSING] = {"missing", "the source does not hold it", -ENODATA},
+	[REFUSED] = {"refused", "the system refuses the access", -EACCES},
+	[DEAD] = {"dead", "the bus did not answer", -EIO},
+	[UNREAD] = {"unread", "not read", -ENODATA},
+};
+
+/* One register of the snapshot. CAPS_KNOWN false: whether the register exists is not known either. */
+static void show_register(const struct riommu_iommu *iommu, size_t r, const uint64_t *caps,
+			  bool named, struct withheld *withheld, struct json_object *registers)
+{
+	const struct riommu_reg *reg = &riommu_registers()[r];
+	char absent[64];
+	enum why_not why;
+
+	switch ((enum riommu_reg_state)iommu->state[r]) {
+	case RIOMMU_REG_KNOWN:
+		show_known(reg, iommu->value[r], registers);
+		return;
+	case RIOMMU_REG_MISSING:
+		why = MISSING;
+		break;
+	case RIOMMU_REG_REFUSED:
+		why = REFUSED;
+		break;
+	case RIOMMU_REG_DEAD:
+		why = DEAD;
+		break;
+	case RIOMMU_REG_UNREAD:
+	default:
+		why = UNREAD;
+		break;
+	}
+	if (caps && !riommu_reg_present(reg, *caps)) {
+		snprintf(absent, sizeof(absent), ": capabilities.%s", presence_bits[reg->presence]);
+		if (named)
+			show_unknown(reg, "absent", absent, registers);
+		return;
+	}
+	show_unknown(reg, why_not[why].state, "", registers);
+	withhold(&withheld[why], reg->name);
+}
+
+static void show_iommu(struct dump *d, const struct riommu_iommu *iommu, int argc, char **argv)
+{
+	struct json_object *registers = d->out.json ? json_object_new_object() : NULL;
+	struct withheld withheld[WHY_COUNT] = {0};
+	uint64_t caps;
+	bool caps_known = riommu_iommu_reg(iommu, RIOMMU_REG_CAPABILITIES, &caps) == 0;
+
+	if (!d->out.json)
+		printf("%s at 0x%" PRIx64 "%s%s\n", iommu->name, iommu->base,
+		       iommu->method ? ", registers through " : "",
+		       iommu->method ? iommu->method : "");
+	for (size_t r = 0; r < RIOMMU_REG_COUNT; r++)
+		if (is_wanted(&riommu_registers()[r], argc, argv))
+			show_register(iommu, r, caps_known ? &caps : NULL, argc > 0, withheld,
+				      registers);
+	if (registers) {
+		struct json_object *item = json_object_new_object();
+
+		json_add(item, "base", json_hex(iommu->base));
+		json_add(item, "name", json_text(iommu->name));
+		json_add(item, "registers", registers);
+		out_item(&d->out, item);
+	}
+	for (size_t w = 0; w < WHY_COUNT; w++)
+		report_withheld(d, iommu, &withheld[w], why_not[w].err, why_not[w].why);
+}
+
+void dump_regs(struct dump *d, int argc, char **argv)
+{
+	size_t index = 0;
+
+	out_begin(&d->out, DUMP_SCHEMA, d->sys);
+	if (!names_exist(d, argc, argv))
+		return;
+	out_list_begin(&d->out, "iommus");
+	for (bool first = true; dump_next_iommu(d, &index); index++, first = false) {
+		if (!first && !d->out.json)
+			putchar('\n');
+		show_iommu(d, &d->sys->iommus[index], argc, argv);
+	}
+	out_list_end(&d->out);
+}
