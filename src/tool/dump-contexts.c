@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* iommu-dump devices, processes: device and process contexts. Lists stream: a directory may hold 2^24 of them. */
+#include "config.h"
+
+#include "dump.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define ROWS_AT_ONCE 1024 /* of a text table; the next ones come in a table of their own */
+#define GAPS_TOLD    32 /* directory pages that cannot be read, one by one; the rest as a number */
+
+/* What is known about one id. */
+enum context_state {
+	CONTEXT_VALID,
+	CONTEXT_NOT_VALID,
+	CONTEXT_MISCONFIGURED,
+	CONTEXT_NONE,
+	CONTEXT_UNKNOWN
+};
+
+static const char *const state_names[] = {
+	[CONTEXT_VALID] = "valid",
+	[CONTEXT_NOT_VALID] = "not valid",
+	[CONTEXT_MISCONFIGURED] = "misconfigured",
+	[CONTEXT_NONE] = "no context",
+	[CONTEXT_UNKNOWN] = "unknown",
+};
+
+/* A list under way: of an IOMMU's devices, or of a device's processes. */
+struct listing {
+	struct dump *d;
+	size_t iommu;
+	struct riommu_walker walker;
+	const struct riommu_dc *dc; /* processes: whose */
+
+	const char *const *columns;
+	size_t column_count;
+	struct table *table;
+	size_t rows, total;
+
+	/* Devices that the machine has, by ascending id, and the first that the directory has not yet reached */
+	const struct riommu_device **devices;
+	size_t device_count, next;
+	enum context_state absent; /* what one is that the directory does not hold */
+
+	/* Ids that a directory page would hold which could not be read; neighbours are told together */
+	struct riommu_dc_visit gap;
+	bool in_gap;
+	unsigned gaps;
+};
+
+/* -- rows -------------------------------------------------------------------------------------- */
+
+static void flush_table(struct listing *l)
+{
+	if (l->table)
+		table_print_free(l->table, stdout);
+	l->table = NULL;
+	l->rows = 0;
+}
+
+static void add_row(struct listing *l, const char *const *cells)
+{
+	if (l->rows == ROWS_AT_ONCE)
+		flush_table(l);
+	if (!l->table)
+		l->table = table_new(l->columns, l->column_count);
+	table_row(l->table, cells);
+	l->rows++;
+	l->total++;
+}
+
+static const char *or_reserved(const char *name)
+{
+	return name ? name : "reserved";
+}
+
+static bool has_second_stage(const struct riommu_dc *dc)
+{
+	return dc->dw[RIOMMU_DC_IOHGATP] >> 60 != RIOMMU_HGATP_BARE;
+}
+
+static bool has_msi(const struct riommu_dc *dc)
+{
+	return dc->dwords == RIOMMU_DC_DWORDS &&
+	       dc->dw[RIOMMU_DC_MSIPTP] >> 60 != RIOMMU_MSIPTP_OFF;
+}
+
+static const char *first_stage(const struct riommu_dc *dc)
+{
+	return riommu_fsc_mode_name(dc->dw[RIOMMU_DC_FSC], dc->dw[RIOMMU_DC_TC], false);
+}
+
+/* ta.PSCID is used by a first stage of the device itself only (facts 2.3). */
+static bool has_pscid(const struct riommu_dc *dc)
+{
+	return !(dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_PDTV) &&
+	       dc->dw[RIOMMU_DC_FSC] >> 60 != RIOMMU_FSC_BARE;
+}
+
+/* "Bare", "Sv57", "Sv39x4", "Sv39 over Sv48x4", "PD20", and "+ MSI" where interrupts are redirected. */
+static void stages_text(const struct listing *l, const struct riommu_dc *dc, char *text,
+			size_t size)
+{
+	bool first = dc->dw[RIOMMU_DC_FSC] >> 60 != RIOMMU_FSC_BARE, second = has_second_stage(dc);
+
+	snprintf(text, size, "%s%s%s%s", first || !second ? or_reserved(first_stage(dc)) : "",
+		 first && second ? " over " : "",
+		 second ? or_reserved(
+				  riommu_hgatp_mode_name(dc->dw[RIOMMU_DC_IOHGATP], l->walker.fctl))
+			: "",
+		 has_msi(dc) ? " + MSI" : "");
+}
+
+/* The names of the flags that are set in VALUE, but not those in EXCEPT. */
+static void flags_text(const struct riommu_layout *layout, uint64_t value, uint64_t except,
+		       char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < layout->count; i++) {
+		const struct riommu_field *f = &layout->fields[i];
+
+		if (f->kind != RIOMMU_FIELD_FLAG || riommu_bit(except, f->lo) ||
+		    !riommu_field_get(f, value) || used >= size)
+			continue;
+		used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "",
+					 f->name);
+	}
+}
+
+static enum context_state dc_state(const struct riommu_walker *w, const struct riommu_dc *dc,
+				   const char **wrong, unsigned *rule)
+{
+	*rule = 0;
+	*wrong = NULL;
+	if (!(dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V))
+		return CONTEXT_NOT_VALID;
+	*wrong = riommu_dc_misconfigured(w, dc, rule);
+	return *wrong ? CONTEXT_MISCONFIGURED : CONTEXT_VALID;
+}
+
+/* -- one device -------------------------------------------------------------------------------- */
+
+static const char *const device_columns[] = {"DEVICE_ID", "NAME",   "DRIVER", "STATE", "STAGES",
+					     ">PSCID",    ">GSCID", "FLAGS",  "NOTE"};
+
+static const char *or_null(const char *text)
+{
+	return text && text[0] ? text : NULL;
+}
+
+static void dc_row(struct listing *l, const struct riommu_dc *dc,
+		   const struct riommu_device *device)
+{
+	const char *wrong;
+	unsigned rule;
+	enum context_state state = dc_state(&l->walker, dc, &wrong, &rule);
+	char id[16], stages[48], pscid[16], gscid[16], flags[96], note[256] = "";
+
+	snprintf(id, sizeof(id), "0x%" PRIx32, dc->device_id);
+	stages_text(l, dc, stages, sizeof(stages));
+	snprintf(pscid, sizeof(pscid), "%u", (unsigned)riommu_bits(dc->dw[RIOMMU_DC_TA], 31, 12));
+	snprintf(gscid, sizeof(gscid), "%u",
+		 (unsigned)riommu_bits(dc->dw[RIOMMU_DC_IOHGATP], 59, 44));
+	flags_text(riommu_layout_dc(RIOMMU_DC_TC, 0, 0), dc->dw[RIOMMU_DC_TC],
+		   RIOMMU_TC_V | RIOMMU_TC_PDTV, flags, sizeof(flags));
+	if (wrong)
+		snprintf(note, sizeof(note), "rule %u: %s", rule, wrong);
+	else if (state == CONTEXT_NOT_VALID)
+		snprintf(note, sizeof(note), "tc.V is 0, but the context is not empty");
+	add_row(l, (const char *const[]){id, device ? device->name : NULL,
+					 device ? or_null(device->driver) : NULL,
+					 state_names[state], stages, has_pscid(dc) ? pscid : NULL,
+					 has_second_stage(dc) ? gscid : NULL, or_null(flags),
+					 or_null(note)});
+}
+
+static const char *const dc_keys[RIOMMU_DC_DWORDS] = {
+	[RIOMMU_DC_TC] = "tc",
+	[RIOMMU_DC_IOHGATP] = "iohgatp",
+	[RIOMMU_DC_TA] = "ta",
+	[RIOMMU_DC_FSC] = "fsc",
+	[RIOMMU_DC_MSIPTP] = "msiptp",
+	[RIOMMU_DC_MSI_ADDR_MASK] = "msi_addr_mask",
+	[RIOMMU_DC_MSI_ADDR_PATTERN] = "msi_addr_pattern",
+	[RIOMMU_DC_RESERVED] = "reserved",
+};
+
+/* What JSON says about every device, whether it has a context (DC) or not. */
+static struct json_object *device_json(const struct listing *l, uint32_t device_id,
+				       const struct riommu_device *device, enum context_state state,
+				       const struct riommu_dc *dc)
+{
+	struct json_object *obj = json_object_new_object();
+	bool known = state != CONTEXT_UNKNOWN;
+
+	json_add(obj, "iommu", json_hex(l->d->sys->iommus[l->iommu].base));
+	json_add(obj, "device_id", json_hex(device_id));
+	json_add(obj, "name", json_text(device ? or_null(device->name) : NULL));
+	json_add(obj, "driver", json_text(device ? or_null(device->driver) : NULL));
+	json_add(obj, "group", json_text(device ? or_null(device->group) : NULL));
+	json_add(obj, "domain_type", json_text(device ? or_null(device->domain_type) : NULL));
+	json_add(obj, "state", json_text(state_names[state]));
+	json_add(obj, "address", dc ? json_hex(dc->address) : NULL);
+	json_add(obj, "valid",
+		 known ? json_object_new_boolean(state == CONTEXT_VALID ||
+						 state == CONTEXT_MISCONFIGURED)
+		       : NULL);
+	return obj;
+}
+
+static struct json_object *dc_json(const struct listing *l, const struct riommu_dc *dc,
+				   const struct riommu_device *device)
+{
+	const char *wrong;
+	unsigned rule;
+	enum context_state state = dc_state(&l->walker, dc, &wrong, &rule);
+	struct json_object *obj = device_json(l, dc->device_id, device, state, dc);
+
+	json_add(obj, "misconfigured", json_text(wrong));
+	json_add(obj, "rule", rule ? json_object_new_int((int)rule) : NULL);
+	json_add(obj, "first_stage", json_text(first_stage(dc)));
+	json_add(obj, "second_stage",
+		 json_text(riommu_hgatp_mode_name(dc->dw[RIOMMU_DC_IOHGATP], l->walker.fctl)));
+	json_add(obj, "pscid",
+		 has_pscid(dc) ? json_hex(riommu_bits(dc->dw[RIOMMU_DC_TA], 31, 12)) : NULL);
+	json_add(obj, "gscid",
+		 has_second_stage(dc) ? json_hex(riommu_bits(dc->dw[RIOMMU_DC_IOHGATP], 59, 44))
+				      : NULL);
+	for (unsigned i = 0; i < dc->dwords; i++)
+		json_add(obj, dc_keys[i],
+			 json_layout(riommu_layout_dc(i, dc->dw[RIOMMU_DC_TC], l->walker.fctl),
+				     dc->dw[i]));
+	return obj;
+}
+
+static void show_dc(struct listing *l, const struct riommu_dc *dc,
+		    const struct riommu_device *device)
+{
+	if (l->d->out.json)
+		out_item(&l->d->out, dc_json(l, dc, device));
+	else
+		dc_row(l, dc, device);
+}
+
+static const char *absent_note(const struct listing *l, enum context_state state)
+{
+	unsigned mode = (unsigned)riommu_bits(l->walker.ddtp, 3, 0);
+
+	if (state == CONTEXT_UNKNOWN)
+		return "its part of the directory could not be read";
+	if (mode == RIOMMU_DDTP_OFF)
+		return "ddtp is Off: every request is refused";
+	if (mode == RIOMMU_DDTP_BARE)
+		return "ddtp is Bare: requests pass untranslated";
+	return "every request is refused (cause 258 or 260)";
+}
+
+/* A device of the machine that the directory says nothing about. */
+static void show_absent(struct listing *l, const struct riommu_device *device,
+			enum context_state state)
+{
+	char id[16];
+
+	if (l->d->out.json) {
+		out_item(&l->d->out, device_json(l, device->device_id, device, state, NULL));
+		return;
+	}
+	snprintf(id, sizeof(id), "0x%" PRIx32, device->device_id);
+	add_row(l,
+		(const char *const[]){id, device->name, or_null(device->driver), state_names[state],
+				      NULL, NULL, NULL, NULL, absent_note(l, state)});
+}
+
+/* -- all devices of an IOMMU ------------------------------------------------------------------- */
+
+static int by_id(const void *a, const void *b)
+{
+	const struct riommu_device *x = *(const struct riommu_device *const *)a,
+				   *y = *(const struct riommu_device *const *)b;
+
+	if (x->device_id != y->device_id)
+		return x->device_id < y->device_id ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static void find_devices(struct listing *l)
+{
+	const struct riommu_system *sys = l->d->sys;
+
+	l->devices = calloc(sys->device_count + 1, sizeof(*l->devices));
+	if (!l->devices)
+		die(STATUS_ERROR, "out of memory");
+	for (size_t i = 0; i < sys->device_count; i++)
+		if (sys->devices[i].iommu == l->iommu)
+			l->devices[l->device_count++] = &sys->devices[i];
+	qsort(l->devices, l->device_count, sizeof(*l->devices), by_id);
+}
+
+/* Shows the devices of the machine before ID, which the directory has passed by. */
+static void catch_up(struct listing *l, uint64_t id, enum context_state state)
+{
+	while (l->next < l->device_count && l->devices[l->next]->device_id < id)
+		show_absent(l, l->devices[l->next++], state);
+}
+
+/* The device called ID; others of the same id (aliases) are passed over. */
+static const struct riommu_device *take_device(struct listing *l, uint32_t id)
+{
+	const struct riommu_device *device = NULL;
+
+	while (l->next < l->device_count && l->devices[l->next]->device_id == id) {
+		if (!device)
+			device = l->devices[l->next];
+		l->next++;
+	}
+	return device;
+}
+
+static const char *gap_reason(int error)
+{
+	switch (error) {
+	case -ENODATA:
+		return "is not in this source";
+	case -EBADMSG:
+		return "has reserved bits set (misconfigured)";
+	case -EFAULT:
+		return "is not there: no memory, or not mapped by the second stage";
+	case -EHWPOISON:
+		return "answers \"data corruption\"";
+	case -EACCES:
+		return "may not be read";
+	default:
+		return strerror(-error);
+	}
+}
+
+/* What the directory itself says wrongly is damaged data, not an error of ours. */
+static int gap_status(int error)
+{
+	return error == -EFAULT || error == -EHWPOISON ? -EBADMSG : error;
+}
+
+static void tell_gap(struct listing *l)
+{
+	const struct riommu_dc_visit *g = &l->gap;
+	const char *what = l->dc ? "process_id" : "device_id";
+
+	if (!l->in_gap)
+		return;
+	l->in_gap = false;
+	if (l->gaps++ >= GAPS_TOLD)
+		return;
+	out_error(&l->d->out, gap_status(g->error),
+		  "%s: %s 0x%" PRIx32 "..0x%" PRIx32 ": %s at 0x%" PRIx64 " %s",
+		  l->d->sys->iommus[l->iommu].name, what, g->first_id, g->last_id,
+		  g->error == -EBADMSG ? "the directory entry" : "the directory page", g->address,
+		  gap_reason(g->error));
+}
+
+static void add_gap(struct listing *l, uint32_t first_id, uint32_t last_id, uint64_t address,
+		    int error)
+{
+	struct riommu_dc_visit *g = &l->gap;
+
+	if (l->in_gap && g->error == error && g->last_id + 1 == first_id && g->address == address) {
+		g->last_id = last_id;
+		return;
+	}
+	tell_gap(l);
+	*g = (struct riommu_dc_visit){
+		.first_id = first_id, .last_id = last_id, .address = address, .error = error};
+	l->in_gap = true;
+}
+
+static void end_gaps(struct listing *l)
+{
+	tell_gap(l);
+	if (l->gaps > GAPS_TOLD)
+		out_error(&l->d->out, -ENODATA,
+			  "%s: %u more places of the directory could not be read",
+			  l->d->sys->iommus[l->iommu].name, l->gaps - GAPS_TOLD);
+}
+
+static int list_dc(void *arg, const struct riommu_dc_visit *v)
+{
+	struct listing *l = arg;
+
+	catch_up(l, v->first_id, l->absent);
+	if (v->dc) {
+		show_dc(l, v->dc, take_device(l, v->first_id));
+		return 0;
+	}
+	catch_up(l, (uint64_t)v->last_id + 1,
+		 v->error == -EBADMSG ? CONTEXT_NONE : CONTEXT_UNKNOWN);
+	add_gap(l, v->first_id, v->last_id, v->address, v->error);
+	return 0;
+}
+
+static void print_heading(const struct listing *l)
+{
+	const struct riommu_iommu *iommu = &l->d->sys->iommus[l->iommu];
+	const char *mode = riommu_ddtp_mode_name(l->walker.ddtp);
+
+	printf("%s at 0x%" PRIx64 ", mode %s, device contexts of %u bytes\n", iommu->name,
+	       iommu->base, or_reserved(mode),
+	       l->walker.capabilities & RIOMMU_CAP_MSI_FLAT ? 64 : 32);
+}
+
+static void list_devices(struct dump *d, size_t iommu)
+{
+	struct listing l = {
+		.d = d,
+		.iommu = iommu,
+		.columns = device_columns,
+		.column_count = RIOMMU_ARRAY_SIZE(device_columns),
+		.absent = CONTEXT_NONE,
+	};
+	const char *missing;
+
+	if (!dump_walker(d, iommu, &l.walker, &missing))
+		return;
+	if (!d->out.json)
+		print_heading(&l);
+	find_devices(&l);
+	riommu_visit_dcs(&l.walker, list_dc, &l);
+	catch_up(&l, UINT64_MAX, l.absent);
+	flush_table(&l);
+	if (!d->out.json && !l.total)
+		printf("no device contexts, and no devices are known\n");
+	end_gaps(&l);
+	free(l.devices);
+}
+
+/* -- one device, in full ----------------------------------------------------------------------- */
+
+static const struct riommu_device *known_device(const struct dump *d, size_t iommu,
+						uint32_t device_id)
+{
+	for (size_t i = 0; i < d->sys->device_count; i++)
+		if (d->sys->devices[i].iommu == iommu && d->sys->devices[i].device_id == device_id)
+			return &d->sys->devices[i];
+	return NULL;
+}
+
+static void print_dword(const struct riommu_layout *layout, const char *name, uint64_t value)
+{
+	printf("  %s = 0x%" PRIx64 "  %s\n", name, value, layout->doc);
+	print_layout(stdout, layout, value, 4, true);
+}
+
+static void print_dc(const struct listing *l, const struct riommu_dc *dc,
+		     const struct riommu_device *device)
+{
+	const char *wrong;
+	unsigned rule;
+	enum context_state state = dc_state(&l->walker, dc, &wrong, &rule);
+	char label[96], stages[48];
+
+	stages_text(l, dc, stages, sizeof(stages));
+	printf("%s on %s: %s, %s, context at 0x%" PRIx64 "\n",
+	       dump_device_label(l->d, l->iommu, dc->device_id, label, sizeof(label)),
+	       l->d->sys->iommus[l->iommu].name, state_names[state], stages, dc->address);
+	if (wrong)
+		printf("  misconfigured, rule %u: %s\n", rule, wrong);
+	if (device && (device->driver[0] || device->group[0]))
+		printf("  driver %s, group %s %s\n", device->driver[0] ? device->driver : "none",
+		       device->group[0] ? device->group : "-", device->domain_type);
+	for (unsigned i = 0; i < dc->dwords; i++)
+		print_dword(riommu_layout_dc(i, dc->dw[RIOMMU_DC_TC], l->walker.fctl), dc_keys[i],
+			    dc->dw[i]);
+}
+
+/* The walk ended before a context. That is the answer for a device that is blocked, and missing data otherwise. */
+static void no_dc(struct listing *l, uint32_t device_id, const struct riommu_device *device,
+		  enum riommu_result result, const struct riommu_translation *t)
+{
+	enum context_state state = result == RIOMMU_UNKNOWN ? CONTEXT_UNKNOWN : CONTEXT_NONE;
+	char label[96];
+
+	dump_device_label(l->d, l->iommu, device_id, label, sizeof(label));
+	if (l->d->out.json)
+		out_item(&l->d->out, device_json(l, device_id, device, state, NULL));
+	else if (result == RIOMMU_FAULT)
+		printf("%s on %s: no context: cause %u, %s: %s\n", label,
+		       l->d->sys->iommus[l->iommu].name, t->cause, riommu_cause_name(t->cause),
+		       t->reason ? t->reason : "");
+	else if (result == RIOMMU_OK)
+		printf("%s on %s: no context: %s\n", label, l->d->sys->iommus[l->iommu].name,
+		       absent_note(l, CONTEXT_NONE));
+	if (result == RIOMMU_UNKNOWN)
+		out_error(&l->d->out, gap_status(t->error),
+			  "%s: the way to its context is not to be had at 0x%" PRIx64 " (%s)",
+			  label, t->missing, gap_reason(t->error));
+}
+
+/*
+ * Finds the context of a device, whatever tc.V says. False, after saying why, when there is none. With ddtp Off or Bare
+ * there is no directory, so that question ends here.
+ */
+static bool locate(struct listing *l, uint32_t device_id, struct riommu_dc *dc)
+{
+	unsigned mode = (unsigned)riommu_bits(l->walker.ddtp, 3, 0);
+	const struct riommu_device *device = known_device(l->d, l->iommu, device_id);
+	struct riommu_translation t = {0};
+	enum riommu_result result = RIOMMU_OK;
+
+	if (mode != RIOMMU_DDTP_OFF && mode != RIOMMU_DDTP_BARE) {
+		result = riommu_locate_dc(&l->walker, device_id, dc, &t, NULL);
+		if (result == RIOMMU_OK)
+			return true;
+	}
+	no_dc(l, device_id, device, result, &t);
+	return false;
+}
+
+static void show_device(struct dump *d, const char *text)
+{
+	struct listing l = {.d = d};
+	struct riommu_device_ref ref;
+	struct riommu_dc dc;
+	const char *missing;
+
+	if (!dump_device(d, text, &ref))
+		return;
+	l.iommu = ref.iommu;
+	if (!dump_walker(d, ref.iommu, &l.walker, &missing) || !locate(&l, ref.device_id, &dc))
+		return;
+	if (d->out.json)
+		out_item(&d->out, dc_json(&l, &dc, known_device(d, ref.iommu, ref.device_id)));
+	else
+		print_dc(&l, &dc, known_device(d, ref.iommu, ref.device_id));
+}
+
+void dump_devices(struct dump *d, int argc, char **argv)
+{
+	size_t index = 0;
+
+	out_begin(&d->out, DUMP_SCHEMA, d->sys);
+	dump_iommus(d);
+	out_list_begin(&d->out, "devices");
+	for (int i = 0; i < argc; i++) {
+		if (i && !d->out.json)
+			putchar('\n');
+		show_device(d, argv[i]);
+	}
+	for (bool first = true; !argc && dump_next_iommu(d, &index); index++, first = false) {
+		if (!first && !d->out.json)
+			putchar('\n');
+		list_devices(d, index);
+	}
+	out_list_end(&d->out);
+}
+
+/* -- processes --------------------------------------------------------------------------------- */
+
+static const char *const process_columns[] = {"PROCESS_ID", "STATE", "STAGE", "ROOT",
+					      ">PSCID",     "FLAGS", "NOTE"};
+
+static enum context_state pc_state(const struct listing *l, const struct riommu_pc *pc,
+				   const char **wrong)
+{
+	*wrong = NULL;
+	if (!(pc->ta & RIOMMU_PC_V))
+		return CONTEXT_NOT_VALID;
+	*wrong = riommu_pc_misconfigured(&l->walker, l->dc, pc);
+	return *wrong ? CONTEXT_MISCONFIGURED : CONTEXT_VALID;
+}
+
+static void pc_row(struct listing *l, const struct riommu_pc *pc)
+{
+	bool bare = pc->fsc >> 60 == RIOMMU_FSC_BARE;
+	char id[16], root[24], pscid[16], flags[64];
+	const char *wrong;
+	enum context_state state = pc_state(l, pc, &wrong);
+
+	snprintf(id, sizeof(id), "0x%" PRIx32, pc->process_id);
+	snprintf(root, sizeof(root), "0x%" PRIx64, riommu_ppn_lower(pc->fsc));
+	snprintf(pscid, sizeof(pscid), "%u", (unsigned)riommu_bits(pc->ta, 31, 12));
+	flags_text(riommu_layout_pc(0, 0), pc->ta, RIOMMU_PC_V, flags, sizeof(flags));
+	add_row(l,
+		(const char *const[]){
+			id, state_names[state],
+			or_reserved(riommu_fsc_mode_name(pc->fsc, l->dc->dw[RIOMMU_DC_TC], true)),
+			bare ? NULL : root, bare ? NULL : pscid, or_null(flags), wrong});
+}
+
+static struct json_object *pc_json(const struct listing *l, const struct riommu_pc *pc)
+{
+	struct json_object *obj = json_object_new_object();
+	const char *wrong;
+	enum context_state state = pc_state(l, pc, &wrong);
+	uint64_t tc = l->dc->dw[RIOMMU_DC_TC];
+	bool bare = pc->fsc >> 60 == RIOMMU_FSC_BARE;
+
+	json_add(obj, "iommu", json_hex(l->d->sys->iommus[l->iommu].base));
+	json_add(obj, "device_id", json_hex(l->dc->device_id));
+	json_add(obj, "process_id", json_hex(pc->process_id));
+	json_add(obj, "state", json_text(state_names[state]));
+	json_add(obj, "address", json_hex(pc->address));
+	json_add(obj, "valid", json_object_new_boolean(state != CONTEXT_NOT_VALID));
+	json_add(obj, "misconfigured", json_text(wrong));
+	json_add(obj, "first_stage", json_text(riommu_fsc_mode_name(pc->fsc, tc, true)));
+	json_add(obj, "pscid", bare ? NULL : json_hex(riommu_bits(pc->ta, 31, 12)));
+	json_add(obj, "ta", json_layout(riommu_layout_pc(0, tc), pc->ta));
+	json_add(obj, "fsc", json_layout(riommu_layout_pc(1, tc), pc->fsc));
+	return obj;
+}
+
+static int list_pc(void *arg, const struct riommu_pc_visit *v)
+{
+	struct listing *l = arg;
+
+	if (!v->pc)
+		add_gap(l, v->first_id, v->last_id, v->address, v->error);
+	else if (l->d->out.json)
+		out_item(&l->d->out, pc_json(l, v->pc));
+	else
+		pc_row(l, v->pc);
+	return 0;
+}
+
+/* Why a device has no processes; NULL when it may have some. */
+static const char *without_processes(const struct riommu_dc *dc)
+{
+	uint64_t tc = dc->dw[RIOMMU_DC_TC];
+
+	if (!(tc & RIOMMU_TC_V))
+		return "its context is not valid (tc.V is 0)";
+	if (!(tc & RIOMMU_TC_PDTV))
+		return "it has one address space for all requests (tc.PDTV is 0)";
+	if (dc->dw[RIOMMU_DC_FSC] >> 60 == RIOMMU_PDTP_BARE)
+		return "its process directory is Bare: requests with a process_id pass the first "
+		       "stage untranslated";
+	return NULL;
+}
+
+static void list_processes(struct listing *l)
+{
+	char label[96], stages[48];
+	const char *wrong, *none = without_processes(l->dc);
+	unsigned rule;
+
+	dump_device_label(l->d, l->iommu, l->dc->device_id, label, sizeof(label));
+	stages_text(l, l->dc, stages, sizeof(stages));
+	wrong = riommu_dc_misconfigured(&l->walker, l->dc, &rule);
+	if (!l->d->out.json) {
+		printf("%s on %s: %s\n", label, l->d->sys->iommus[l->iommu].name, stages);
+		if (wrong)
+			printf("the device context is misconfigured, rule %u: %s\n", rule, wrong);
+		if (none)
+			printf("no process contexts: %s\n", none);
+	}
+	if (!none)
+		riommu_visit_pcs(&l->walker, l->dc, list_pc, l);
+	flush_table(l);
+	if (!none && !l->total && !l->d->out.json)
+		printf("the process directory is empty\n");
+	end_gaps(l);
+}
+
+void dump_processes(struct dump *d, int argc, char **argv)
+{
+	struct listing l = {
+		.d = d,
+		.columns = process_columns,
+		.column_count = RIOMMU_ARRAY_SIZE(process_columns),
+	};
+	struct riommu_device_ref ref;
+	struct riommu_dc dc;
+	const char *missing;
+
+	out_begin(&d->out, DUMP_SCHEMA, d->sys);
+	if (argc != 1) {
+		out_error(
+			&d->out, -EINVAL,
+			"processes takes one DEVICE: a device_id or a name ('devices' lists them)");
+		return;
+	}
+	dump_iommus(d);
+	out_list_begin(&d->out, "processes");
+	if (dump_device(d, argv[0], &ref)) {
+		l.iommu = ref.iommu;
+		l.dc = &dc;
+		if (dump_walker(d, ref.iommu, &l.walker, &missing) &&
+		    locate(&l, ref.device_id, &dc))
+			list_processes(&l);
+	}
+	out_list_end(&d->out);
+}
