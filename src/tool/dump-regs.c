@@ -105,14 +105,13 @@ static void withhold(struct withheld *w, const char *name)
 static void report_withheld(struct dump *d, const struct riommu_iommu *iommu,
 			    const struct withheld *w, int err, const char *why)
 {
+	bool explained = iommu->error == err && iommu->reason[0];
 	char more[32] = "";
 
-	if (!w->count)
-		return;
 	if (w->count > NAMES_LISTED)
 		snprintf(more, sizeof(more), " and %u more", w->count - NAMES_LISTED);
 	out_error(&d->out, err, "%s: %s%s: %s%s%s", iommu->name, w->names, more, why,
-		  iommu->reason[0] ? ": " : "", iommu->reason);
+		  explained ? ": " : "", explained ? iommu->reason : "");
 }
 
 static const char *const presence_bits[] = {
@@ -168,70 +167,76 @@ static void show_unknown(const struct riommu_reg *reg, const char *state, const 
 		printf("  0x%03x  %s: %s%s\n", reg->offset, reg->name, state, detail);
 }
 
-enum why_not { MISSING, REFUSED, DEAD, UNREAD, WHY_COUNT };
-
+/* Why a register that exists has no value. */
 static const struct {
 	const char *state;
 	const char *why;
 	int err;
-} why_not[WHY_COUNT] = {
-	[MISSING] = {"missing", "the source does not hold it", -ENODATA},
-	[REFUSED] = {"refused", "the system refuses the access", -EACCES},
-	[DEAD] = {"dead", "the bus did not answer", -EIO},
-	[UNREAD] = {"unread", "not read", -ENODATA},
+} states[] = {
+	[RIOMMU_REG_UNREAD] = {"unread", "not read", 0},
+	[RIOMMU_REG_KNOWN] = {"known", "", 0},
+	[RIOMMU_REG_MISSING] = {"missing", "the source does not hold it", -ENODATA},
+	[RIOMMU_REG_REFUSED] = {"refused", "the system refuses the access", -EACCES},
+	[RIOMMU_REG_DEAD] = {"dead", "the bus did not answer", -EFAULT},
 };
 
-/* One register of the snapshot. CAPS_KNOWN false: whether the register exists is not known either. */
-static void show_register(const struct riommu_iommu *iommu, size_t r, const uint64_t *caps,
-			  bool named, struct withheld *withheld, struct json_object *registers)
+/*
+ * A register without a value. One that does not exist, or that was left alone on purpose (message vectors that icvec
+ * cannot name), is shown only to those who ask for it.
+ */
+static void show_without_value(const struct riommu_iommu *iommu, size_t r, bool named,
+			       struct withheld *withheld, struct json_object *registers)
 {
 	const struct riommu_reg *reg = &riommu_registers()[r];
-	char absent[64];
-	enum why_not why;
+	unsigned state = iommu->state[r];
+	char detail[64];
+	uint64_t caps;
 
-	switch ((enum riommu_reg_state)iommu->state[r]) {
-	case RIOMMU_REG_KNOWN:
-		show_known(reg, iommu->value[r], registers);
-		return;
-	case RIOMMU_REG_MISSING:
-		why = MISSING;
-		break;
-	case RIOMMU_REG_REFUSED:
-		why = REFUSED;
-		break;
-	case RIOMMU_REG_DEAD:
-		why = DEAD;
-		break;
-	case RIOMMU_REG_UNREAD:
-	default:
-		why = UNREAD;
-		break;
-	}
-	if (caps && !riommu_reg_present(reg, *caps)) {
-		snprintf(absent, sizeof(absent), ": capabilities.%s", presence_bits[reg->presence]);
+	if (riommu_iommu_reg(iommu, RIOMMU_REG_CAPABILITIES, &caps) == 0 &&
+	    !riommu_reg_present(reg, caps)) {
+		snprintf(detail, sizeof(detail), ": capabilities.%s", presence_bits[reg->presence]);
 		if (named)
-			show_unknown(reg, "absent", absent, registers);
+			show_unknown(reg, "absent", detail, registers);
 		return;
 	}
-	show_unknown(reg, why_not[why].state, "", registers);
-	withhold(&withheld[why], reg->name);
+	if (named || (registers && state != RIOMMU_REG_UNREAD))
+		show_unknown(reg, states[state].state, "", registers);
+	if (state != RIOMMU_REG_UNREAD)
+		withhold(&withheld[state], reg->name);
+}
+
+static void report_all_withheld(struct dump *d, const struct riommu_iommu *iommu,
+				const struct withheld *withheld)
+{
+	bool reported = false;
+
+	for (size_t s = 0; s < RIOMMU_ARRAY_SIZE(states); s++) {
+		if (!withheld[s].count)
+			continue;
+		report_withheld(d, iommu, &withheld[s], states[s].err, states[s].why);
+		reported = true;
+	}
+	if (iommu->error && !reported)
+		out_error(&d->out, iommu->error, "%s: %s", iommu->name, iommu->reason);
 }
 
 static void show_iommu(struct dump *d, const struct riommu_iommu *iommu, int argc, char **argv)
 {
 	struct json_object *registers = d->out.json ? json_object_new_object() : NULL;
-	struct withheld withheld[WHY_COUNT] = {0};
-	uint64_t caps;
-	bool caps_known = riommu_iommu_reg(iommu, RIOMMU_REG_CAPABILITIES, &caps) == 0;
+	struct withheld withheld[RIOMMU_ARRAY_SIZE(states)] = {0};
 
-	if (!d->out.json)
+	if (!registers)
 		printf("%s at 0x%" PRIx64 "%s%s\n", iommu->name, iommu->base,
 		       iommu->method ? ", registers through " : "",
 		       iommu->method ? iommu->method : "");
-	for (size_t r = 0; r < RIOMMU_REG_COUNT; r++)
-		if (is_wanted(&riommu_registers()[r], argc, argv))
-			show_register(iommu, r, caps_known ? &caps : NULL, argc > 0, withheld,
-				      registers);
+	for (size_t r = 0; r < RIOMMU_REG_COUNT; r++) {
+		if (!is_wanted(&riommu_registers()[r], argc, argv))
+			continue;
+		if (iommu->state[r] == RIOMMU_REG_KNOWN)
+			show_known(&riommu_registers()[r], iommu->value[r], registers);
+		else
+			show_without_value(iommu, r, argc > 0, withheld, registers);
+	}
 	if (registers) {
 		struct json_object *item = json_object_new_object();
 
@@ -240,8 +245,7 @@ static void show_iommu(struct dump *d, const struct riommu_iommu *iommu, int arg
 		json_add(item, "registers", registers);
 		out_item(&d->out, item);
 	}
-	for (size_t w = 0; w < WHY_COUNT; w++)
-		report_withheld(d, iommu, &withheld[w], why_not[w].err, why_not[w].why);
+	report_all_withheld(d, iommu, withheld);
 }
 
 void dump_regs(struct dump *d, int argc, char **argv)
