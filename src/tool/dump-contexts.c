@@ -420,16 +420,18 @@ static void list_devices(struct dump *d, size_t iommu)
 		.absent = CONTEXT_NONE,
 	};
 	const char *missing;
+	bool walkable = dump_walker(d, iommu, &l.walker, &missing);
 
-	if (!dump_walker(d, iommu, &l.walker, &missing))
-		return;
-	if (!d->out.json)
+	if (!walkable)
+		l.absent = CONTEXT_UNKNOWN; /* what the machine has can be told all the same */
+	else if (!d->out.json)
 		print_heading(&l);
 	find_devices(&l);
-	riommu_visit_dcs(&l.walker, list_dc, &l);
+	if (walkable)
+		riommu_visit_dcs(&l.walker, list_dc, &l);
 	catch_up(&l, UINT64_MAX, l.absent);
 	flush_table(&l);
-	if (!d->out.json && !l.total)
+	if (walkable && !d->out.json && !l.total)
 		printf("no device contexts, and no devices are known\n");
 	end_gaps(&l);
 	free(l.devices);

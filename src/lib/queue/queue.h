@@ -12,6 +12,14 @@
 
 enum riommu_queue_kind { RIOMMU_CQ, RIOMMU_FQ, RIOMMU_PQ };
 
+/* Bits of cqcsr, fqcsr, pqcsr at the same place in all; OF in fqcsr and pqcsr only. */
+#define RIOMMU_QUEUE_EN	  ((uint32_t)1 << 0)
+#define RIOMMU_QUEUE_IE	  ((uint32_t)1 << 1)
+#define RIOMMU_QUEUE_MF	  ((uint32_t)1 << 8)
+#define RIOMMU_QUEUE_OF	  ((uint32_t)1 << 9)
+#define RIOMMU_QUEUE_ON	  ((uint32_t)1 << 16)
+#define RIOMMU_QUEUE_BUSY ((uint32_t)1 << 17)
+
 struct riommu_queue {
 	enum riommu_queue_kind kind;
 	struct riommu_source *memory;

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* iommu-dump faults: the records of the fault queue, and with --walk which entry decided each. */
+#include "config.h"
+
+#include "dump.h"
+
+#include "queue/queue.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define ROWS_AT_ONCE 1024 /* of a text table; the next ones come in a table of their own */
+#define WALKS_MAX    4096 /* distinct faults that are walked in text mode */
+#define WALK_SLOTS   (2 * WALKS_MAX)
+
+/* Records of the same request and cause are one fault that happened several times. */
+struct distinct {
+	struct riommu_fault fault;
+	uint32_t index; /* of the first record */
+	size_t count;
+};
+
+struct walks {
+	struct distinct v[WALKS_MAX];
+	size_t count;
+	uint16_t slots[WALK_SLOTS]; /* open addressing; index into `v` plus 1, 0: free */
+	bool full;
+};
+
+/* The faults of one IOMMU. */
+struct listing {
+	struct dump *d;
+	size_t iommu;
+	struct riommu_queue queue;
+
+	bool walkable;
+	struct riommu_walker walker;
+	const char *missing_register; /* why not walkable; NULL: no memory */
+
+	struct table *table;
+	size_t rows;
+	size_t pending, history;
+	uint64_t unread_pending;
+	struct walks *walks; /* text only */
+};
+
+/* -- the queue itself -------------------------------------------------------------------------- */
+
+/* A base of 0 while the queue is off was never set: there is no ring at address 0. */
+static bool never_set_up(const struct riommu_queue *q)
+{
+	return !q->base && q->indexes_known && !(q->csr & RIOMMU_QUEUE_ON);
+}
+
+static struct json_object *queue_json(const struct riommu_queue *q)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add(obj, "address", json_hex(q->base));
+	json_add(obj, "entries", json_object_new_int64(q->entries));
+	json_add(obj, "indexes_known", json_object_new_boolean(q->indexes_known));
+	json_add(obj, "head", q->indexes_known ? json_object_new_int64(q->head) : NULL);
+	json_add(obj, "tail", q->indexes_known ? json_object_new_int64(q->tail) : NULL);
+	json_add(obj, "pending",
+		 q->indexes_known ? json_object_new_int64(riommu_queue_pending(q)) : NULL);
+	json_add(obj, "on",
+		 q->indexes_known ? json_object_new_boolean((q->csr & RIOMMU_QUEUE_ON) != 0)
+				  : NULL);
+	json_add(obj, "overflow",
+		 q->indexes_known ? json_object_new_boolean((q->csr & RIOMMU_QUEUE_OF) != 0)
+				  : NULL);
+	json_add(obj, "memory_fault",
+		 q->indexes_known ? json_object_new_boolean((q->csr & RIOMMU_QUEUE_MF) != 0)
+				  : NULL);
+	return obj;
+}
+
+static void list_queues(struct dump *d)
+{
+	size_t index = 0;
+
+	out_list_begin(&d->out, "iommus");
+	for (; d->out.json && dump_next_iommu(d, &index); index++) {
+		const struct riommu_iommu *iommu = &d->sys->iommus[index];
+		struct json_object *obj = json_object_new_object();
+		struct riommu_queue queue;
+		int err = riommu_queue_open(d->sys, index, RIOMMU_FQ, &queue);
+		uint64_t ddtp;
+
+		json_add(obj, "base", json_hex(iommu->base));
+		json_add(obj, "name", json_text(iommu->name));
+		json_add(obj, "mode",
+			 riommu_iommu_reg(iommu, RIOMMU_REG_DDTP, &ddtp)
+				 ? NULL
+				 : json_text(riommu_ddtp_mode_name(ddtp)));
+		json_add(obj, "fault_queue", err && err != -EBADMSG ? NULL : queue_json(&queue));
+		out_item(&d->out, obj);
+	}
+	out_list_end(&d->out);
+}
+
+static void print_queue(const struct listing *l)
+{
+	const struct riommu_iommu *iommu = &l->d->sys->iommus[l->iommu];
+	const struct riommu_queue *q = &l->queue;
+
+	printf("%s at 0x%" PRIx64 ": ", iommu->name, iommu->base);
+	if (never_set_up(q)) {
+		printf("no fault queue was set up (fqb is 0, fqon is 0)\n");
+		return;
+	}
+	printf("fault queue at 0x%" PRIx64 ", %" PRIu32 " entries", q->base, q->entries);
+	if (!q->indexes_known) {
+		printf("\n  fqh, fqt or fqcsr is not known: this is the ring as it lies in memory; "
+		       "which record is\n"
+		       "  the newest, which are pending and whether any were lost is unknown\n");
+		return;
+	}
+	printf(", head %" PRIu32 ", tail %" PRIu32 ", %" PRIu32 " pending\n", q->head, q->tail,
+	       riommu_queue_pending(q));
+	if (!(q->csr & RIOMMU_QUEUE_ON))
+		printf("  the queue is off (fqon is 0): faults are not recorded; what follows is "
+		       "left from before\n");
+	if (q->csr & RIOMMU_QUEUE_OF)
+		printf("  fqof is set: the queue was full when a record was due. Records are "
+		       "missing, how many is\n"
+		       "  not known, and none is written until software clears fqof\n");
+	if (q->csr & RIOMMU_QUEUE_MF)
+		printf("  fqmf is set: a record could not be stored at the queue's address. It is "
+		       "lost, and none\n"
+		       "  is written until software clears fqmf\n");
+}
+
+/* -- records in words -------------------------------------------------------------------------- */
+
+static bool has_gpa(const struct riommu_fault *f)
+{
+	return f->cause == RIOMMU_CAUSE_INSTRUCTION_GUEST_PAGE_FAULT ||
+	       f->cause == RIOMMU_CAUSE_READ_GUEST_PAGE_FAULT ||
+	       f->cause == RIOMMU_CAUSE_WRITE_GUEST_PAGE_FAULT;
+}
+
+/* TTYP 0 is no inbound request: its DID, PID and PRIV say nothing (facts 4.3). */
+static bool has_device(const struct riommu_fault *f)
+{
+	return f->ttyp != RIOMMU_TTYP_NONE;
+}
+
+/* iotval2 has a meaning for guest page faults only; otherwise it is shown as it is. */
+static const char *iotval2_text(const struct riommu_fault *f, char *text, size_t size)
+{
+	if (!has_gpa(f)) {
+		if (!f->iotval2)
+			return NULL;
+		snprintf(text, size, "0x%" PRIx64, f->iotval2);
+		return text;
+	}
+	snprintf(text, size, "GPA 0x%" PRIx64 "%s", f->iotval2 & ~(uint64_t)3,
+		 !riommu_bit(f->iotval2, 0)  ? ""
+		 : riommu_bit(f->iotval2, 1) ? " (updating A/D in a table)"
+					     : " (reading a table)");
+	return text;
+}
+
+static const char *process_text(const struct riommu_fault *f, char *text, size_t size)
+{
+	if (!f->pv)
+		return NULL;
+	snprintf(text, size, "0x%" PRIx32 "%s", f->pid, f->priv ? " privileged" : "");
+	return text;
+}
+
+static const char *state_text(const struct listing *l, bool pending)
+{
+	return pending ? "pending" : l->queue.indexes_known ? "history" : "unknown";
+}
+
+static void flush_table(struct listing *l)
+{
+	if (l->table)
+		table_print_free(l->table, stdout);
+	l->table = NULL;
+	l->rows = 0;
+}
+
+static void add_row(struct listing *l, const struct riommu_fault_visit *v)
+{
+	static const char *const columns[] = {">INDEX", "STATE",   "CAUSE",  "DEVICE",
+					      "TYPE",   "PROCESS", "IOTVAL", "IOTVAL2"};
+	const struct riommu_fault *f = &v->fault;
+	char index[16], cause[80], device[96], process[40], iotval[24], iotval2[80];
+
+	if (l->rows++ == ROWS_AT_ONCE) {
+		flush_table(l);
+		l->rows = 1;
+	}
+	if (!l->table)
+		l->table = table_new(columns, RIOMMU_ARRAY_SIZE(columns));
+	snprintf(index, sizeof(index), "%" PRIu32, v->index);
+	snprintf(cause, sizeof(cause), "%u %s", f->cause, riommu_cause_name(f->cause));
+	snprintf(iotval, sizeof(iotval), "0x%" PRIx64, f->iotval);
+	table_row(l->table,
+		  (const char *const[]){index, state_text(l, v->pending), cause,
+					has_device(f) ? dump_device_label(l->d, l->iommu, f->did,
+									  device, sizeof(device))
+						      : NULL,
+					riommu_ttyp_name(f->ttyp),
+					process_text(f, process, sizeof(process)), iotval,
+					iotval2_text(f, iotval2, sizeof(iotval2))});
+}
+
+/* -- walking ----------------------------------------------------------------------------------- */
+
+enum verdict { VERDICT_SAME, VERDICT_OTHER_CAUSE, VERDICT_SUCCEEDS, VERDICT_UNKNOWN };
+
+static const struct {
+	const char *json, *text;
+} verdicts[] = {
+	[VERDICT_SAME] = {"same", "the walk ends with the same cause: the tables still say so"},
+	[VERDICT_OTHER_CAUSE] =
+		{"other_cause",
+		 "the walk ends with another cause now: the tables have changed since"},
+	[VERDICT_SUCCEEDS] = {"succeeds", "the walk succeeds now: the tables have changed since "
+					  "the fault, or the IOMMU used a stale\n"
+					  "    cache entry (an invalidation is missing)"},
+	[VERDICT_UNKNOWN] = {"unknown", "whether the tables still say so cannot be told"},
+};
+
+static enum verdict judge(const struct riommu_fault *f, const struct riommu_translation *t)
+{
+	switch (t->result) {
+	case RIOMMU_OK:
+		return VERDICT_SUCCEEDS;
+	case RIOMMU_FAULT:
+		return t->cause == f->cause ? VERDICT_SAME : VERDICT_OTHER_CAUSE;
+	case RIOMMU_UNKNOWN:
+	default:
+		return VERDICT_UNKNOWN;
+	}
+}
+
+static void add_walk(const struct listing *l, size_t line, const struct riommu_fault *f,
+		     struct json_object *obj)
+{
+	struct riommu_request request;
+	struct riommu_translation t = {.result = RIOMMU_UNKNOWN};
+	struct riommu_trace trace;
+	uint64_t base = l->d->sys->iommus[l->iommu].base;
+
+	if (!riommu_fault_request(f, &request) || (!l->walkable && !l->missing_register)) {
+		json_add(obj, "walk", NULL);
+		json_add(obj, "walk_verdict", NULL);
+		return;
+	}
+	if (l->walkable)
+		riommu_translate(&l->walker, &request, &t, &trace);
+	json_add(obj, "walk",
+		 translation_json(line, base, &request, &t, &trace, l->missing_register));
+	json_add(obj, "walk_verdict", json_text(verdicts[judge(f, &t)].json));
+}
+
+static bool same_fault(const struct riommu_fault *a, const struct riommu_fault *b)
+{
+	return a->cause == b->cause && a->did == b->did && a->ttyp == b->ttyp && a->pv == b->pv &&
+	       a->pid == b->pid && a->priv == b->priv && a->iotval == b->iotval;
+}
+
+/* Counts a fault for the walks that follow the table. */
+static void remember(struct walks *w, const struct riommu_fault_visit *v)
+{
+	const struct riommu_fault *f = &v->fault;
+	uint64_t hash = (f->iotval ^ (uint64_t)f->did << 40 ^ (uint64_t)f->pid << 12 ^ f->cause) *
+			0x9e3779b97f4a7c15u;
+	size_t slot = (size_t)(hash >> 32) % WALK_SLOTS;
+
+	while (w->slots[slot] && !same_fault(&w->v[w->slots[slot] - 1].fault, f))
+		slot = (slot + 1) % WALK_SLOTS;
+	if (w->slots[slot]) {
+		w->v[w->slots[slot] - 1].count++;
+	} else if (w->count == WALKS_MAX) {
+		w->full = true;
+	} else {
+		w->v[w->count++] = (struct distinct){.fault = *f, .index = v->index, .count = 1};
+		w->slots[slot] = (uint16_t)w->count;
+	}
+}
+
+/* The entry that decided, field by field. */
+static void print_decider(const struct listing *l, const struct riommu_trace *trace)
+{
+	const struct riommu_step *step =
+		trace->step_count ? &trace->step[trace->step_count - 1] : NULL;
+	char words[96];
+
+	if (!step)
+		return;
+	step_words(step, l->walker.fctl, words, sizeof(words));
+	printf("    decided by the %s of level %u at 0x%" PRIx64 ": %s\n",
+	       riommu_structure_name(step->structure), step->level, step->address, words);
+	for (unsigned i = 0; i < step->count; i++) {
+		const struct riommu_layout *layout = riommu_step_layout(
+			step, i, step->structure == RIOMMU_S_DC ? step->value[0] : 0,
+			l->walker.fctl);
+
+		if (!layout)
+			continue;
+		printf("      %s = 0x%" PRIx64 "\n", layout->name, step->value[i]);
+		print_layout(stdout, layout, step->value[i], 8, step->count == 1);
+	}
+}
+
+static void print_walk(const struct listing *l, const struct distinct *w)
+{
+	const struct riommu_fault *f = &w->fault;
+	struct riommu_request request;
+	struct riommu_translation t;
+	struct riommu_trace trace;
+	char label[96], process[40];
+
+	printf("\nrecord %" PRIu32, w->index);
+	if (w->count > 1)
+		printf(" and %zu more like it", w->count - 1);
+	printf(": %u %s", f->cause, riommu_cause_name(f->cause));
+	if (has_device(f))
+		printf(", %s", dump_device_label(l->d, l->iommu, f->did, label, sizeof(label)));
+	printf(", %s%s%s of 0x%" PRIx64 "\n", riommu_ttyp_name(f->ttyp),
+	       f->pv ? " by process " : "", f->pv ? process_text(f, process, sizeof(process)) : "",
+	       f->iotval);
+	if (!riommu_fault_request(f, &request)) {
+		printf("    it is not about a request for an address: there is nothing to walk\n");
+		return;
+	}
+	riommu_translate(&l->walker, &request, &t, &trace);
+	translation_print(stdout, 4, l->walker.fctl, &request, &t, &trace);
+	if (t.result != RIOMMU_OK)
+		print_decider(l, &trace);
+	printf("    %s\n", verdicts[judge(f, &t)].text);
+}
+
+static void print_walks(const struct listing *l)
+{
+	if (!l->walks || !l->walkable)
+		return;
+	for (size_t i = 0; i < l->walks->count; i++)
+		print_walk(l, &l->walks->v[i]);
+	if (l->walks->full)
+		printf("\nonly the first %d different faults were walked\n", WALKS_MAX);
+}
+
+/* -- all of them ------------------------------------------------------------------------------- */
+
+static struct json_object *fault_json(const struct listing *l, const struct riommu_fault_visit *v)
+{
+	struct json_object *obj = json_object_new_object(), *raw = json_object_new_array();
+	const struct riommu_fault *f = &v->fault;
+	const char *name =
+		has_device(f) ? riommu_system_device_name(l->d->sys, l->iommu, f->did) : NULL;
+	bool known = l->queue.indexes_known;
+
+	json_add(obj, "iommu", json_hex(l->d->sys->iommus[l->iommu].base));
+	json_add(obj, "index", json_object_new_int64(v->index));
+	json_add(obj, "pending", known ? json_object_new_boolean(v->pending) : NULL);
+	json_add(obj, "cause", json_object_new_int(f->cause));
+	json_add(obj, "cause_name", json_text(riommu_cause_name(f->cause)));
+	json_add(obj, "device_id", has_device(f) ? json_hex(f->did) : NULL);
+	json_add(obj, "device", json_text(name));
+	json_add(obj, "type", json_text(riommu_ttyp_name(f->ttyp)));
+	json_add(obj, "process_id", f->pv ? json_hex(f->pid) : NULL);
+	json_add(obj, "privileged", json_object_new_boolean(f->priv));
+	json_add(obj, "iotval", json_hex(f->iotval));
+	json_add(obj, "iotval2", json_hex(f->iotval2));
+	if (has_gpa(f)) {
+		json_add(obj, "gpa", json_hex(f->iotval2 & ~(uint64_t)3));
+		json_add(obj, "implicit", json_object_new_boolean(riommu_bit(f->iotval2, 0)));
+		json_add(obj, "implicit_write", json_object_new_boolean((f->iotval2 & 3) == 3));
+	}
+	for (unsigned i = 0; i < 4; i++)
+		json_object_array_add(raw, json_hex(v->dw[i]));
+	json_add(obj, "raw", raw);
+	if (l->d->walk)
+		add_walk(l, l->pending + l->history, f, obj);
+	return obj;
+}
+
+static void unreadable(struct listing *l, const struct riommu_fault_visit *v)
+{
+	int err = v->error == -EFAULT || v->error == -EHWPOISON ? -EBADMSG : v->error;
+
+	if (v->pending)
+		l->unread_pending += v->skipped;
+	out_error(&l->d->out, err,
+		  "%s: %" PRIu32 " entries of the fault queue from index %" PRIu32 " on (0x%" PRIx64
+		  ") cannot be read: %s",
+		  l->d->sys->iommus[l->iommu].name, v->skipped, v->index,
+		  l->queue.base + (uint64_t)v->index * l->queue.entry_size,
+		  v->error == -ENODATA ? "not in this source" : strerror(-v->error));
+}
+
+static int list_fault(void *arg, const struct riommu_fault_visit *v)
+{
+	struct listing *l = arg;
+
+	if (v->error) {
+		unreadable(l, v);
+		return 0;
+	}
+	*(v->pending ? &l->pending : &l->history) += 1;
+	if (l->d->out.json) {
+		out_item(&l->d->out, fault_json(l, v));
+		return 0;
+	}
+	add_row(l, v);
+	if (l->walks)
+		remember(l->walks, v);
+	return 0;
+}
+
+/* Says what the list does not show. */
+static void print_summary(const struct listing *l)
+{
+	uint64_t seen = l->pending + l->unread_pending, all = riommu_queue_pending(&l->queue);
+
+	if (!l->pending && !l->history)
+		printf("  no fault records in the ring\n");
+	if (all > seen)
+		printf("  %" PRIu64 " pending entries are all zero: not written yet, or registers "
+				    "and memory are of\n"
+		       "  different moments\n",
+		       all - seen);
+}
+
+static void list_faults(struct dump *d, size_t iommu)
+{
+	struct listing l = {.d = d, .iommu = iommu};
+	int err = riommu_queue_open(d->sys, iommu, RIOMMU_FQ, &l.queue);
+
+	if (err)
+		out_error(&d->out, err, "%s", riommu_error(d->ctx));
+	if (err && err != -EBADMSG)
+		return;
+	if (!d->out.json)
+		print_queue(&l);
+	if (never_set_up(&l.queue))
+		return;
+	if (d->walk)
+		l.walkable = dump_walker(d, iommu, &l.walker, &l.missing_register);
+	if (d->walk && !d->out.json) {
+		l.walks = calloc(1, sizeof(*l.walks));
+		if (!l.walks)
+			die(STATUS_ERROR, "out of memory");
+	}
+	riommu_visit_faults(&l.queue, list_fault, &l);
+	flush_table(&l);
+	if (!d->out.json)
+		print_summary(&l);
+	print_walks(&l);
+	free(l.walks);
+}
+
+void dump_faults(struct dump *d, int argc, char **argv)
+{
+	size_t index = 0;
+
+	out_begin(&d->out, DUMP_SCHEMA, d->sys);
+	if (argc) {
+		out_error(&d->out, -EINVAL, "faults takes no argument ('%s'); -u chooses an IOMMU",
+			  argv[0]);
+		return;
+	}
+	list_queues(d);
+	out_list_begin(&d->out, "faults");
+	for (bool first = true; dump_next_iommu(d, &index); index++, first = false) {
+		if (!first && !d->out.json)
+			putchar('\n');
+		list_faults(d, index);
+	}
+	out_list_end(&d->out);
+}
