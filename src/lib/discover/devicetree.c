@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The device tree: where IOMMUs are (riscv,iommu and riscv,pci-iommu), and which device_id a device has (iommu-map,
+ * iommus). It comes from firmware and is not believed: fdt_check_full() vouches for its structure, the length of every
+ * property is checked here, and nodes deeper than MAX_DEPTH are left out.
+ *
+ * /sys/firmware/fdt is for root only. /proc/device-tree holds the same as files that everyone may read; from those a
+ * tree is put together, so that one parser does for both.
+ */
+#include "discover/discover-internal.h"
+#include "spec/request.h"
+
+#include <dirent.h>
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define MAX_TREE     (16u << 20)
+#define MAX_DEPTH    32
+#define MAX_PROVIDER 64
+#define MAX_HOST     64
+#define MAX_IOMMUS   256 /* cells of one `iommus` that are looked at */
+
+/* A node that IOMMU'd devices refer to. */
+struct provider {
+	uint32_t phandle;
+	size_t iommu;
+};
+
+/* A PCI host bridge with an iommu-map. */
+struct host {
+	uint32_t segment;
+	int node;
+};
+
+struct riommu_dt {
+	char *blob;
+	size_t provider_count, host_count;
+	struct provider providers[MAX_PROVIDER];
+	struct host hosts[MAX_HOST];
+	uint32_t next_segment; /* of hosts that do not say theirs: as Linux does, in order */
+};
+
+/* -- cells ------------------------------------------------------------------------------------------------- */
+
+/* A property as 32-bit cells; 0 when it is missing or not a whole number of them. */
+static size_t get_cells(const void *blob, int node, const char *name, const uint8_t **cells)
+{
+	int len;
+
+	*cells = fdt_getprop(blob, node, name, &len);
+	return *cells && len > 0 && len % 4 == 0 ? (size_t)len / 4 : 0;
+}
+
+static uint32_t cell(const uint8_t *cells, size_t i)
+{
+	return riommu_get32(cells + 4 * i, true);
+}
+
+/* One or two cells as a number. */
+static uint64_t cell_number(const uint8_t *cells, size_t i, uint32_t count)
+{
+	return count == 1 ? cell(cells, i) : (uint64_t)cell(cells, i) << 32 | cell(cells, i + 1);
+}
+
+/* A property of one cell, DEF when it is missing; false when it is something else. */
+static bool get_u32(const void *blob, int node, const char *name, uint32_t def, uint32_t *v)
+{
+	const uint8_t *cells;
+
+	*v = def;
+	if (!fdt_getprop(blob, node, name, NULL))
+		return true;
+	if (get_cells(blob, node, name, &cells) != 1)
+		return false;
+	*v = cell(cells, 0);
+	return true;
+}
+
+/* #address-cells and #size-cells, which hold for the children of NODE. Other numbers than these we cannot calculate with. */
+static bool get_bus(const void *blob, int node, uint32_t *address, uint32_t *size)
+{
+	return get_u32(blob, node, "#address-cells", 2, address) &&
+	       get_u32(blob, node, "#size-cells", 1, size) && *address >= 1 && *address <= 2 &&
+	       *size >= 1 && *size <= 2;
+}
+
+/* ADDRESS as the parent of BUS sees it. No `ranges` at all: not visible from there. */
+static bool translate(const void *blob, int bus, int parent, uint64_t *address)
+{
+	uint32_t child_cells, size_cells, parent_cells, unused;
+	const uint8_t *cells;
+	size_t count, entry;
+	int len;
+
+	if (!fdt_getprop(blob, bus, "ranges", &len))
+		return false;
+	if (!len)
+		return true;
+	count = get_cells(blob, bus, "ranges", &cells);
+	if (!get_bus(blob, bus, &child_cells, &size_cells) ||
+	    !get_bus(blob, parent, &parent_cells, &unused))
+		return false;
+	entry = child_cells + parent_cells + size_cells;
+	for (size_t i = 0; i + entry <= count; i += entry) {
+		uint64_t from = cell_number(cells, i, child_cells);
+		uint64_t to = cell_number(cells, i + child_cells, parent_cells);
+		uint64_t size = cell_number(cells, i + child_cells + parent_cells, size_cells);
+
+		if (*address >= from && *address - from < size)
+			return riommu_add(to, *address - from, address);
+	}
+	return false;
+}
+
+/* -- loading ----------------------------------------------------------------------------------------------- */
+
+static int copy_property(void *blob, const char *path, const char *name)
+{
+	char *data;
+	size_t len;
+	int err = riommu_read_file(path, 1u << 20, &data, &len);
+
+	if (err)
+		return err == -ENOMEM ? err : 0; /* one property less */
+	err = fdt_property(blob, name, data, (int)len) ? -EFBIG : 0;
+	free(data);
+	return err;
+}
+
+static int copy_node(void *blob, const char *path, const char *name, unsigned depth);
+
+/* What is in the directory PATH: properties, which come first in a tree, or nodes. */
+static int copy_entries(void *blob, const char *path, bool nodes, unsigned depth)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!dir)
+		return depth ? 0 : -errno;
+	while (!err && (entry = readdir(dir))) {
+		char below[RIOMMU_PATH_MAX];
+		struct stat st;
+		int len = snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
+
+		if (entry->d_name[0] == '.' || len < 0 || (size_t)len >= sizeof(below) ||
+		    lstat(below, &st))
+			continue;
+		if (nodes && S_ISDIR(st.st_mode))
+			err = copy_node(blob, below, entry->d_name, depth + 1);
+		else if (!nodes && S_ISREG(st.st_mode))
+			err = copy_property(blob, below, entry->d_name);
+	}
+	closedir(dir);
+	return err;
+}
+
+static int copy_node(void *blob, const char *path, const char *name, unsigned depth)
+{
+	int err;
+
+	if (depth > MAX_DEPTH)
+		return 0;
+	if (fdt_begin_node(blob, name))
+		return -EFBIG;
+	err = copy_entries(blob, path, false, depth);
+	if (!err)
+		err = copy_entries(blob, path, true, depth);
+	if (!err && fdt_end_node(blob))
+		err = -EFBIG;
+	return err;
+}
+
+/* Puts a tree together from the files of /proc/device-tree. */
+static int load_files(struct riommu_system *sys, char **blob)
+{
+	char path[RIOMMU_PATH_MAX];
+	int err;
+
+	if (!riommu_path(sys->ctx, path, "dt.path", "/."))
+		return -ENAMETOOLONG;
+	*blob = malloc(MAX_TREE);
+	if (!*blob)
+		return -ENOMEM;
+	err = fdt_create(*blob, MAX_TREE) || fdt_finish_reservemap(*blob) ? -EFBIG : 0;
+	if (!err)
+		err = copy_node(*blob, path, "", 0);
+	if (!err && fdt_finish(*blob))
+		err = -EFBIG;
+	if (!err)
+		return 0;
+	free(*blob);
+	*blob = NULL;
+	return err;
+}
+
+static int load_blob(struct riommu_system *sys, char **blob)
+{
+	char path[RIOMMU_PATH_MAX];
+	size_t len;
+	int err;
+
+	if (!riommu_path(sys->ctx, path, "fdt.path", "%s", ""))
+		return -ENAMETOOLONG;
+	err = riommu_read_file(path, MAX_TREE, blob, &len);
+	if (err)
+		return err;
+	err = fdt_check_full(*blob, len);
+	if (!err)
+		return 0;
+	free(*blob);
+	*blob = NULL;
+	return riommu_fail(sys->ctx, -EBADMSG, "%s: damaged device tree: %s", path,
+			   fdt_strerror(err));
+}
+
+int riommu_dt_load(struct riommu_system *sys, struct riommu_dt **out)
+{
+	struct riommu_dt *dt = calloc(1, sizeof(*dt));
+	const char *model;
+	int err, len;
+
+	*out = NULL;
+	if (!dt)
+		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
+	err = load_blob(sys, &dt->blob);
+	if (err && err != -EBADMSG && err != -ENOMEM)
+		err = load_files(sys, &dt->blob);
+	if (err) {
+		free(dt);
+		if (err == -EBADMSG)
+			return err;
+		return riommu_fail(sys->ctx, err, "no device tree: %s", strerror(-err));
+	}
+	model = fdt_getprop(dt->blob, 0, "model", &len);
+	if (model && len > 0)
+		riommu_copy_name(sys->model, sizeof(sys->model), model,
+				 strnlen(model, (size_t)len));
+	*out = dt;
+	return 0;
+}
+
+void riommu_dt_free(struct riommu_dt *dt)
+{
+	if (!dt)
+		return;
+	free(dt->blob);
+	free(dt);
+}
+
+/* -- IOMMUs ------------------------------------------------------------------------------------------------ */
+
+/* The address of the node at STACK[DEPTH], as the CPU sees it. */
+static bool node_base(const void *blob, const int *stack, int depth, uint64_t *base)
+{
+	uint32_t address, size;
+	const uint8_t *cells;
+	size_t count = get_cells(blob, stack[depth], "reg", &cells);
+
+	if (!get_bus(blob, stack[depth - 1], &address, &size) || count < address + size)
+		return false;
+	*base = cell_number(cells, 0, address);
+	if (cell_number(cells, address, size) < RIOMMU_REGS_SIZE)
+		return false;
+	for (int i = depth - 1; i > 0; i--) {
+		if (!translate(blob, stack[i], stack[i - 1], base))
+			return false;
+	}
+	return !(*base & (RIOMMU_REGS_SIZE - 1));
+}
+
+/* Linux calls a platform device after its address and its node: "3010000.iommu". */
+static int add_platform(struct riommu_system *sys, const struct riommu_dt *dt, const int *stack,
+			int depth, size_t *index)
+{
+	const char *node = fdt_get_name(dt->blob, stack[depth], NULL);
+	char name[64], where[128];
+	uint64_t base;
+
+	*index = RIOMMU_NO_IOMMU;
+	if (fdt_get_path(dt->blob, stack[depth], where, sizeof(where)))
+		snprintf(where, sizeof(where), "%.100s", node ? node : "?");
+	if (!node || !node_base(dt->blob, stack, depth, &base)) {
+		riommu_log(sys->ctx, RIOMMU_LOG_WARNING,
+			   "device tree: %s is an IOMMU without a usable address", where);
+		return 0;
+	}
+	snprintf(name, sizeof(name), "%llx.%.*s", (unsigned long long)base,
+		 (int)strcspn(node, "@") > 40 ? 40 : (int)strcspn(node, "@"), node);
+	return riommu_list_iommu(sys, base, name, RIOMMU_FOUND_DT, where, index);
+}
+
+/* The PCI segment of a host bridge. */
+static uint32_t host_segment(struct riommu_dt *dt, int node)
+{
+	const uint8_t *cells;
+
+	if (get_cells(dt->blob, node, "linux,pci-domain", &cells) == 1)
+		return cell(cells, 0);
+	for (size_t i = 0; i < dt->host_count; i++) {
+		if (dt->hosts[i].node == node)
+			return dt->hosts[i].segment;
+	}
+	return dt->next_segment;
+}
+
+/* A PCI IOMMU: the bus has found it by its class already; its node says which function it is. */
+static size_t find_pci(const struct riommu_system *sys, struct riommu_dt *dt, const int *stack,
+		       int depth)
+{
+	const uint8_t *cells;
+	char name[32];
+	uint32_t rid;
+	int host = depth - 1;
+
+	if (get_cells(dt->blob, stack[depth], "reg", &cells) < 3)
+		return RIOMMU_NO_IOMMU;
+	while (host > 1 && !fdt_getprop(dt->blob, stack[host], "iommu-map", NULL))
+		host--; /* bridges may lie between */
+	rid = cell(cells, 0) >> 8 & 0xffff;
+	snprintf(name, sizeof(name), "%04x:%02x:%02x.%x", host_segment(dt, stack[host]), rid >> 8,
+		 rid >> 3 & 0x1f, rid & 7);
+	return riommu_system_find_iommu(sys, name);
+}
+
+static bool is_enabled(const void *blob, int node)
+{
+	int len;
+	const char *status = fdt_getprop(blob, node, "status", &len);
+
+	return !status || (len == 5 && !memcmp(status, "okay", 5)) ||
+	       (len == 3 && !memcmp(status, "ok", 3));
+}
+
+static int take_node(struct riommu_dt *dt, struct riommu_system *sys, const int *stack, int depth)
+{
+	int node = stack[depth], err = 0;
+	size_t index = RIOMMU_NO_IOMMU;
+
+	if (fdt_getprop(dt->blob, node, "iommu-map", NULL) && dt->host_count < MAX_HOST) {
+		uint32_t segment = host_segment(dt, node);
+
+		dt->hosts[dt->host_count++] = (struct host){.segment = segment, .node = node};
+		if (segment == dt->next_segment)
+			dt->next_segment++;
+	}
+	if (!is_enabled(dt->blob, node))
+		return 0;
+	if (!fdt_node_check_compatible(dt->blob, node, "riscv,iommu"))
+		err = add_platform(sys, dt, stack, depth, &index);
+	else if (!fdt_node_check_compatible(dt->blob, node, "riscv,pci-iommu"))
+		index = find_pci(sys, dt, stack, depth);
+	if (index != RIOMMU_NO_IOMMU && dt->provider_count < MAX_PROVIDER)
+		dt->providers[dt->provider_count++] = (struct provider){
+			.phandle = fdt_get_phandle(dt->blob, node), .iommu = index};
+	return err;
+}
+
+int riommu_dt_iommus(struct riommu_dt *dt, struct riommu_system *sys)
+{
+	int stack[MAX_DEPTH + 1] = {0}, depth = 0, err = 0;
+
+	for (int node = fdt_next_node(dt->blob, 0, &depth); node >= 0 && depth > 0 && !err;
+	     node = fdt_next_node(dt->blob, node, &depth)) {
+		if (depth > MAX_DEPTH)
+			continue;
+		stack[depth] = node;
+		err = take_node(dt, sys, stack, depth);
+	}
+	return err;
+}
+
+/* -- device_ids -------------------------------------------------------------------------------------------- */
+
+static size_t provider_iommu(const struct riommu_dt *dt, uint32_t phandle)
+{
+	for (size_t i = 0; phandle && i < dt->provider_count; i++) {
+		if (dt->providers[i].phandle == phandle)
+			return dt->providers[i].iommu;
+	}
+	return RIOMMU_NO_IOMMU;
+}
+
+int riommu_dt_pci_device(const struct riommu_dt *dt, uint32_t segment, uint16_t rid, size_t *iommu,
+			 uint32_t *device_id)
+{
+	const uint8_t *cells;
+	uint32_t mask;
+	size_t count, h = 0;
+
+	while (h < dt->host_count && dt->hosts[h].segment != segment)
+		h++;
+	if (h == dt->host_count ||
+	    !get_u32(dt->blob, dt->hosts[h].node, "iommu-map-mask", UINT32_MAX, &mask))
+		return -ENOENT;
+	count = get_cells(dt->blob, dt->hosts[h].node, "iommu-map", &cells);
+	for (size_t i = 0; i + 4 <= count; i += 4) {
+		uint32_t first = cell(cells, i), len = cell(cells, i + 3);
+		uint64_t id = (uint64_t)cell(cells, i + 2) + ((rid & mask) - first);
+
+		if ((rid & mask) < first || (rid & mask) - first >= len)
+			continue;
+		if (id > RIOMMU_DEVICE_ID_MAX)
+			return -ENOENT;
+		*iommu = provider_iommu(dt, cell(cells, i + 1));
+		*device_id = (uint32_t)id;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int riommu_dt_platform_device(const struct riommu_dt *dt, const char *path, size_t i, size_t *iommu,
+			      uint32_t *device_id)
+{
+	int node = fdt_path_offset(dt->blob, path);
+	const uint8_t *cells;
+	size_t count = node < 0 ? 0 : get_cells(dt->blob, node, "iommus", &cells), at = 0;
+
+	while (at < count && at < MAX_IOMMUS) {
+		uint32_t phandle = cell(cells, at), width;
+		int provider = fdt_node_offset_by_phandle(dt->blob, phandle);
+
+		if (provider < 0 || !get_u32(dt->blob, provider, "#iommu-cells", 1, &width) ||
+		    width > 4 || count - at - 1 < width)
+			return -ENOENT;
+		if (width == 1 && !i--) {
+			*iommu = provider_iommu(dt, phandle);
+			*device_id = cell(cells, at + 1);
+			if (*device_id > RIOMMU_DEVICE_ID_MAX)
+				*iommu = RIOMMU_NO_IOMMU;
+			return 0;
+		}
+		at += 1 + width;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* IOMMUs that are PCI functions: class 08, subclass 06, interface 00, registers behind BAR 0. */
+#include "discover/discover-internal.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PCI_CLASS_IOMMU 0x080600
+#define RESOURCE_MEM    0x200 /* as the kernel's IORESOURCE_MEM */
+
+/* The number in a small file of the function NAME. */
+static int read_number(struct riommu_system *sys, const char *name, const char *file, uint64_t *v)
+{
+	char path[RIOMMU_PATH_MAX], *text;
+	size_t len;
+	int err;
+
+	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices/%s/%s", name, file))
+		return -ENAMETOOLONG;
+	err = riommu_read_file(path, 64, &text, &len);
+	if (err)
+		return err;
+	text[strcspn(text, "\n")] = '\0';
+	err = riommu_parse_u64(text, v);
+	free(text);
+	return err;
+}
+
+/* BAR 0 as the first line of `resource` has it: start, end, flags. The CPU's addresses, readable by everyone. */
+static int read_bar(struct riommu_system *sys, const char *name, uint64_t *base)
+{
+	unsigned long long start, end, flags;
+	char path[RIOMMU_PATH_MAX], *text;
+	size_t len;
+	int err;
+
+	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices/%s/resource", name))
+		return -ENAMETOOLONG;
+	err = riommu_read_file(path, 64u << 10, &text, &len);
+	if (err)
+		return err;
+	if (sscanf(text, "%llx %llx %llx", &start, &end, &flags) != 3 || !start || end < start ||
+	    end - start < RIOMMU_REGS_SIZE - 1 || !(flags & RESOURCE_MEM) ||
+	    start & (RIOMMU_REGS_SIZE - 1))
+		err = -ENODATA;
+	free(text);
+	*base = start;
+	return err;
+}
+
+static int add_function(struct riommu_system *sys, const char *name)
+{
+	uint64_t class, base = 0;
+	char where[128];
+	size_t index;
+	int err;
+
+	if (read_number(sys, name, "class", &class) || class != PCI_CLASS_IOMMU)
+		return 0;
+	err = read_bar(sys, name, &base);
+	if (err) {
+		riommu_log(sys->ctx, RIOMMU_LOG_WARNING,
+			   "%s is an IOMMU, but its BAR 0 gives no register page", name);
+		return 0;
+	}
+	snprintf(where, sizeof(where), "PCI function %.64s", name);
+	return riommu_list_iommu(sys, base, name, RIOMMU_FOUND_PCI, where, &index);
+}
+
+int riommu_discover_pci(struct riommu_system *sys)
+{
+	char path[RIOMMU_PATH_MAX];
+	struct dirent *entry;
+	int err = 0;
+	DIR *dir;
+
+	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices"))
+		return 0;
+	dir = opendir(path);
+	if (!dir)
+		return 0; /* no PCI here */
+	while (!err && (entry = readdir(dir))) {
+		uint32_t segment;
+		uint16_t rid;
+
+		if (riommu_parse_pci_name(entry->d_name, &segment, &rid))
+			err = add_function(sys, entry->d_name);
+	}
+	closedir(dir);
+	return err;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the kernel calls things: IOMMUs in /sys/class/iommu, devices with their drivers, groups and domain types. Labels
+ * only: nothing here decides what the hardware does, and whatever is missing stays empty.
+ */
+#include "discover/discover-internal.h"
+#include "spec/request.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CLASS_PREFIX "riscv-iommu@"
+
+bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key,
+		 const char *fmt, ...)
+{
+	int head = snprintf(path, RIOMMU_PATH_MAX, "%s", riommu_option(ctx, key)), tail;
+	va_list ap;
+
+	if (head < 0 || head >= RIOMMU_PATH_MAX)
+		return false;
+	va_start(ap, fmt);
+	tail = vsnprintf(path + head, (size_t)(RIOMMU_PATH_MAX - head), fmt, ap);
+	va_end(ap);
+	return tail >= 0 && tail < RIOMMU_PATH_MAX - head;
+}
+
+/* -- IOMMUs ------------------------------------------------------------------------------------------------ */
+
+/*
+ * A platform device is called after its address: "3010000.iommu". A PCI function was found on its bus already; one from
+ * ACPI ("RSCV0004:00") does not say where it is.
+ */
+static int add_class_entry(struct riommu_system *sys, const char *name)
+{
+	unsigned long long base;
+	char where[128];
+	size_t index;
+	int used = 0;
+
+	if (riommu_system_find_iommu(sys, name) != RIOMMU_NO_IOMMU)
+		return 0;
+	if (sscanf(name, "%16llx.%n", &base, &used) != 1 || !used ||
+	    base & (RIOMMU_REGS_SIZE - 1)) {
+		riommu_log(sys->ctx, RIOMMU_LOG_INFO,
+			   "the kernel has an IOMMU %s, but not where it is", name);
+		return 0;
+	}
+	snprintf(where, sizeof(where), "/sys/class/iommu/" CLASS_PREFIX "%.64s", name);
+	return riommu_list_iommu(sys, base, name, RIOMMU_FOUND_DT, where, &index);
+}
+
+int riommu_discover_class(struct riommu_system *sys)
+{
+	char path[RIOMMU_PATH_MAX];
+	struct dirent *entry;
+	int err = 0;
+	DIR *dir;
+
+	if (!riommu_path(sys->ctx, path, "sysfs.path", "/class/iommu"))
+		return 0;
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	while (!err && (entry = readdir(dir))) {
+		if (!strncmp(entry->d_name, CLASS_PREFIX, sizeof(CLASS_PREFIX) - 1))
+			err = add_class_entry(sys, entry->d_name + sizeof(CLASS_PREFIX) - 1);
+	}
+	closedir(dir);
+	return err;
+}
+
+/* -- devices ----------------------------------------------------------------------------------------------- */
+
+/* Where the symbolic link FILE of a device points to; false when there is none. */
+static bool read_link(const struct riommu_system *sys, const char *bus, const char *name,
+		      const char *file, char *to, size_t size)
+{
+	char path[RIOMMU_PATH_MAX];
+	ssize_t len;
+
+	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/%s/devices/%s/%s", bus, name, file))
+		return false;
+	len = readlink(path, to, size - 1);
+	if (len < 0)
+		return false;
+	to[len] = '\0';
+	return true;
+}
+
+/* The last part of where the link points to, "" when there is none: drivers and groups are named by it. */
+static void read_link_name(const struct riommu_system *sys, const char *bus, const char *name,
+			   const char *file, char *to, size_t size)
+{
+	char target[RIOMMU_PATH_MAX];
+	const char *last;
+
+	to[0] = '\0';
+	if (!read_link(sys, bus, name, file, target, sizeof(target)))
+		return;
+	last = strrchr(target, '/');
+	last = last ? last + 1 : target;
+	riommu_copy_name(to, size, last, strlen(last));
+}
+
+static void read_domain_type(const struct riommu_system *sys, const char *group, char *to,
+			     size_t size)
+{
+	char path[RIOMMU_PATH_MAX], *text;
+	size_t len;
+
+	if (!group[0] ||
+	    !riommu_path(sys->ctx, path, "sysfs.path", "/kernel/iommu_groups/%s/type", group) ||
+	    riommu_read_file(path, 64, &text, &len))
+		return;
+	riommu_copy_name(to, size, text, strcspn(text, "\n"));
+	free(text);
+}
+
+/* Which IOMMU the kernel says a device is behind. */
+static size_t linked_iommu(const struct riommu_system *sys, const char *bus, const char *name)
+{
+	char iommu[96];
+
+	read_link_name(sys, bus, name, "iommu", iommu, sizeof(iommu));
+	return iommu[0] ? riommu_system_find_iommu(sys, iommu) : RIOMMU_NO_IOMMU;
+}
+
+static int add_device(struct riommu_system *sys, const char *bus, const char *name, size_t iommu,
+		      uint32_t device_id)
+{
+	struct riommu_device device = {.iommu = iommu, .device_id = device_id};
+
+	riommu_copy_name(device.name, sizeof(device.name), name, strlen(name));
+	read_link_name(sys, bus, name, "driver", device.driver, sizeof(device.driver));
+	read_link_name(sys, bus, name, "iommu_group", device.group, sizeof(device.group));
+	read_domain_type(sys, device.group, device.domain_type, sizeof(device.domain_type));
+	return riommu_list_device(sys, &device);
+}
+
+/* The device tree knows the device_id. Without one, a function of segment 0 has its requester ID. */
+static int add_pci(struct riommu_system *sys, const struct riommu_dt *dt, const char *name)
+{
+	uint32_t segment, device_id;
+	size_t iommu;
+	uint16_t rid;
+
+	if (!riommu_parse_pci_name(name, &segment, &rid) ||
+	    riommu_system_find_iommu(sys, name) != RIOMMU_NO_IOMMU) /* an IOMMU itself */
+		return 0;
+	if (!dt || riommu_dt_pci_device(dt, segment, rid, &iommu, &device_id)) {
+		iommu = segment ? RIOMMU_NO_IOMMU : linked_iommu(sys, "pci", name);
+		device_id = rid;
+	}
+	return iommu == RIOMMU_NO_IOMMU ? 0 : add_device(sys, "pci", name, iommu, device_id);
+}
+
+static int add_platform(struct riommu_system *sys, const struct riommu_dt *dt, const char *name)
+{
+	static const char root[] = "/devicetree/base";
+	char node[RIOMMU_PATH_MAX];
+	uint32_t device_id;
+	const char *path;
+	size_t iommu;
+	int err = 0;
+
+	if (!dt || !read_link(sys, "platform", name, "of_node", node, sizeof(node)))
+		return 0;
+	path = strstr(node, root);
+	if (!path)
+		return 0;
+	path += sizeof(root) - 1;
+	for (size_t i = 0; !err && !riommu_dt_platform_device(dt, path, i, &iommu, &device_id);
+	     i++) {
+		if (iommu != RIOMMU_NO_IOMMU)
+			err = add_device(sys, "platform", name, iommu, device_id);
+	}
+	return err;
+}
+
+static int each_device(struct riommu_system *sys, const struct riommu_dt *dt, const char *bus,
+		       int (*add)(struct riommu_system *sys, const struct riommu_dt *dt,
+				  const char *name))
+{
+	char path[RIOMMU_PATH_MAX];
+	struct dirent *entry;
+	int err = 0;
+	DIR *dir;
+
+	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/%s/devices", bus))
+		return 0;
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	while (!err && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			err = add(sys, dt, entry->d_name);
+	}
+	closedir(dir);
+	return err;
+}
+
+int riommu_discover_devices(struct riommu_system *sys, const struct riommu_dt *dt)
+{
+	int err = each_device(sys, dt, "pci", add_pci);
+
+	return err ? err : each_device(sys, dt, "platform", add_platform);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * debugfs: registers as the module contrib/kmod shows them, one text file an IOMMU. It works where the kernel refuses
+ * /dev/mem. The format is in spec/notes.h. A file is read when its IOMMU is first asked for and kept, so that one
+ * snapshot is one reading; riommu_source_forget() drops it.
+ */
+#include "source/source-internal.h"
+#include "spec/notes.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_FILE   (64u << 10) /* 135 registers of at most 40 bytes each: 6 KiB */
+#define MAX_IOMMUS 64
+#define DIR_PREFIX "riscv-iommu@"
+
+struct file {
+	char *path;
+	uint64_t base;
+	bool has_base;
+	int error;        /* of reading or parsing it */
+	char reason[192]; /* the words, or the module's own "# error:" */
+	bool cut_short;   /* the module could not read on: what is there is right */
+	uint64_t value[RIOMMU_REG_COUNT];
+	bool set[RIOMMU_REG_COUNT];
+};
+
+struct debugfs {
+	bool loaded;
+	size_t count;
+	struct file *files[MAX_IOMMUS];
+};
+
+static int bad(struct file *file, unsigned line, const char *why)
+{
+	snprintf(file->reason, sizeof(file->reason), "line %u: %s", line, why);
+	return -EBADMSG;
+}
+
+/* "OFFSET WIDTH VALUE" */
+static int parse_register(struct file *file, unsigned line, char *text)
+{
+	char *width_text = strchr(text, ' '), *value_text;
+	uint64_t offset, width, value;
+	int reg;
+
+	value_text = width_text ? strchr(width_text + 1, ' ') : NULL;
+	if (!value_text)
+		return bad(file, line, "not \"offset width value\"");
+	*width_text++ = '\0';
+	*value_text++ = '\0';
+	if (riommu_parse_u64(text, &offset) || riommu_parse_u64(width_text, &width) ||
+	    riommu_parse_u64(value_text, &value) || offset >= RIOMMU_REGS_SIZE)
+		return bad(file, line, "not \"offset width value\"");
+	reg = riommu_reg_by_offset((uint32_t)offset);
+	if (reg < 0)
+		return 0; /* a newer module may know more */
+	if (riommu_registers()[reg].width != width || (width == 4 && value > UINT32_MAX))
+		return bad(file, line, "a register of another width");
+	if (file->set[reg])
+		return bad(file, line, "a register that is there twice");
+	file->set[reg] = true;
+	file->value[reg] = value;
+	return 0;
+}
+
+static int parse_line(struct file *file, unsigned line, char *text)
+{
+	static const char error[] = "# error: ", base[] = "base ";
+
+	if (line == 1)
+		return strcmp(text, RIOMMU_DEBUGFS_HEAD)
+			       ? bad(file, line, "not the format of this version")
+			       : 0;
+	if (!strncmp(text, error, sizeof(error) - 1)) {
+		file->cut_short = true;
+		riommu_copy_name(file->reason, sizeof(file->reason), text + sizeof(error) - 1,
+				 strlen(text + sizeof(error) - 1));
+		return 0;
+	}
+	if (text[0] == '#' || !text[0])
+		return 0;
+	if (strncmp(text, base, sizeof(base) - 1))
+		return file->has_base ? parse_register(file, line, text)
+				      : bad(file, line, "a register before the base");
+	if (file->has_base || riommu_parse_u64(text + sizeof(base) - 1, &file->base) ||
+	    file->base & (RIOMMU_REGS_SIZE - 1))
+		return bad(file, line, "not a base address");
+	file->has_base = true;
+	return 0;
+}
+
+static int parse_text(struct file *file, char *text, size_t len)
+{
+	unsigned line = 0;
+
+	if (strlen(text) != len)
+		return bad(file, 1, "a NUL in a text");
+	while (*text) {
+		char *end = strchr(text, '\n');
+		int err;
+
+		if (!end)
+			return bad(file, line + 1, "cut short");
+		*end = '\0';
+		err = parse_line(file, ++line, text);
+		if (err)
+			return err;
+		text = end + 1;
+	}
+	return line ? 0 : bad(file, 1, "empty");
+}
+
+static void read_file(struct file *file)
+{
+	char *text;
+	size_t len;
+
+	file->error = riommu_read_file(file->path, MAX_FILE, &text, &len);
+	if (file->error == -EPERM)
+		file->error = -EACCES;
+	if (file->error) {
+		snprintf(file->reason, sizeof(file->reason), "%s", strerror(-file->error));
+		return;
+	}
+	file->error = parse_text(file, text, len);
+	free(text);
+}
+
+static void unload(struct debugfs *debugfs)
+{
+	for (size_t i = 0; i < debugfs->count; i++) {
+		free(debugfs->files[i]->path);
+		free(debugfs->files[i]);
+	}
+	memset(debugfs, 0, sizeof(*debugfs));
+}
+
+static int add_file(struct debugfs *debugfs, const char *dir, const char *name)
+{
+	struct file *file = calloc(1, sizeof(*file));
+	size_t size = strlen(dir) + strlen(name) + sizeof("//registers");
+
+	if (file)
+		file->path = malloc(size);
+	if (!file || !file->path) {
+		free(file);
+		return -ENOMEM;
+	}
+	snprintf(file->path, size, "%s/%s/registers", dir, name);
+	read_file(file);
+	debugfs->files[debugfs->count++] = file;
+	return 0;
+}
+
+/* Where the module puts its directories. NULL when memory is short; free() it. */
+static char *debugfs_dir(struct riommu_ctx *ctx)
+{
+	const char *mount = riommu_option(ctx, "debugfs.path");
+	size_t size = strlen(mount) + sizeof("/riscv-iommu");
+	char *dir = malloc(size);
+
+	if (dir)
+		snprintf(dir, size, "%s/riscv-iommu", mount);
+	return dir;
+}
+
+/* Reads every file once. Which belongs to which IOMMU only their base lines say. */
+static int load(struct riommu_source *src)
+{
+	struct debugfs *debugfs = src->priv;
+	DIR *dir = opendir(src->path);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!dir)
+		return riommu_source_open_failed(src->ctx, src->path, errno);
+	while (!err && debugfs->count < MAX_IOMMUS && (entry = readdir(dir))) {
+		if (!strncmp(entry->d_name, DIR_PREFIX, sizeof(DIR_PREFIX) - 1))
+			err = add_file(debugfs, src->path, entry->d_name);
+	}
+	closedir(dir);
+	debugfs->loaded = !err;
+	return err;
+}
+
+static int debugfs_reg_read(struct riommu_source *src, uint64_t base, uint32_t offset,
+			    unsigned width, uint64_t *value)
+{
+	struct debugfs *debugfs = src->priv;
+	const struct file *file = NULL, *broken = NULL;
+	int reg = riommu_reg_by_offset(offset);
+	int err = debugfs->loaded ? 0 : load(src);
+
+	(void)width;
+	if (err)
+		return err;
+	for (size_t i = 0; i < debugfs->count && !file; i++) {
+		if (debugfs->files[i]->has_base && debugfs->files[i]->base == base)
+			file = debugfs->files[i];
+		else if (!debugfs->files[i]->has_base)
+			broken = debugfs->files[i];
+	}
+	if (file && !file->error && reg >= 0 && file->set[reg]) {
+		*value = file->value[reg];
+		return 0;
+	}
+	if (!file)
+		file = broken;
+	if (!file)
+		return riommu_fail(src->ctx, -ENODATA, "%s: no IOMMU at 0x%llx", src->path,
+				   (unsigned long long)base);
+	if (file->error || file->cut_short)
+		return riommu_fail(src->ctx, file->error ? file->error : -EFAULT, "%s: %s",
+				   file->path, file->reason);
+	return -ENODATA;
+}
+
+static void debugfs_forget(struct riommu_source *src)
+{
+	unload(src->priv);
+}
+
+static void debugfs_close(struct riommu_source *src)
+{
+	unload(src->priv);
+	free(src->priv);
+}
+
+static int debugfs_open(struct riommu_source *src, const char *path)
+{
+	int err;
+
+	(void)path;
+	free(src->path);
+	src->path = debugfs_dir(src->ctx);
+	src->priv = calloc(1, sizeof(struct debugfs));
+	if (!src->path || !src->priv) {
+		free(src->priv);
+		return riommu_fail(src->ctx, -ENOMEM, "out of memory");
+	}
+	err = load(src);
+	if (err)
+		debugfs_close(src);
+	return err;
+}
+
+static int debugfs_detect(struct riommu_ctx *ctx)
+{
+	char *path = debugfs_dir(ctx);
+	DIR *dir = path ? opendir(path) : NULL;
+	int err = 0;
+
+	if (dir)
+		closedir(dir);
+	else
+		err = path ? riommu_source_open_failed(ctx, path, errno) : -ENOMEM;
+	free(path);
+	return err;
+}
+
+const struct riommu_source_ops riommu_debugfs_ops = {
+	.name = "debugfs",
+	.help = "registers through the module riscv_iommu_debugfs",
+	.provides = RIOMMU_PROVIDES_REGISTERS,
+	.detect = debugfs_detect,
+	.open = debugfs_open,
+	.close = debugfs_close,
+	.reg_read = debugfs_reg_read,
+	.forget = debugfs_forget,
+};
