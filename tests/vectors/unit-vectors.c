@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Every request of every vector file through riommu_translate(), poisoned memory included (README.md). The files are
- * those of the directory given as the argument or by $VECTORS. Prints a line for each key that differs and, last,
- * `N passed, N failed, N skipped`. Status 0: all passed, 1: not, 77: no files.
+ * those of the directory or packed archive given as the argument or by $VECTORS; by default of the archive next to
+ * this file. Prints a line for each key that differs and, last, `N passed, N failed, N skipped`. Status 0: all passed.
  */
 #include "../unit/memory.h"
 #include "walk/walk.h"
@@ -460,17 +460,12 @@ static void take_line(struct run *r, const char *line)
 	}
 }
 
-static void run_file(struct run *r, struct riommu_ctx *ctx, const char *path)
+static void run_file(struct run *r, struct riommu_ctx *ctx, const char *name, FILE *f)
 {
-	FILE *f = fopen(path, "r");
 	char *line = NULL;
 	size_t size = 0;
 
-	if (!f) {
-		perror(path);
-		exit(1);
-	}
-	r->file = path;
+	r->file = name;
 	r->line = 0;
 	r->files++;
 	r->memory = memory_new();
@@ -483,49 +478,129 @@ static void run_file(struct run *r, struct riommu_ctx *ctx, const char *path)
 	}
 	judge(r, NULL, NULL);
 	free(line);
-	fclose(f);
 	riommu_source_close(r->walker.memory);
 	memory_free(r->memory);
 }
 
+static bool is_vector_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 4 && strcmp(name + len - 4, ".vec") == 0;
+}
+
 static int is_vector(const struct dirent *entry)
 {
-	size_t len = strlen(entry->d_name);
+	return is_vector_name(entry->d_name);
+}
 
-	return len > 4 && strcmp(entry->d_name + len - 4, ".vec") == 0;
+/* False when DIRECTORY is none. */
+static bool run_directory(struct run *r, struct riommu_ctx *ctx, const char *directory)
+{
+	struct dirent **entries = NULL;
+	int n = scandir(directory, &entries, is_vector, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		char path[8192];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
+		f = fopen(path, "r");
+		if (!f) {
+			perror(path);
+			exit(1);
+		}
+		run_file(r, ctx, path, f);
+		fclose(f);
+		free(entries[i]);
+	}
+	free(entries);
+	return n >= 0;
+}
+
+/* -- the archive: a ustar file of blocks of 512 bytes, a header before each member --------------------- */
+
+#define BLOCK      512
+#define NAME_SIZE  100
+#define SIZE_AT    124 /* octal, 12 characters */
+#define MAX_MEMBER (64ul << 20)
+
+static bool run_member(struct run *r, struct riommu_ctx *ctx, const char *header, FILE *tar)
+{
+	unsigned long size = strtoul(header + SIZE_AT, NULL, 8);
+	unsigned long padded = (size + BLOCK - 1) / BLOCK * BLOCK;
+	char name[NAME_SIZE + 1], *text;
+	FILE *f;
+
+	if (size > MAX_MEMBER)
+		return false;
+	text = malloc(padded + 1);
+	if (!text || fread(text, 1, padded, tar) != padded) {
+		free(text);
+		return false;
+	}
+	memcpy(name, header, NAME_SIZE);
+	name[NAME_SIZE] = '\0';
+	f = size && is_vector_name(name) ? fmemopen(text, size, "r") : NULL;
+	if (f) {
+		run_file(r, ctx, name, f);
+		fclose(f);
+	}
+	free(text);
+	return true;
+}
+
+static bool run_archive(struct run *r, struct riommu_ctx *ctx, const char *archive)
+{
+	char header[BLOCK];
+	bool good = true;
+	FILE *tar;
+
+	if (setenv("VECTOR_ARCHIVE", archive, 1))
+		return false;
+	tar = popen("exec xz -dc <\"$VECTOR_ARCHIVE\"", "r");
+	if (!tar)
+		return false;
+	while (good && fread(header, 1, BLOCK, tar) == BLOCK)
+		good = !header[0] || run_member(r, ctx, header, tar);
+	return pclose(tar) == 0 && good;
+}
+
+/* What to run where nobody says it: the archive among the sources. */
+static const char *default_source(char *path, size_t size)
+{
+	const char *srcdir = getenv("srcdir");
+
+	snprintf(path, size, "%s/tests/vectors/cases.tar.xz", srcdir ? srcdir : ".");
+	return path;
 }
 
 int main(int argc, char **argv)
 {
-	const char *directory = argc > 1 ? argv[1] : getenv("VECTORS");
 	struct riommu_ctx *ctx = riommu_ctx_new();
 	struct run *r = calloc(1, sizeof(*r));
-	struct dirent **entries = NULL;
-	bool failed;
-	int n;
+	char path[4096];
+	const char *source = argc > 1            ? argv[1]
+			     : getenv("VECTORS") ? getenv("VECTORS")
+						 : default_source(path, sizeof(path));
+	bool good;
 
-	n = directory ? scandir(directory, &entries, is_vector, alphasort) : -1;
-	if (!ctx || !r || n <= 0) {
-		fprintf(stderr,
-			"no vector files: give their directory as the argument or in $VECTORS\n");
-		return 77;
+	if (!ctx || !r) {
+		perror("out of memory");
+		return 1;
 	}
-	for (int i = 0; i < n; i++) {
-		char path[4096];
-
-		snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
-		run_file(r, ctx, path);
-		free(entries[i]);
-	}
-	free(entries);
+	good = run_directory(r, ctx, source) || run_archive(r, ctx, source);
 	if (r->shown > MAX_SHOWN)
 		printf("... and %lu more requests that failed\n", r->shown - MAX_SHOWN);
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(r->quirks) && r->quirks[i].name[0]; i++)
 		printf("quirk %s: corrected answer %u times, model's %u times\n", r->quirks[i].name,
 		       r->quirks[i].corrected, r->quirks[i].model);
-	printf("%lu files\n%lu passed, %lu failed, 0 skipped\n", r->files, r->passed, r->failed);
-	failed = r->failed || !r->passed;
+	if (!good)
+		printf("%s: neither a directory of vector files nor an archive of them\n", source);
+	printf("%lu files\n%lu passed, %lu failed, 0 skipped\n", r->files, r->passed,
+	       r->failed + (good && r->passed ? 0 : 1));
+	good = good && r->passed && !r->failed;
 	riommu_ctx_free(ctx);
 	free(r);
-	return failed;
+	return good ? 0 : 1;
 }
