@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the command-line tests share: running the program, fixtures, a small machine in a capture."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "vectors"))
+
+import capture  # noqa: E402
+import run as vectors  # noqa: E402
+
+import fdt  # noqa: E402
+
+PAGE = capture.PAGE
+BASE = capture.BASE
+SAMPLE = os.path.join(HERE, "sample", "sample.core")
+SAMPLE_REQUESTS = os.path.join(HERE, "sample", "sample.req")
+SAMPLE_OPTIONS = ["-O", "gxl_writable=0", "-O", "be_writable=1", "-O", "absent=fault"]
+STATUSES = {0, 1, 2, 3, 4, 5, 7}  # 6 (time) only exists for what waits for hardware
+TIMEOUT = 5
+COMMANDS = ("list", "regs", "devices", "processes", "translate", "faults", "explain")
+# What sanitizers say; they end a program with status 1, which alone would look like an error of ours.
+SANITIZER = ("AddressSanitizer", "UndefinedBehavior", "LeakSanitizer", "runtime error:")
+
+TOOL = vectors.program()
+
+
+def sanitized():
+    with open(TOOL, "rb") as f:
+        content = f.read()
+    libs = os.path.join(os.path.dirname(TOOL), "libriscv-iommu.so")
+    if os.path.exists(libs):
+        with open(libs, "rb") as f:
+            content += f.read()
+    return b"__asan_init" in content
+
+
+def unique(pairs):
+    """A JSON object, in which no key may be there twice."""
+    keys = [k for k, _ in pairs]
+    if len(set(keys)) != len(keys):
+        raise ValueError(f"repeated key among {keys}")
+    return dict(pairs)
+
+
+class Done:
+    def __init__(self, status, out, err, args):
+        self.status, self.out, self.err, self.args = status, out, err, args
+
+    def json(self):
+        return json.loads(self.out)
+
+    def __str__(self):
+        shown = self.out if len(self.out) < 2000 else self.out[:2000] + b"..."
+        return f"{' '.join(map(repr, self.args))}\nstatus {self.status}\nstdout: {shown!r}\nstderr: {self.err[:2000]!r}"
+
+
+def call(*args, stdin=b"", env=None, timeout=TIMEOUT, user=None, stdout=None):
+    """Runs the program. Bytes in and out; status None: it did not end in time."""
+    environment = dict(os.environ, LC_ALL="C", TERM="dumb", COLUMNS="80")
+    environment.pop("NO_COLOR", None)
+    environment.update(env or {})
+    extra = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
+    try:
+        done = subprocess.run([TOOL, *args], input=stdin, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=environment, timeout=timeout, check=False, **extra)
+    except subprocess.TimeoutExpired as err:
+        return Done(None, err.stdout or b"", err.stderr or b"", args)
+    return Done(done.returncode, done.stdout or b"", done.stderr, args)
+
+
+class Case(unittest.TestCase):
+    """A test with a directory of its own."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="cli-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, content):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def ran(self, *args, status=0, **kwargs):
+        done = call(*args, **kwargs)
+        self.assertEqual(done.status, status, str(done))
+        self.sane(done)
+        return done
+
+    def sane(self, done):
+        """What holds for every run, whatever it was given."""
+        self.assertIsNotNone(done.status, f"no end in time: {done}")
+        self.assertIn(done.status, STATUSES, str(done))
+        for word in SANITIZER:
+            self.assertNotIn(word.encode(), done.err, str(done))
+        if done.status not in (0, 7):
+            self.assertNotEqual(done.err.strip(), b"", f"no message: {done}")
+        return done
+
+    def object(self, *args, status=0, **kwargs):
+        """The one JSON object that a run with -J gives."""
+        done = self.ran("-J", *args, status=status, **kwargs)
+        return self.one_object(done)
+
+    def one_object(self, done):
+        try:
+            value = json.loads(done.out.decode("utf-8"), object_pairs_hook=unique)
+        except ValueError as err:
+            self.fail(f"not one JSON object: {err}\n{done}")
+        self.assertIsInstance(value, dict, str(done))
+        return value
+
+    def batch(self, text, *options, status=0, capture_file=None):
+        """The records that --batch gives for TEXT."""
+        stdin = text if isinstance(text, bytes) else text.encode()
+        done = self.ran("-i", capture_file or self.machine(), "-J", *options, "translate", "--batch", "-",
+                        stdin=stdin, status=status)
+        return [json.loads(line) for line in done.out.splitlines()]
+
+    def machine(self, name="machine.core", registers=None, base=BASE, iommu_name="", note=None):
+        """A capture of Machine; the path."""
+        m = Machine()
+        m.registers.update(registers or {})
+        capture.write(self.path(name), m.memory, {k: v for k, v in m.registers.items() if v is not None}, base,
+                      iommu_name, note)
+        return self.path(name)
+
+    def fake_root(self, bases=(BASE,), tree=None):
+        """Options that replace this machine by one with IOMMUs at BASES and nothing else."""
+        self.write("root/fdt", fdt.blob(tree or fdt.machine(bases)))
+        for name in ("sys/class/iommu", "sys/bus/pci/devices", "sys/kernel/iommu_groups", "proc", "debugfs", "dt"):
+            os.makedirs(self.path("root/" + name), exist_ok=True)
+        self.write("root/proc/iomem", "80000000-87ffffff : System RAM\n")
+        out = []
+        for key, name in (("fdt.path", "fdt"), ("dt.path", "dt"), ("sysfs.path", "sys"), ("proc.path", "proc"),
+                          ("debugfs.path", "debugfs"), ("devmem.path", "mem"), ("kcore.path", "kcore")):
+            out += ["-O", f"{key}={self.path('root/' + name)}"]
+        return out
+
+    def debugfs(self, registers, base=BASE, name="3010000.iommu"):
+        """The debugfs file of the kernel module, under fake_root()."""
+        lines = ["# riscv-iommu registers 1", f"base {base:#x}"]
+        lines += ["{:#x} {} {:#x}".format(*capture.REGISTERS[k], v) for k, v in registers.items()]
+        self.write(f"root/debugfs/riscv-iommu/riscv-iommu@{name}/registers", "\n".join(lines) + "\n")
+
+
+# Sv39, Sv39x4, MSI_FLAT (extended contexts), ATS, IGS=WSI, PAS 56, PD8
+CAPABILITIES = 0x10 | 1 << 9 | 1 << 17 | 1 << 22 | 1 << 25 | 1 << 28 | 56 << 32 | 1 << 38
+UPPER = lambda address: address >> 12 << 10  # noqa: E731  PPN in bits 53:10
+
+
+def pte(address, flags):
+    return UPPER(address) | flags
+
+
+def fault_record(cause, did, iotval, iotval2=0, ttyp=2, pid=None):
+    dw0 = cause | ttyp << 34 | did << 40
+    if pid is not None:
+        dw0 |= pid << 12 | 1 << 32
+    return dw0, 0, iotval, iotval2
+
+
+class Machine:
+    """
+    One IOMMU, Sv39, extended contexts, one level: device 0x8 has a first stage, 0x9 a process directory (PD8), 0x10 a first
+    stage whose root page was not captured. IOVA 0x1000 -> 0x90000000 (read-write), 0x2000 read-only, 0x200000 a 2 MiB
+    page, nothing else. The fault queue holds two pending records and one from before.
+    """
+    DDT, ROOT, L1, L0, PDT, FQ, CQ = (0x80000000 + PAGE * i for i in range(7))
+    USER = 0xd7  # V R W U A D
+
+    def __init__(self):
+        m = self.memory = capture.Memory()
+        sv39 = 8 << 60
+        m.put64(self.DDT + 64 * 8, 1, 0, 0, sv39 | self.ROOT >> 12, 0, 0, 0, 0)
+        m.put64(self.DDT + 64 * 9, 1 | 1 << 5, 0, 0, 1 << 60 | self.PDT >> 12, 0, 0, 0, 0)
+        m.put64(self.DDT + 64 * 0x10, 1, 0, 0, sv39 | 0xdead0, 0, 0, 0, 0)
+        m.put64(self.PDT + 16 * 5, 1 | 7 << 12, sv39 | self.ROOT >> 12)
+        m.put64(self.ROOT, pte(self.L1, 1))
+        m.put64(self.L1, pte(self.L0, 1), pte(0xa0000000, self.USER))
+        m.put64(self.L0 + 8, pte(0x90000000, self.USER), pte(0x90001000, self.USER & ~4))
+        m.put64(self.FQ, *fault_record(258, 0x33, 0x5000))
+        m.put64(self.FQ + 32, *fault_record(15, 8, 0x2010, ttyp=3))
+        m.put64(self.FQ + 64, *fault_record(13, 8, 0x777000))
+        m.page(self.CQ)
+        self.registers = {
+            "capabilities": CAPABILITIES, "fctl": 2, "ddtp": UPPER(self.DDT) | 2, "cqb": UPPER(self.CQ) | 7,
+            "cqh": 0, "cqt": 0, "fqb": UPPER(self.FQ) | 6, "fqh": 1, "fqt": 3, "cqcsr": 0x10001, "fqcsr": 0x10003,
+            "pqcsr": 0, "pqb": 0, "pqh": 0, "pqt": 0, "ipsr": 0, "icvec": 0,
+        }

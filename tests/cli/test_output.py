@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What comes out: JSON that is valid whatever happens, text that fits, errors of standard output, speed."""
+import os
+import subprocess
+import time
+import unittest
+
+import capture
+import common
+
+KERNEL_LINE = "riscv-iommu 3010000.iommu: Fault 13 devid: 0x8 iotval: 777000 iotval2: 0"
+
+
+def all_commands(core):
+    return [["-i", core, c] for c in ("list", "regs", "devices", "faults")] + [
+        ["-i", core, "devices", "8"], ["-i", core, "processes", "9"], ["-i", core, "faults", "--walk"],
+        ["-i", core, "translate", "8", "0x1000", "0x777000"], ["-i", core, "translate", "0x10", "0"],
+        ["explain", KERNEL_LINE], ["explain", "ddtp=0x20080004"], ["explain", "no such thing"]]
+
+
+class Json(common.Case):
+    def envelope(self, *args):
+        done = common.call("-J", *args)
+        self.sane(done)
+        top = self.one_object(done)
+        self.assertEqual(top["schema"], "iommu-dump/1")
+        self.assertEqual(top["tool"], "iommu-dump")
+        self.assertIn("version", top)
+        self.assertIsInstance(top["complete"], bool)
+        self.assertIsInstance(top["errors"], list)
+        if done.status in (1, 2, 3, 4, 5) and not top["errors"]:
+            # what is unknown in a record is said there
+            self.assertEqual(done.status, 5, str(done))
+        return top
+
+    def test_every_command_gives_one_object_with_the_envelope(self):
+        for args in all_commands(self.machine()):
+            with self.subTest(args=args):
+                self.envelope(*args)
+
+    def test_partial_failure_is_valid_json_that_says_so(self):
+        core = self.machine(registers={"fqb": None, "ddtp": None, "cqcsr": None})
+        for args in all_commands(core):
+            with self.subTest(args=args):
+                self.envelope(*args)
+        self.assertIs(self.object("-i", core, "regs", status=5)["complete"], False)
+
+    def test_jq_reads_it(self):
+        for args in all_commands(self.machine()):
+            done = common.call("-J", *args)
+            try:
+                jq = subprocess.run(["jq", "-e", ".schema"], input=done.out, capture_output=True, check=False)
+            except FileNotFoundError:
+                self.skipTest("no jq")
+            self.assertEqual((jq.returncode, jq.stdout), (0, b'"iommu-dump/1"\n'), str(done))
+
+    def test_names_from_outside_are_cleaned(self):
+        evil = "ev\x1b[31mil\n\"}\\\u00e9\u202e"
+        note = {"model": evil, "kernel": evil, "devices": [{"device_id": "0x8", "name": evil, "driver": evil,
+                                                            "iommu": f"{common.BASE:#x}"}]}
+        core = self.machine(iommu_name="n\x1b]0;x\x07", note=note)
+        for args in all_commands(core):
+            with self.subTest(args=args):
+                self.envelope(*args)
+                done = common.call(*args)
+                self.assertNotIn(b"\x1b", done.out + done.err)
+
+    def test_file_name_that_is_not_utf8_still_gives_utf8(self):
+        core = self.machine()
+        odd = os.path.join(os.fsencode(self.dir), b"odd-\xff\x1b.core")
+        os.rename(core, odd)
+        self.envelope("-i", odd, "list")
+        self.envelope("-i", odd, "translate", "8", "0x1000")
+
+    def test_words_of_the_user_that_are_not_utf8_still_give_utf8(self):
+        self.envelope("explain", b"Fault \xff\xfe 13 \x1b[2J")
+        self.envelope("-i", self.machine(), "devices", b"\xff")
+        self.envelope("-i", self.machine(), "translate", "8", b"\xff")
+        self.envelope("-i", self.machine(), "regs", b"\xff")
+
+    def test_addresses_are_lower_case_hex_and_unpadded(self):
+        def check(value, key=None):
+            if isinstance(value, dict):
+                for k, v in value.items():
+                    check(v, k)
+            elif isinstance(value, list):
+                for v in value:
+                    check(v, key)
+            elif isinstance(value, str) and value.startswith("0x") and " " not in value:
+                number = int(value, 16)
+                self.assertEqual(value, f"{number:#x}", key)
+        for args in all_commands(self.machine()):
+            check(self.object(*args, status=common.call("-J", *args).status))
+
+    def test_keys_are_snake_case(self):
+        def check(value):
+            if isinstance(value, dict):
+                for k, v in value.items():
+                    self.assertRegex(k, r"^[a-z0-9_]+$")
+                    check(v)
+            elif isinstance(value, list):
+                for v in value:
+                    check(v)
+        for args in all_commands(self.machine()):
+            check(self.object(*args, status=common.call("-J", *args).status))
+
+
+class Contents(common.Case):
+    def test_faults_shows_pending_and_history_oldest_first(self):
+        faults = self.object("-i", self.machine(), "faults")["faults"]
+        self.assertEqual([(f["cause"], f["pending"]) for f in faults], [(258, False), (15, True), (13, True)])
+
+    def test_fault_walk_names_the_entry_that_decided(self):
+        faults = self.object("-i", self.machine(), "faults", "--walk")["faults"]
+        walk = faults[1].get("walk") or faults[1].get("translation")
+        self.assertEqual((walk["result"], walk["cause"]), ("fault", 15))
+        self.assertEqual(walk["steps"][-1]["address"], f"{common.Machine.L0 + 16:#x}")
+
+    def test_devices_are_listed_by_id(self):
+        devices = self.object("-i", self.machine(), "devices")["devices"]
+        self.assertEqual([d["device_id"] for d in devices], ["0x8", "0x9", "0x10"])
+
+    def test_processes_of_a_directory(self):
+        processes = self.object("-i", self.machine(), "processes", "9")["processes"]
+        self.assertEqual([p["process_id"] for p in processes], ["0x5"])
+
+    def test_explain_a_kernel_line(self):
+        out = self.ran("explain", KERNEL_LINE).out
+        self.assertIn(b"Read page fault", out)
+        self.assertIn(b"0x777000", out)
+
+    def test_explain_from_standard_input(self):
+        self.assertIn(b"Read page fault", self.ran("explain", "-", stdin=KERNEL_LINE.encode() + b"\n").out)
+
+    def test_explain_a_register(self):
+        self.assertIn(b"0x80200000", self.ran("explain", "ddtp=0x20080004").out)
+        self.assertIn(b"3LVL", self.ran("explain", "ddtp=0x20080004").out)
+
+    def test_explain_of_rubbish_says_what_it_takes(self):
+        done = common.call("explain", "no such thing")
+        self.sane(done)
+        self.assertIn(done.status, (2, 5), str(done))
+
+    def test_damaged_capture_says_where(self):
+        with open(self.machine(), "rb") as f:
+            content = f.read()
+        done = self.ran("-i", self.write("cut.core", content[:-5000]), "list", status=5)
+        self.assertIn(b"cut.core", done.err)
+        self.assertIn(b"truncated", done.err)
+
+
+class Text(common.Case):
+    def test_eighty_columns(self):
+        core = self.machine()
+        for args in all_commands(core) + [["--help"], ["-i", core, "translate", "9", "0x1000", "--process", "5"],
+                                          ["-O", "help"], ["-A", "help"]]:
+            with self.subTest(args=args):
+                wide = [x for x in common.call(*args).out.decode().splitlines() if len(x) > 80]
+                self.assertEqual(wide, [])
+
+    def test_no_colour_where_nobody_wants_it(self):
+        core = self.machine()
+        for env in ({}, {"NO_COLOR": "1", "TERM": "xterm-256color"}, {"TERM": "dumb"}):
+            for args in all_commands(core):
+                self.assertNotIn(b"\x1b", common.call(*args, env=env).out)
+
+    def test_no_colour_on_a_terminal_with_no_color_set(self):
+        try:
+            import pty
+        except ImportError:
+            self.skipTest("no pty")
+        core = self.machine()
+        for args in all_commands(core)[:4]:
+            master, slave = pty.openpty()
+            proc = subprocess.Popen([common.TOOL, *args], stdout=slave, stderr=subprocess.DEVNULL,
+                                    env=dict(os.environ, NO_COLOR="1", TERM="xterm-256color"))
+            os.close(slave)
+            out = b""
+            while True:
+                try:
+                    piece = os.read(master, 65536)
+                except OSError:
+                    break
+                if not piece:
+                    break
+                out += piece
+            os.close(master)
+            proc.wait(common.TIMEOUT)
+            self.assertNotIn(b"\x1b", out)
+
+
+class StandardOutput(common.Case):
+    def commands(self):
+        core = self.machine()
+        return all_commands(core) + [["-J", *a] for a in all_commands(core)] + [["--help"], ["--version"], ["-O", "help"]]
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_full_disk_is_status_one(self):
+        for args in self.commands():
+            with self.subTest(args=args), open("/dev/full", "wb") as full:
+                done = common.call(*args, stdout=full)
+                quiet = not common.call(*args).out
+                # a usage error outranks it, and there may be nothing to print
+                self.assertIn(done.status, (1, 2) if not quiet else (1, 2, 5), str(done))
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_full_disk_in_a_batch_is_status_one(self):
+        with open("/dev/full", "wb") as full:
+            done = common.call("-i", self.machine(), "-J", "translate", "--batch", "-", stdin=b"8 0x1000\n" * 10,
+                               stdout=full)
+            self.assertEqual(done.status, 1, str(done))
+            self.assertIn(b"No space left", done.err)
+
+    def test_closed_output_is_status_one(self):
+        for args in self.commands():
+            with self.subTest(args=args):
+                done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", common.TOOL, *args], capture_output=True,
+                                      timeout=common.TIMEOUT, check=False)
+                quiet = not common.call(*args).out
+                self.assertIn(done.returncode, (1, 2) if not quiet else (1, 2, 5), (args, done))
+
+    def test_reader_that_goes_away_is_status_one_or_sigpipe_and_no_hang(self):
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            done = subprocess.run([common.TOOL, "-i", self.machine(), "-J", "translate", "--batch", "-"],
+                                  input=b"8 0x1000\n" * 20000, stdout=write, stderr=subprocess.PIPE,
+                                  timeout=common.TIMEOUT, check=False, restore_signals=True)
+        finally:
+            os.close(write)
+        self.assertIn(done.returncode, (1, -13))
+
+    def test_ignored_sigpipe_is_status_one(self):
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            done = subprocess.run([common.TOOL, "-i", self.machine(), "-J", "translate", "--batch", "-"],
+                                  input=b"8 0x1000\n" * 20000, stdout=write, stderr=subprocess.PIPE,
+                                  timeout=common.TIMEOUT, check=False, restore_signals=False)
+        finally:
+            os.close(write)
+        self.assertEqual(done.returncode, 1)
+        self.assertNotEqual(done.stderr, b"")
+
+
+class Speed(common.Case):
+    def best(self, args, count=20):
+        times = []
+        for _ in range(count):
+            start = time.perf_counter()
+            common.call(*args)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    @unittest.skipIf(common.TOOL and common.sanitized(), "sanitizers are slow")
+    def test_start_on_a_capture_takes_less_than_ten_milliseconds(self):
+        nothing = min(self.time_of(["true"]) for _ in range(20))
+        for args in (["-i", common.SAMPLE, "list"], ["-i", common.SAMPLE, "-J", "translate", "0xd14bff", "0x1000"]):
+            self.assertLess(self.best(args), 0.010 + nothing, args)
+
+    @staticmethod
+    def time_of(command):
+        start = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        return time.perf_counter() - start
+
+    @unittest.skipIf(common.TOOL and common.sanitized(), "sanitizers are slow")
+    def test_start_on_a_capture_of_seventy_thousand_segments(self):
+        m = common.Machine()
+        page = bytes(capture.PAGE)
+        segments = m.memory.segments() + [(0x100000000 + i * 2 * capture.PAGE, page) for i in range(70000)]
+        self.write("big.core", capture.core(capture.registers_note(m.registers), segments))
+        record, = self.object("-i", self.path("big.core"), "translate", "8", "0x1000")["translations"]
+        self.assertEqual(record["pa"], "0x90000000")
