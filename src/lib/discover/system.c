@@ -303,10 +303,14 @@ static bool method_wanted(const struct riommu_open_args *args,
 	return !only || !(only->provides & what) || only == method;
 }
 
-/* Every source that gives registers, one below the other: what one does not have the next is asked for. */
+/*
+ * Every source that gives registers, one below the other: what one does not have the next is asked for. If none opens
+ * that is a refusal, whatever each of them met; riommu_ways() tells them apart.
+ */
 static void open_registers(struct riommu_system *sys, const struct riommu_open_args *args)
 {
 	struct riommu_source **below = &sys->registers->lower;
+	bool refused = false;
 
 	for (const struct riommu_source_ops *const *ops = riommu_sources(); *ops; ops++) {
 		int err;
@@ -316,15 +320,13 @@ static void open_registers(struct riommu_system *sys, const struct riommu_open_a
 		err = riommu_source_open(sys->ctx, *ops, NULL, below);
 		if (!err) {
 			below = &(*below)->lower;
-		} else if (sys->registers_error !=
-			   -EACCES) { /* "refused" says more than "not there" */
-			sys->registers_error = err;
+		} else if (!refused) { /* "refused" says more than "not there" */
 			snprintf(sys->registers_reason, sizeof(sys->registers_reason), "%s",
 				 riommu_error(sys->ctx));
+			refused = err == -EACCES;
 		}
 	}
-	if (sys->registers->lower)
-		sys->registers_error = 0;
+	sys->registers_error = sys->registers->lower ? 0 : -EACCES;
 }
 
 static void open_memory(struct riommu_system *sys, const struct riommu_open_args *args)
