@@ -51,7 +51,7 @@ const char *dump_nearest_register(const char *name)
 			best_distance = d;
 		}
 	}
-	return regs[best].name;
+	return best_distance <= (strlen(name) + 1) / 3 ? regs[best].name : NULL;
 }
 
 /* A name is a register's or that of a family: "iohpmctr" is all of them. */
@@ -68,6 +68,14 @@ static bool is_wanted(const struct riommu_reg *reg, int argc, char **argv)
 	return argc == 0;
 }
 
+static void report_name(struct dump *d, const char *name)
+{
+	const char *near = dump_nearest_register(name);
+
+	out_error(&d->out, -EINVAL, "'%s' is no register%s%s%s; '%s regs' without names shows all",
+		  name, near ? "; did you mean '" : "", near ? near : "", near ? "'" : "", program);
+}
+
 static bool names_exist(struct dump *d, int argc, char **argv)
 {
 	const struct riommu_reg *regs = riommu_registers();
@@ -80,9 +88,7 @@ static bool names_exist(struct dump *d, int argc, char **argv)
 			r++;
 		if (r < RIOMMU_REG_COUNT)
 			continue;
-		out_error(&d->out, -EINVAL,
-			  "'%s' is no register; did you mean '%s'? 'regs' alone shows all", argv[i],
-			  dump_nearest_register(argv[i]));
+		report_name(d, argv[i]);
 		good = false;
 	}
 	return good;
@@ -201,8 +207,7 @@ static void show_without_value(const struct riommu_iommu *iommu, size_t r, bool 
 	}
 	if (named || (registers && state != RIOMMU_REG_UNREAD))
 		show_unknown(reg, states[state].state, "", registers);
-	if (state != RIOMMU_REG_UNREAD)
-		withhold(&withheld[state], reg->name);
+	withhold(&withheld[state], reg->name);
 }
 
 static void report_all_withheld(struct dump *d, const struct riommu_iommu *iommu,
@@ -211,12 +216,12 @@ static void report_all_withheld(struct dump *d, const struct riommu_iommu *iommu
 	bool reported = false;
 
 	for (size_t s = 0; s < RIOMMU_ARRAY_SIZE(states); s++) {
-		if (!withheld[s].count)
+		if (!withheld[s].count || s == RIOMMU_REG_UNREAD)
 			continue;
 		report_withheld(d, iommu, &withheld[s], states[s].err, states[s].why);
 		reported = true;
 	}
-	if (iommu->error && !reported)
+	if (iommu->error && !reported && withheld[RIOMMU_REG_UNREAD].count)
 		out_error(&d->out, iommu->error, "%s: %s", iommu->name, iommu->reason);
 }
 

@@ -55,7 +55,7 @@ void dump_iommus(struct dump *d);
 /* A walker for an IOMMU; false (reported, status 5 with the name of the register) when a register is missing. */
 bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker, const char **missing_register);
 
-/* The register whose name is most like NAME, for "did you mean". */
+/* The register whose name is most like NAME, for "did you mean"; NULL when none is alike. */
 const char *dump_nearest_register(const char *name);
 
 /* "0000:00:01.0 (0x8)" or "0x8", for text. */

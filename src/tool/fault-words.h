@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A fault or a cause in words: what it means, whom it is about, what to do next. */
+#ifndef FAULT_WORDS_H
+#define FAULT_WORDS_H
+
+#include "tool.h"
+#include "queue/queue.h"
+
+/* A fault as far as its source tells: a log line has no transaction type, the first doubleword no address. */
+struct known_fault {
+	struct riommu_fault fault;
+	char iommu[64];	 /* "" when not told */
+	bool has_header; /* TTYP, PV, PID, PRIV */
+	bool has_iotval, has_iotval2;
+	bool has_dw1; /* custom, reserved */
+};
+
+/* {"kind":"fault", ...}: cause, meaning, advice, device, addresses; what is not known is null. */
+struct json_object *fault_json(const struct known_fault *k);
+void fault_print(FILE *f, const struct known_fault *k);
+
+/* The same for a cause alone: {"kind":"cause", ...}. */
+struct json_object *cause_json(unsigned code);
+void cause_print(FILE *f, unsigned code);
+
+#endif
