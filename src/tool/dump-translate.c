@@ -7,16 +7,27 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Walks one request and reports it; a register that is missing makes the result unknown. */
+/* One request's answer: from the walk, from the register that is missing for it, from the hardware where it was asked. */
+struct answer {
+	struct riommu_translation t;
+	const struct riommu_trace *trace;
+	const char *missing_register;
+	const struct hardware_answer *hardware;
+	uint32_t fctl;
+};
+
 static void report(struct dump *d, size_t line, size_t iommu, const struct riommu_request *q,
-		   const struct riommu_translation *t, const struct riommu_trace *trace,
-		   const char *missing_register, uint32_t fctl)
+		   const struct answer *a)
 {
 	char label[96];
 
 	if (d->options.json) {
-		out_item(&d->out, translation_json(line, d->sys->iommus[iommu].base, q, t, trace,
-						   missing_register));
+		struct json_object *obj = translation_json(line, d->sys->iommus[iommu].base, q,
+							   &a->t, a->trace, a->missing_register);
+
+		if (a->hardware)
+			hardware_json(obj, a->hardware);
+		out_item(&d->out, obj);
 		return;
 	}
 	printf("%s iova 0x%" PRIx64,
@@ -24,10 +35,12 @@ static void report(struct dump *d, size_t line, size_t iommu, const struct riomm
 	if (q->has_process_id)
 		printf(" process 0x%x%s", q->process_id, q->privileged ? " (supervisor)" : "");
 	printf("\n");
-	if (missing_register)
-		translation_print_missing(stdout, 2, missing_register);
+	if (a->missing_register)
+		translation_print_missing(stdout, 2, a->missing_register);
 	else
-		translation_print(stdout, 2, fctl, q, t, trace);
+		translation_print(stdout, 2, a->fctl, q, &a->t, a->trace);
+	if (a->hardware)
+		hardware_print(stdout, 2, a->hardware);
 }
 
 /* What a result means for the exit status: a fault is a finding in one-shot, an answer in batch. */
@@ -42,14 +55,41 @@ static void account(struct dump *d, const struct riommu_translation *t,
 		out_status(&d->out, STATUS_FINDING);
 }
 
-static void one_shot(struct dump *d, int argc, char **argv)
+/* The requests of one device, IOVA by IOVA. CONTROL is NULL when the hardware is not asked. */
+static void translate_iovas(struct dump *d, const struct riommu_device_ref *ref,
+			    struct riommu_source *control, int count, char **iovas)
 {
 	static struct riommu_trace trace;
 	struct riommu_request q = d->request;
-	struct riommu_translation t;
-	struct riommu_device_ref ref;
+	struct hardware_answer hardware;
 	struct riommu_walker walker;
-	const char *missing = NULL;
+	struct answer a = {.trace = &trace};
+
+	q.device_id = ref->device_id;
+	dump_walker(d, ref->iommu, &walker, &a.missing_register);
+	a.fctl = a.missing_register ? 0 : walker.fctl;
+	for (int i = 0; i < count; i++) {
+		if (riommu_parse_u64(iovas[i], &q.iova)) {
+			out_error(&d->out, -EINVAL,
+				  "translate: '%s' is not an address (0x hex, or decimal)",
+				  iovas[i]);
+			return;
+		}
+		if (!a.missing_register)
+			riommu_translate(&walker, &q, &a.t, &trace);
+		if (control && hardware_ask(d, control, ref->iommu,
+					    a.missing_register ? NULL : &walker, &q, &hardware))
+			a.hardware = &hardware;
+		report(d, (size_t)i + 1, ref->iommu, &q, &a);
+		account(d, &a.t, a.missing_register, false);
+		a.hardware = NULL;
+	}
+}
+
+static void one_shot(struct dump *d, int argc, char **argv)
+{
+	struct riommu_source *control = NULL;
+	struct riommu_device_ref ref;
 
 	if (argc < 2) {
 		out_error(&d->out, -EINVAL, "translate: expected DEVICE and at least one IOVA");
@@ -57,20 +97,10 @@ static void one_shot(struct dump *d, int argc, char **argv)
 	}
 	if (!dump_device(d, argv[0], &ref))
 		return;
-	q.device_id = ref.device_id;
-	dump_walker(d, ref.iommu, &walker, &missing);
-	for (int i = 1; i < argc; i++) {
-		if (riommu_parse_u64(argv[i], &q.iova)) {
-			out_error(&d->out, -EINVAL,
-				  "translate: '%s' is not an address (0x hex, or decimal)",
-				  argv[i]);
-			return;
-		}
-		if (!missing)
-			riommu_translate(&walker, &q, &t, &trace);
-		report(d, (size_t)i, ref.iommu, &q, &t, &trace, missing, missing ? 0 : walker.fctl);
-		account(d, &t, missing, false);
-	}
+	if (d->hardware && !hardware_open(d, ref.iommu, &control))
+		return;
+	translate_iovas(d, &ref, control, argc - 1, argv + 1);
+	riommu_source_close(control);
 }
 
 /* -- batch ------------------------------------------------------------------------------------------------------ */
@@ -319,6 +349,12 @@ void dump_translate(struct dump *d, int argc, char **argv)
 		out_error(&d->out, -EINVAL,
 			  "translate: --batch takes its requests from %s, not from '%s'", d->batch,
 			  argv[0]);
+		return;
+	}
+	if (d->hardware) {
+		out_error(
+			&d->out, -EINVAL,
+			"translate: --hardware asks about one request at a time, not with --batch");
 		return;
 	}
 	f = strcmp(d->batch, "-") ? fopen(d->batch, "re") : stdin;

@@ -32,6 +32,8 @@ enum {
 	OPT_TYPE,
 	OPT_BATCH,
 	OPT_STEPS,
+	OPT_HARDWARE,
+	OPT_FORCE,
 	OPT_WALK,
 	OPT_GUEST_TABLES
 };
@@ -43,7 +45,8 @@ static const struct {
 } owners[] = {
 	{OPT_PROCESS, "--process", "translate"}, {OPT_PRIV, "--priv", "translate"},
 	{OPT_TYPE, "--type", "translate"},       {OPT_BATCH, "--batch", "translate"},
-	{OPT_STEPS, "--steps", "translate"},     {OPT_WALK, "--walk", "faults"},
+	{OPT_STEPS, "--steps", "translate"},     {OPT_HARDWARE, "--hardware", "translate"},
+	{OPT_FORCE, "--force", "translate"},     {OPT_WALK, "--walk", "faults"},
 	{'r', "--access", "translate"}, /* --access r|w|x, as opposed to --access METHOD */
 };
 
@@ -54,6 +57,8 @@ static const struct option long_options[] = {
 	{"type", required_argument, NULL, OPT_TYPE},
 	{"batch", required_argument, NULL, OPT_BATCH},
 	{"steps", no_argument, NULL, OPT_STEPS},
+	{"hardware", no_argument, NULL, OPT_HARDWARE},
+	{"force", no_argument, NULL, OPT_FORCE},
 	{"walk", no_argument, NULL, OPT_WALK},
 	{"guest-tables", no_argument, NULL, OPT_GUEST_TABLES},
 	{NULL, 0, NULL, 0},
@@ -77,6 +82,10 @@ static void help(FILE *f)
 		   "      --type TYPE          untranslated (default), translated or ats\n"
 		   "      --batch FILE|-       one request a line: DEVICE IOVA [KEY=VALUE...]\n"
 		   "      --steps              with --batch: the steps too\n"
+		   "      --hardware           ask the IOMMU itself too (tr_req) and compare: may "
+		   "add a\n"
+		   "                           fault record, set A bits, fill caches\n"
+		   "      --force              with --hardware: although a driver owns the IOMMU\n"
 		   "faults:\n"
 		   "      --walk               explain each by walking its IOVA\n"
 		   "save:\n"
@@ -142,6 +151,12 @@ static bool own_option(struct dump *d, int c, const char *arg)
 	case OPT_STEPS:
 		d->steps = true;
 		return true;
+	case OPT_HARDWARE:
+		d->hardware = true;
+		return true;
+	case OPT_FORCE:
+		d->force = true;
+		return true;
 	case OPT_WALK:
 		d->walk = true;
 		return true;
@@ -159,6 +174,7 @@ static unsigned parse_options(struct dump *d, int argc, char **argv)
 	unsigned used = 0;
 	int c;
 
+	argv[0] = (char *)(uintptr_t)program; /* getopt's messages begin as ours do */
 	while ((c = getopt_long(argc, argv, COMMON_SHORT, long_options, NULL)) != -1) {
 		if (c == '?') {
 			fprintf(stderr, "Try '%s --help' for more information.\n", program);

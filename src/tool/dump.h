@@ -4,6 +4,7 @@
 #define DUMP_H
 
 #include "tool.h"
+#include "control/control.h"
 #include "walk/walk.h"
 
 #define DUMP_SCHEMA "iommu-dump/1"
@@ -17,6 +18,7 @@ struct dump {
 	struct riommu_request request; /* translate: --process, --access, --priv, --type */
 	const char *batch;	       /* translate: the file, "-" for stdin */
 	bool steps;		       /* translate --batch */
+	bool hardware, force;	       /* translate --hardware: ask the IOMMU too, though a driver owns it */
 	bool walk;		       /* faults */
 };
 
@@ -74,6 +76,22 @@ void translation_print(FILE *f, int indent, uint32_t fctl, const struct riommu_r
 
 /* Like it, for want of a register. */
 void translation_print_missing(FILE *f, int indent, const char *missing_register);
+
+/* -- translate --hardware (dump-hardware.c) ---------------------------------------------------------------- */
+enum agreement { AGREEMENT_UNKNOWN, AGREEMENT_YES, AGREEMENT_NO };
+struct hardware_answer {
+	struct riommu_probe probe;
+	enum agreement agreement;
+};
+
+/* Opens the way to ask; false (reported) when the IOMMU must not, or cannot, be asked. */
+bool hardware_open(struct dump *d, size_t iommu, struct riommu_source **control);
+
+/* Asks, and compares with the walk of W (NULL: there is none); a difference is a finding. False (reported) without an answer. */
+bool hardware_ask(struct dump *d, struct riommu_source *control, size_t iommu, const struct riommu_walker *w, const struct riommu_request *q,
+		  struct hardware_answer *answer);
+void hardware_json(struct json_object *obj, const struct hardware_answer *answer);
+void hardware_print(FILE *f, int indent, const struct hardware_answer *answer);
 
 /* What an entry says, in a few words: "V R W U A D -> 0x80200000". */
 void step_words(const struct riommu_step *step, uint32_t fctl, char *buf, size_t size);

@@ -96,6 +96,9 @@ void riommu_system_read_registers(struct riommu_system *sys, size_t iommu);
 /* The value of a register in the snapshot: 0 with *VALUE, or -ENODATA, -EACCES, -EFAULT by its state. */
 int riommu_iommu_reg(const struct riommu_iommu *iommu, uint32_t offset, uint64_t *value);
 
+/* True when the running kernel's driver has registered this IOMMU (/sys/class/iommu). */
+bool riommu_system_driven(const struct riommu_system *sys, size_t iommu);
+
 /* By name, "riscv-iommu@NAME", or base in hex. RIOMMU_NO_IOMMU when there is none. */
 size_t riommu_system_find_iommu(const struct riommu_system *sys, const char *text);
 

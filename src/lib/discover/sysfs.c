@@ -52,6 +52,16 @@ static int add_class_entry(struct riommu_system *sys, const char *name)
 	return riommu_list_iommu(sys, base, name, RIOMMU_FOUND_DT, where, &index);
 }
 
+bool riommu_system_driven(const struct riommu_system *sys, size_t iommu)
+{
+	char path[RIOMMU_PATH_MAX];
+
+	return sys->live &&
+	       riommu_path(sys->ctx, path, "sysfs.path", "/class/iommu/" CLASS_PREFIX "%s",
+			   sys->iommus[iommu].name) &&
+	       !access(path, F_OK);
+}
+
 int riommu_discover_class(struct riommu_system *sys)
 {
 	char path[RIOMMU_PATH_MAX];

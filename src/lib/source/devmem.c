@@ -4,7 +4,7 @@
  *
  * The page is mapped for reading only and read 4 bytes at a time: other sizes, and holes in the page, answer with a bus
  * error on some implementations, and nothing promises that an 8-byte access works (specification, "Memory-mapped register
- * interface"). O_SYNC asks for an uncached mapping. Nothing here can write: neither file nor mapping is opened for it.
+ * interface"). O_SYNC asks for an uncached mapping. Neither file nor mapping can write unless control/ asked for a writable source.
  *
  * An address with no device behind it kills a process that reads it. So each access is made with handlers of SIGBUS and
  * SIGSEGV in place, which jump back; they are installed around the access and put back after it. This is the one place in
@@ -23,7 +23,7 @@
 
 struct page {
 	uint64_t base;
-	const volatile uint32_t *regs;
+	volatile uint32_t *regs; /* mapped without PROT_WRITE unless the source is writable */
 };
 
 struct devmem {
@@ -40,12 +40,12 @@ static void on_fault(int sig)
 	siglongjmp(*guard, 1);
 }
 
-/* One 4-byte read. -EFAULT when the bus did not answer. */
-static int read32(const volatile uint32_t *reg, uint32_t *value)
+/* One 4-byte access with the handlers in place. -EFAULT when the bus did not answer. */
+static int access32(volatile uint32_t *reg, uint32_t *value, bool store)
 {
 	struct sigaction act = {.sa_handler = on_fault}, old_bus, old_segv;
 	sigjmp_buf here;
-	int err = -EFAULT;
+	int err;
 
 	sigemptyset(&act.sa_mask);
 	if (sigaction(SIGBUS, &act, &old_bus))
@@ -56,13 +56,14 @@ static int read32(const volatile uint32_t *reg, uint32_t *value)
 		return err;
 	}
 	guard = &here;
-	if (!sigsetjmp(here, 1)) {
-		uint32_t raw = *reg;
-
-		*value = riommu_get32(&raw, false);
-		err = 0;
-	} else {
+	if (sigsetjmp(here, 1)) {
 		err = -EFAULT;
+	} else {
+		if (store)
+			*reg = *value;
+		else
+			*value = *reg;
+		err = 0;
 	}
 	guard = NULL;
 	sigaction(SIGSEGV, &old_segv, NULL);
@@ -70,8 +71,18 @@ static int read32(const volatile uint32_t *reg, uint32_t *value)
 	return err;
 }
 
+/* Registers are little-endian, whatever the host. */
+static int read32(volatile uint32_t *reg, uint32_t *value)
+{
+	uint32_t raw = 0;
+	int err = access32(reg, &raw, false);
+
+	*value = riommu_get32(&raw, false);
+	return err;
+}
+
 /* Counters run on between the two halves: the upper one is read until it stands still. */
-static int read64(const volatile uint32_t *reg, bool counts, uint64_t *value)
+static int read64(volatile uint32_t *reg, bool counts, uint64_t *value)
 {
 	uint32_t hi = 0, again = 0, lo = 0;
 	int tries = 4;
@@ -88,7 +99,7 @@ static int read64(const volatile uint32_t *reg, bool counts, uint64_t *value)
 	return err;
 }
 
-static int map_page(struct riommu_source *src, uint64_t base, const volatile uint32_t **regs)
+static int map_page(struct riommu_source *src, uint64_t base, volatile uint32_t **regs)
 {
 	struct devmem *devmem = src->priv;
 	void *map;
@@ -102,7 +113,8 @@ static int map_page(struct riommu_source *src, uint64_t base, const volatile uin
 	if (devmem->count == MAX_PAGES || base > INT64_MAX)
 		return riommu_fail(src->ctx, -EINVAL, "%s: cannot map registers at 0x%llx",
 				   src->path, (unsigned long long)base);
-	map = mmap(NULL, RIOMMU_REGS_SIZE, PROT_READ, MAP_SHARED, devmem->fd, (off_t)base);
+	map = mmap(NULL, RIOMMU_REGS_SIZE, PROT_READ | (src->writable ? PROT_WRITE : 0), MAP_SHARED,
+		   devmem->fd, (off_t)base);
 	if (map == MAP_FAILED) {
 		if (errno == EPERM || errno == EACCES)
 			return riommu_fail(src->ctx, -EACCES,
@@ -121,7 +133,7 @@ static int devmem_reg_read(struct riommu_source *src, uint64_t base, uint32_t of
 			   unsigned width, uint64_t *value)
 {
 	bool counts = offset >= RIOMMU_REG_IOHPMCYCLES && offset < RIOMMU_REG_IOHPMEVT;
-	const volatile uint32_t *regs = NULL;
+	volatile uint32_t *regs = NULL;
 	uint32_t low = 0;
 	int err = map_page(src, base, &regs);
 
@@ -133,6 +145,23 @@ static int devmem_reg_read(struct riommu_source *src, uint64_t base, uint32_t of
 		err = read32(regs + offset / 4, &low);
 		*value = low;
 	}
+	if (err == -EFAULT)
+		return riommu_fail(src->ctx, err, "%s: nothing answers at 0x%llx", src->path,
+				   (unsigned long long)base + offset);
+	return err;
+}
+
+static int devmem_reg_write(struct riommu_source *src, uint64_t base, uint32_t offset,
+			    uint32_t value)
+{
+	volatile uint32_t *regs = NULL;
+	uint32_t raw;
+	int err = map_page(src, base, &regs);
+
+	if (err)
+		return err;
+	riommu_put32(&raw, value);
+	err = access32(regs + offset / 4, &raw, true);
 	if (err == -EFAULT)
 		return riommu_fail(src->ctx, err, "%s: nothing answers at 0x%llx", src->path,
 				   (unsigned long long)base + offset);
@@ -151,7 +180,7 @@ static int devmem_open(struct riommu_source *src, const char *path)
 		free(devmem);
 		return riommu_fail(src->ctx, -ENOMEM, "out of memory");
 	}
-	devmem->fd = open(src->path, O_RDONLY | O_SYNC | O_CLOEXEC);
+	devmem->fd = open(src->path, (src->writable ? O_RDWR : O_RDONLY) | O_SYNC | O_CLOEXEC);
 	if (devmem->fd < 0) {
 		err = riommu_source_open_failed(src->ctx, src->path, errno);
 		free(devmem);
@@ -186,4 +215,5 @@ const struct riommu_source_ops riommu_devmem_ops = {
 	.open = devmem_open,
 	.close = devmem_close,
 	.reg_read = devmem_reg_read,
+	.reg_write = devmem_reg_write,
 };

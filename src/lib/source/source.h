@@ -48,6 +48,12 @@ struct riommu_source_ops {
 
 	/* Drops what the source itself remembers of a changing system (riommu_source_forget()). NULL: nothing. */
 	void (*forget)(struct riommu_source *src);
+
+	/*
+	 * Stores 4 bytes at a register. NULL: the source cannot write. Called only on a source that was opened with
+	 * riommu_source_open_writable(), and only control/ does that.
+	 */
+	int (*reg_write)(struct riommu_source *src, uint64_t base, uint32_t offset, uint32_t value);
 };
 
 #define RIOMMU_PAGE_SLOTS 1024 /* direct-mapped; a copying source holds at most 4 MiB */
@@ -63,6 +69,7 @@ struct riommu_source {
 	struct riommu_ctx *ctx;
 	void *priv;
 	char *path;		     /* what was opened, for messages */
+	bool writable;		     /* opened for writing registers */
 	struct riommu_source *lower; /* asked for registers that this one does not have or may not read; owned */
 	uint64_t pages_read;	     /* pages fetched from below the slots: "each table page once" is measured here */
 	struct riommu_page_slot *slots;
@@ -75,6 +82,15 @@ const struct riommu_source_ops *riommu_source_by_name(const char *name);
 /* Opens a source. *SRC is the caller's to close; closing NULL is fine. */
 int riommu_source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *ops, const char *path, struct riommu_source **src);
 void riommu_source_close(struct riommu_source *src);
+
+/* Opens a source that can write registers too. -EACCES where the method or the system does not allow it. */
+int riommu_source_open_writable(struct riommu_ctx *ctx, const struct riommu_source_ops *ops, struct riommu_source **src);
+
+/*
+ * Writes 4 bytes of a register (of one half, for 8-byte ones); logs what is done. -EACCES on a source that was not opened for
+ * it, -EINVAL for an offset that is not in the register table.
+ */
+int riommu_source_reg_write(struct riommu_source *src, uint64_t base, uint32_t offset, uint32_t value);
 
 /* A copy of LEN bytes at PA; the range may cross pages. Errors as ops->read. */
 int riommu_source_read(struct riommu_source *src, uint64_t pa, void *buf, size_t len);

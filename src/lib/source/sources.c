@@ -51,8 +51,8 @@ static void source_free(struct riommu_source *src)
 	free(src);
 }
 
-int riommu_source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *ops,
-		       const char *path, struct riommu_source **out)
+static int source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *ops,
+		       const char *path, bool writable, struct riommu_source **out)
 {
 	struct riommu_source *src = riommu_source_alloc(ctx, ops, path);
 	int err;
@@ -60,6 +60,7 @@ int riommu_source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *o
 	*out = NULL;
 	if (!src)
 		return riommu_fail(ctx, -ENOMEM, "out of memory");
+	src->writable = writable;
 	err = ops->open(src, path);
 	if (err) {
 		source_free(src);
@@ -67,6 +68,21 @@ int riommu_source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *o
 	}
 	*out = src;
 	return 0;
+}
+
+int riommu_source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *ops,
+		       const char *path, struct riommu_source **out)
+{
+	return source_open(ctx, ops, path, false, out);
+}
+
+int riommu_source_open_writable(struct riommu_ctx *ctx, const struct riommu_source_ops *ops,
+				struct riommu_source **out)
+{
+	if (!ops->reg_write)
+		return riommu_fail(ctx, -EACCES, "%s: this method cannot write registers",
+				   ops->name);
+	return source_open(ctx, ops, NULL, true, out);
 }
 
 void riommu_source_close(struct riommu_source *src)
@@ -193,4 +209,20 @@ void riommu_source_forget(struct riommu_source *src)
 	if (src->ops->forget)
 		src->ops->forget(src);
 	riommu_source_forget(src->lower);
+}
+
+int riommu_source_reg_write(struct riommu_source *src, uint64_t base, uint32_t offset,
+			    uint32_t value)
+{
+	/* the upper half of an 8-byte register is not in the table by itself */
+	if (riommu_reg_by_offset(offset) < 0 &&
+	    (offset % 8 != 4 || riommu_reg_by_offset(offset - 4) < 0))
+		return riommu_fail(src->ctx, -EINVAL, "there is no register at offset 0x%x",
+				   offset);
+	if (!src->writable || !src->ops->reg_write)
+		return riommu_fail(src->ctx, -EACCES, "%s was not opened for writing",
+				   src->ops->name);
+	riommu_log(src->ctx, RIOMMU_LOG_DEBUG, "write 0x%llx+0x%x := 0x%x",
+		   (unsigned long long)base, offset, value);
+	return src->ops->reg_write(src, base, offset, value);
 }
