@@ -30,7 +30,7 @@ def blob(root, boot_cpu=0):
     def pad():
         out.extend(b"\0" * (-len(out) % 4))
 
-    def node(n):
+    def begin(n):
         out.extend(struct.pack(">I", BEGIN) + n.name.encode() + b"\0")
         pad()
         for key, value in n.props.items():
@@ -39,11 +39,16 @@ def blob(root, boot_cpu=0):
                 strings.extend(key.encode() + b"\0")
             out.extend(struct.pack(">III", PROP, len(value), offsets[key]) + value)
             pad()
-        for child in n.children:
-            node(child)
-        out.extend(struct.pack(">I", END_NODE))
 
-    node(root)
+    todo = [root]  # a node to begin, or None to end one; trees of tests are deeper than Python recurses
+    while todo:
+        n = todo.pop()
+        if n is None:
+            out.extend(struct.pack(">I", END_NODE))
+        else:
+            begin(n)
+            todo.append(None)
+            todo.extend(reversed(n.children))
     out.extend(struct.pack(">I", END))
     reserve = bytes(16)
     at_struct = 40 + len(reserve)

@@ -109,7 +109,7 @@ class Lines(common.Case):
 class BadLines(common.Case):
     BAD = {
         "unknown key": "8 0x1000 colour=red", "repeated key": "8 0x1000 access=r access=r",
-        "no IOVA": "8", "no device": "0000:77:00.0 0x1000", "word without value": "8 0x1000 access",
+        "no IOVA": "8", "no device": "nosuch.device 0x1000", "word without value": "8 0x1000 access",
         "bad access": "8 0x1000 access=rw", "bad priv": "8 0x1000 priv=x", "bad type": "8 0x1000 type=dma",
         "device_id too wide": "0x1000000 0x1000", "process_id too wide": "9 0x1000 pid=0x100000",
         "IOVA too wide": "8 0x10000000000000000", "negative": "8 -1", "no digits": "8 0x", "rubbish": "8 12abc",

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 Input that somebody broke, by accident or on purpose. Whatever it is: no crash, no hang, a status of the table, a message
-unless the status is 0 or 7, and with -J nothing but valid JSON. HOSTILE_SEED and HOSTILE_CASES change what is tried.
+unless the status is 0 or 7, and with -J nothing but valid JSON. HOSTILE_SEED and HOSTILE_CASES change what is tried,
+HOSTILE_KEEP names a directory for the files of cases that fail.
 """
 import concurrent.futures
 import os
@@ -36,16 +37,21 @@ class Hostile(common.Case):
             done = common.call(*[path if a == "FILE" else a for a in args])
             os.unlink(path)
             return name, content, done
+        bad = []
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             for name, content, done in pool.map(one, enumerate(cases)):
                 try:
                     self.check(done)
-                except AssertionError:
-                    keep = os.environ.get("HOSTILE_KEEP")
-                    if keep:
-                        with open(os.path.join(keep, f"{self.id()}-{name}".replace("/", "_")), "wb") as f:
-                            f.write(content)
-                    raise AssertionError(f"case {name} (HOSTILE_SEED={SEED}): {done}") from None
+                except AssertionError as err:
+                    bad.append(f"case {name}: {str(err).splitlines()[0]}\n{done}")
+                    self.keep(name, content)
+        self.assertEqual(bad[:3], [], f"{len(bad)} cases with HOSTILE_SEED={SEED}")
+
+    def keep(self, name, content):
+        directory = os.environ.get("HOSTILE_KEEP")
+        if directory:
+            with open(os.path.join(directory, f"{self.id()}-{name}".replace("/", "_")), "wb") as f:
+                f.write(content)
 
     def commands_on(self, content, name, commands=COMMANDS, json=True):
         flag = ["-J"] if json else []

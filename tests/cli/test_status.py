@@ -36,7 +36,7 @@ class Statuses(common.Case):
                  ["--base", "x"], ["-A", "nonsense"], ["-i"], ["translate", "8", "x"], ["translate", "8", "0x1000", "-1"],
                  ["translate", "8", "0x1000", "--access", "q"], ["translate", "8", "0x1000", "--type", "q"],
                  ["translate", "8", "0x1000", "--process", "q"], ["translate", "9", "0", "--process", "0x100000"],
-                 ["translate", "0x1000000", "0"], ["translate", "0000:77:00.0", "0"], ["devices", "0000:77:00.0"],
+                 ["translate", "0x1000000", "0"], ["translate", "nosuch.device", "0"], ["devices", "0000:77:00.9"],
                  ["list", "surplus"], ["explain"], ["translate", "--batch", "-", "8"], ["list", "--batch", "-"],
                  ["faults", "--steps"], ["processes", "8", "9"], ["regs", "nonsense"])
         for args in wrong:
@@ -214,12 +214,13 @@ class Options(common.Case):
 
 
 class SeveralIommus(common.Case):
-    OTHER = 0x20000000
+    OTHER, DDT2 = 0x20000000, 0x80100000
 
     def two(self):
         m = common.Machine()
+        m.memory.put64(self.DDT2 + 64 * 8, 1, 0, 0, 0, 0, 0, 0, 0)  # the same device_id, no translation
         notes = capture.registers_note(m.registers, common.BASE, "first") + \
-            capture.registers_note({**m.registers, "ddtp": 1}, self.OTHER, "second")
+            capture.registers_note({**m.registers, "ddtp": common.UPPER(self.DDT2) | 2}, self.OTHER, "second")
         return self.write("two.core", capture.core(notes, m.memory.segments()))
 
     def test_device_on_several_iommus_is_usage_and_names_them(self):
