@@ -144,10 +144,8 @@ static enum parsed parse_suppressed(struct dump *d, const char *line)
 		out_item(&d->out, obj);
 		return UNDERSTOOD;
 	}
-	printf("%" PRIu64
-	       " more faults were not logged (rate limit); the fault queue may still hold them: "
-	       "'%s faults'\n",
-	       count, program);
+	printf("%" PRIu64 " more faults were not logged (rate limit)\n", count);
+	print_words(stdout, "next", "the fault queue may still hold them: see 'faults'");
 	return UNDERSTOOD;
 }
 
@@ -264,8 +262,9 @@ static void show_dwords(struct dump *d, const char *kind, const char *name, cons
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		printf("%s = 0x%" PRIx64 "  %s\n", n > 1 ? layouts[i]->name : name, dw[i],
-		       layouts[i]->doc);
+		int at = printf("%s = 0x%" PRIx64, n > 1 ? layouts[i]->name : name, dw[i]);
+
+		print_wrapped(stdout, layouts[i]->doc, (size_t)at, (size_t)at + 2);
 		print_layout(stdout, layouts[i], dw[i], 2, true);
 	}
 	if (note)

@@ -8,6 +8,8 @@
 
 #define NAMES_LISTED     8 /* in one message */
 #define LETTERS_COMPARED 64
+#define NAME_QUOTED      100
+#define INDENT           4 /* of fields */
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -51,7 +53,7 @@ const char *dump_nearest_register(const char *name)
 			best_distance = d;
 		}
 	}
-	return best_distance <= (strlen(name) + 1) / 3 ? regs[best].name : NULL;
+	return best_distance <= strlen(name) / 2 ? regs[best].name : NULL;
 }
 
 /* A name is a register's or that of a family: "iohpmctr" is all of them. */
@@ -71,9 +73,12 @@ static bool is_wanted(const struct riommu_reg *reg, int argc, char **argv)
 static void report_name(struct dump *d, const char *name)
 {
 	const char *near = dump_nearest_register(name);
+	char quote[NAME_QUOTED];
 
+	riommu_copy_name(quote, sizeof(quote), name, strlen(name));
 	out_error(&d->out, -EINVAL, "'%s' is no register%s%s%s; '%s regs' without names shows all",
-		  name, near ? "; did you mean '" : "", near ? near : "", near ? "'" : "", program);
+		  quote, near ? "; did you mean '" : "", near ? near : "", near ? "'" : "",
+		  program);
 }
 
 static bool names_exist(struct dump *d, int argc, char **argv)
@@ -155,13 +160,15 @@ static struct json_object *json_unknown(const struct riommu_reg *reg, const char
 
 static void show_known(const struct riommu_reg *reg, uint64_t value, struct json_object *registers)
 {
+	int n;
+
 	if (registers) {
 		json_add(registers, reg->name, json_known(reg, value));
 		return;
 	}
-	printf("  0x%03x  %s = 0x%" PRIx64 "  %s\n", reg->offset, reg->name, value,
-	       reg->layout->doc);
-	print_layout(stdout, reg->layout, value, 9, true);
+	n = printf("  0x%03x  %s = 0x%" PRIx64, reg->offset, reg->name, value);
+	print_wrapped(stdout, reg->layout->doc, (size_t)n, (size_t)n + 2);
+	print_layout(stdout, reg->layout, value, INDENT, true);
 }
 
 static void show_unknown(const struct riommu_reg *reg, const char *state, const char *detail,

@@ -245,28 +245,12 @@ struct json_object *fault_json(const struct known_fault *k)
 
 #define LABEL      "  %-12s "
 #define LABEL_SIZE 15
-#define LINE_SIZE  96
 
-/* TEXT behind LABEL, broken between words; nothing for NULL. */
-static void print_words(FILE *f, const char *label, const char *text)
+void print_words(FILE *f, const char *label, const char *text)
 {
-	size_t column = LABEL_SIZE;
-
 	if (!text)
 		return;
-	fprintf(f, LABEL, label);
-	while (*text) {
-		size_t len = strcspn(text, " ");
-
-		if (column > LABEL_SIZE && column + 1 + len > LINE_SIZE) {
-			fprintf(f, "\n%*s", LABEL_SIZE, "");
-			column = LABEL_SIZE;
-		}
-		fprintf(f, "%s%.*s", column > LABEL_SIZE ? " " : "", (int)len, text);
-		column += (column > LABEL_SIZE) + len;
-		text += len + strspn(text + len, " ");
-	}
-	fputc('\n', f);
+	print_wrapped(f, text, (size_t)fprintf(f, "  %s", label), LABEL_SIZE);
 }
 
 static void print_device(FILE *f, const struct known_fault *k)
@@ -289,17 +273,21 @@ static void print_device(FILE *f, const struct known_fault *k)
 static void print_addresses(FILE *f, const struct known_fault *k)
 {
 	const struct riommu_fault *r = &k->fault;
+	char text[160];
 
-	if (k->has_iotval)
-		fprintf(f, LABEL "0x%" PRIx64 "  %s\n", "iotval", r->iotval, iotval_meaning(k));
+	if (k->has_iotval) {
+		snprintf(text, sizeof(text), "0x%" PRIx64 ": %s", r->iotval, iotval_meaning(k));
+		print_words(f, "iotval", text);
+	}
 	if (!k->has_iotval2)
 		return;
 	if (is_guest_page_fault(r->cause))
-		fprintf(f, LABEL "0x%" PRIx64 "  guest address 0x%" PRIx64 ", %s\n", "iotval2",
-			r->iotval2, r->iotval2 & ~(uint64_t)3, implicit_words(r->iotval2));
+		snprintf(text, sizeof(text), "0x%" PRIx64 ": guest address 0x%" PRIx64 ", %s",
+			 r->iotval2, r->iotval2 & ~(uint64_t)3, implicit_words(r->iotval2));
 	else
-		fprintf(f, LABEL "0x%" PRIx64 "  means nothing with this cause\n", "iotval2",
-			r->iotval2);
+		snprintf(text, sizeof(text), "0x%" PRIx64 ": means nothing with this cause",
+			 r->iotval2);
+	print_words(f, "iotval2", text);
 }
 
 void fault_print(FILE *f, const struct known_fault *k)

@@ -23,4 +23,7 @@ void fault_print(FILE *f, const struct known_fault *k);
 struct json_object *cause_json(unsigned code);
 void cause_print(FILE *f, unsigned code);
 
+/* "  LABEL    TEXT", TEXT broken between words; nothing for NULL. */
+void print_words(FILE *f, const char *label, const char *text);
+
 #endif

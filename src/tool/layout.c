@@ -6,6 +6,10 @@
 
 #define KEY_SIZE   48
 #define VALUE_SIZE 64
+#define DOC_SIZE   160
+
+#define LINE_SIZE     79
+#define FIELD_COLUMNS (11 + 1 + 5 + 2 + 16 + 2) /* name, bits, value and what separates them */
 
 /* A JSON reader in double precision keeps integers of this width. */
 #define EXACT_BITS 53
@@ -124,18 +128,49 @@ static bool is_shown(const struct riommu_field *field, uint64_t value, bool all)
 	return all || field->kind == RIOMMU_FIELD_ENUM || field->kind == RIOMMU_FIELD_LOG2SZ;
 }
 
+/* Begins a line, or goes on in one that reaches only to COLUMN. */
+static void go_to(FILE *f, size_t column, size_t indent)
+{
+	if (column >= indent) {
+		fputc('\n', f);
+		column = 0;
+	}
+	fprintf(f, "%*s", (int)(indent - column), "");
+}
+
+void print_wrapped(FILE *f, const char *text, size_t column, size_t indent)
+{
+	go_to(f, column, indent);
+	column = indent;
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (column > indent && column + 1 + len > LINE_SIZE) {
+			go_to(f, column, indent);
+			column = indent;
+		}
+		column += (size_t)fprintf(f, "%s%.*s", column > indent ? " " : "", (int)len, text);
+		text += len + strspn(text + len, " ");
+	}
+	fputc('\n', f);
+}
+
 static void print_field(FILE *f, const struct riommu_field *field, uint64_t value, int indent)
 {
-	bool reserved = field->kind == RIOMMU_FIELD_RESERVED;
-	char bits[8], text[VALUE_SIZE];
+	char bits[8], text[VALUE_SIZE], doc[DOC_SIZE];
+	size_t doc_column = (size_t)indent + FIELD_COLUMNS, at;
+	int n;
 
 	if (field->hi == field->lo)
 		snprintf(bits, sizeof(bits), "%u", field->lo);
 	else
 		snprintf(bits, sizeof(bits), "%u:%u", field->hi, field->lo);
 	value_text(field, value, text);
-	fprintf(f, "%*s%-12s %5s  %-26s  %s%s\n", indent, "", field->name, bits, text,
-		reserved ? "RESERVED BITS ARE SET: " : "", field->doc);
+	n = fprintf(f, "%*s%-11s %5s  %s", indent, "", field->name, bits, text);
+	at = n > 0 ? (size_t)n : 0;
+	snprintf(doc, sizeof(doc), "%s%s",
+		 field->kind == RIOMMU_FIELD_RESERVED ? "RESERVED BITS ARE SET: " : "", field->doc);
+	print_wrapped(f, doc, at, doc_column);
 }
 
 void print_layout(FILE *f, const struct riommu_layout *layout, uint64_t value, int indent, bool all)

@@ -123,6 +123,10 @@ struct json_object *json_layout(const struct riommu_layout *layout, uint64_t val
  * pointed out. `all` false leaves out flags that are clear and numbers that are zero. */
 void print_layout(FILE *f, const struct riommu_layout *layout, uint64_t value, int indent, bool all);
 
+/* TEXT as a block that begins at column INDENT and is broken between words so that it ends before column 80. The line is
+ * already written up to COLUMN; where that is too far, the block begins on the next one. Ends the line. */
+void print_wrapped(FILE *f, const char *text, size_t column, size_t indent);
+
 /* A text table (libsmartcols where it was built in). Columns are named once; cells are copied. */
 struct table;
 struct table *table_new(const char *const *columns, size_t count); /* a name that starts with '>' is right-aligned */

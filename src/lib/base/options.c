@@ -29,18 +29,16 @@ static const struct option_entry table[RIOMMU_OPTION_COUNT] = {
 	 "discovery: the flattened device tree"},
 	{"dt.path", "/proc/device-tree", OPTION_PATH, NULL, "discovery: the device tree as files"},
 	{"excluded", NULL, OPTION_CHOICE, zero_only,
-	 "zero: pages that a vmcore leaves out are zero pages (default: not captured)"},
+	 "zero: pages that a vmcore leaves out are zero (else not captured)"},
 	{"max-pages", "1048576", OPTION_COUNT, NULL, "--save: the most pages to write"},
 	{"guest-tables", "0", OPTION_CHOICE, boolean,
-	 "0|1: --save: also the pages that are reached only through a guest's second stage"},
+	 "0|1: --save: also tables that are behind a guest's second stage"},
 	{"gxl_writable", "1", OPTION_CHOICE, boolean,
 	 "0|1: whether fctl.GXL can be written; decides which tc.SXL is legal"},
 	{"be_writable", NULL, OPTION_CHOICE, boolean,
-	 "0|1: whether fctl.BE can be written; decides which tc.SBE is legal "
-	 "(default: capabilities.END)"},
+	 "0|1: whether fctl.BE can be written (default: capabilities.END)"},
 	{"absent", "missing", OPTION_CHOICE, missing_or_fault,
-	 "missing|fault: a walk that needs an address which the source does not hold ends unknown, "
-	 "or as on memory that does not exist"},
+	 "missing|fault: what a walk makes of memory that is not in the source"},
 };
 
 static const struct option_entry *find(const char *key, size_t *index)
