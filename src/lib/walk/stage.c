@@ -396,6 +396,9 @@ int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uin
 	struct walk k;
 	struct walk_leaf leaf;
 
+	/* Walks check the context first; whoever lists processes may come with any. */
+	if (!riommu_hgatp_mode_name(dc->dw[RIOMMU_DC_IOHGATP], w->fctl))
+		return -EBADMSG;
 	walk_begin(&k, w, NULL);
 	k.dc = *dc;
 	switch (walk_second_stage(&k, gpa, USE_PDT, &leaf)) {
