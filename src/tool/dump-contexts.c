@@ -131,15 +131,32 @@ static void flags_text(const struct riommu_layout *layout, uint64_t value, uint6
 	}
 }
 
+/* Where nobody has written yet. */
+static bool is_empty(const struct riommu_dc *dc)
+{
+	for (unsigned i = 0; i < dc->dwords; i++)
+		if (dc->dw[i])
+			return false;
+	return true;
+}
+
 static enum context_state dc_state(const struct riommu_walker *w, const struct riommu_dc *dc,
 				   const char **wrong, unsigned *rule)
 {
 	*rule = 0;
 	*wrong = NULL;
+	if (is_empty(dc))
+		return CONTEXT_NONE;
 	if (!(dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V))
 		return CONTEXT_NOT_VALID;
 	*wrong = riommu_dc_misconfigured(w, dc, rule);
 	return *wrong ? CONTEXT_MISCONFIGURED : CONTEXT_VALID;
+}
+
+/* With V=0 everything else is software's and no stage means anything. */
+static bool has_stages(enum context_state state)
+{
+	return state == CONTEXT_VALID || state == CONTEXT_MISCONFIGURED;
 }
 
 /* -- one device -------------------------------------------------------------------------------- */
@@ -171,11 +188,11 @@ static void dc_row(struct listing *l, const struct riommu_dc *dc,
 		snprintf(note, sizeof(note), "rule %u: %s", rule, wrong);
 	else if (state == CONTEXT_NOT_VALID)
 		snprintf(note, sizeof(note), "tc.V is 0, but the context is not empty");
-	add_row(l, (const char *const[]){id, device ? device->name : NULL,
-					 device ? or_null(device->driver) : NULL,
-					 state_names[state], stages, has_pscid(dc) ? pscid : NULL,
-					 has_second_stage(dc) ? gscid : NULL, or_null(flags),
-					 or_null(note)});
+	add_row(l, (const char *const[]){
+			   id, device ? device->name : NULL,
+			   device ? or_null(device->driver) : NULL, state_names[state],
+			   has_stages(state) ? stages : NULL, has_pscid(dc) ? pscid : NULL,
+			   has_second_stage(dc) ? gscid : NULL, or_null(flags), or_null(note)});
 }
 
 static const char *const dc_keys[RIOMMU_DC_DWORDS] = {
@@ -189,11 +206,13 @@ static const char *const dc_keys[RIOMMU_DC_DWORDS] = {
 	[RIOMMU_DC_RESERVED] = "reserved",
 };
 
-/* What JSON says about every device, whether it has a context (DC) or not. */
+/* What JSON says about every device. Without a context (DC NULL) what that would say is null; else dc_json() adds it. */
 static struct json_object *device_json(const struct listing *l, uint32_t device_id,
 				       const struct riommu_device *device, enum context_state state,
 				       const struct riommu_dc *dc)
 {
+	static const char *const of_context[] = {"misconfigured", "rule",  "first_stage",
+						 "second_stage",  "pscid", "gscid"};
 	struct json_object *obj = json_object_new_object();
 	bool known = state != CONTEXT_UNKNOWN;
 
@@ -205,10 +224,9 @@ static struct json_object *device_json(const struct listing *l, uint32_t device_
 	json_add(obj, "domain_type", json_text(device ? or_null(device->domain_type) : NULL));
 	json_add(obj, "state", json_text(state_names[state]));
 	json_add(obj, "address", dc ? json_hex(dc->address) : NULL);
-	json_add(obj, "valid",
-		 known ? json_object_new_boolean(state == CONTEXT_VALID ||
-						 state == CONTEXT_MISCONFIGURED)
-		       : NULL);
+	json_add(obj, "valid", known ? json_object_new_boolean(has_stages(state)) : NULL);
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(of_context) && !dc; i++)
+		json_add(obj, of_context[i], NULL);
 	return obj;
 }
 
@@ -256,7 +274,7 @@ static const char *absent_note(const struct listing *l, enum context_state state
 		return "ddtp is Off: every request is refused";
 	if (mode == RIOMMU_DDTP_BARE)
 		return "ddtp is Bare: requests pass untranslated";
-	return "every request is refused (cause 258 or 260)";
+	return "every request is refused (cause 258, 259 or 260)";
 }
 
 /* A device of the machine that the directory says nothing about. */
@@ -463,15 +481,18 @@ static void print_dc(const struct listing *l, const struct riommu_dc *dc,
 	char label[96], stages[48];
 
 	stages_text(l, dc, stages, sizeof(stages));
-	printf("%s on %s: %s, %s, context at 0x%" PRIx64 "\n",
+	printf("%s on %s: %s%s%s, at 0x%" PRIx64 "\n",
 	       dump_device_label(l->d, l->iommu, dc->device_id, label, sizeof(label)),
-	       l->d->sys->iommus[l->iommu].name, state_names[state], stages, dc->address);
+	       l->d->sys->iommus[l->iommu].name, state_names[state], has_stages(state) ? ", " : "",
+	       has_stages(state) ? stages : "", dc->address);
 	if (wrong)
 		printf("  misconfigured, rule %u: %s\n", rule, wrong);
 	if (device && (device->driver[0] || device->group[0]))
 		printf("  driver %s, group %s %s\n", device->driver[0] ? device->driver : "none",
 		       device->group[0] ? device->group : "-", device->domain_type);
-	for (unsigned i = 0; i < dc->dwords; i++)
+	if (state == CONTEXT_NONE)
+		printf("  all zero: %s\n", absent_note(l, state));
+	for (unsigned i = 0; i < dc->dwords && state != CONTEXT_NONE; i++)
 		print_dword(riommu_layout_dc(i, dc->dw[RIOMMU_DC_TC], l->walker.fctl), dc_keys[i],
 			    dc->dw[i]);
 }
@@ -495,8 +516,8 @@ static void no_dc(struct listing *l, uint32_t device_id, const struct riommu_dev
 		       absent_note(l, CONTEXT_NONE));
 	if (result == RIOMMU_UNKNOWN)
 		out_error(&l->d->out, gap_status(t->error),
-			  "%s: the way to its context is not to be had at 0x%" PRIx64 " (%s)",
-			  label, t->missing, gap_reason(t->error));
+			  "%s: the entry at 0x%" PRIx64 " on the way to its context %s", label,
+			  t->missing, gap_reason(t->error));
 }
 
 /*

@@ -219,7 +219,7 @@ static const struct {
 	[VERDICT_SAME] = {"same", "the walk ends with the same cause: the tables still say so"},
 	[VERDICT_OTHER_CAUSE] =
 		{"other_cause",
-		 "the walk ends with another cause now: the tables have changed since"},
+		 "the walk ends with another cause now: the tables or ddtp have changed since"},
 	[VERDICT_SUCCEEDS] = {"succeeds", "the walk succeeds now: the tables have changed since "
 					  "the fault, or the IOMMU used a stale\n"
 					  "    cache entry (an invalidation is missing)"},
@@ -285,7 +285,16 @@ static void remember(struct walks *w, const struct riommu_fault_visit *v)
 	}
 }
 
-/* The entry that decided, field by field. */
+/* tc of the device context that the walk went through: it decides formats (SXL, PDTV). */
+static uint64_t tc_of(const struct riommu_trace *trace)
+{
+	for (size_t i = 0; i < trace->step_count; i++)
+		if (trace->step[i].structure == RIOMMU_S_DC && trace->step[i].count)
+			return trace->step[i].value[RIOMMU_DC_TC];
+	return 0;
+}
+
+/* The entry that decided, field by field; of a context only what is not zero. */
 static void print_decider(const struct listing *l, const struct riommu_trace *trace)
 {
 	const struct riommu_step *step =
@@ -295,14 +304,14 @@ static void print_decider(const struct listing *l, const struct riommu_trace *tr
 	if (!step)
 		return;
 	step_words(step, l->walker.fctl, words, sizeof(words));
-	printf("    decided by the %s of level %u at 0x%" PRIx64 ": %s\n",
+	printf("    %s the %s of level %u at 0x%" PRIx64 ": %s\n",
+	       step->count ? "decided by" : "the walk ends at",
 	       riommu_structure_name(step->structure), step->level, step->address, words);
 	for (unsigned i = 0; i < step->count; i++) {
-		const struct riommu_layout *layout = riommu_step_layout(
-			step, i, step->structure == RIOMMU_S_DC ? step->value[0] : 0,
-			l->walker.fctl);
+		const struct riommu_layout *layout =
+			riommu_step_layout(step, i, tc_of(trace), l->walker.fctl);
 
-		if (!layout)
+		if (!layout || (i && !step->value[i]))
 			continue;
 		printf("      %s = 0x%" PRIx64 "\n", layout->name, step->value[i]);
 		print_layout(stdout, layout, step->value[i], 8, step->count == 1);
@@ -424,7 +433,7 @@ static void print_summary(const struct listing *l)
 		printf("  no fault records in the ring\n");
 	if (all > seen)
 		printf("  %" PRIu64 " pending entries are all zero: not written yet, or registers "
-				    "and memory are of\n"
+		       "and memory are of\n"
 		       "  different moments\n",
 		       all - seen);
 }
