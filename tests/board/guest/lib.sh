@@ -33,7 +33,7 @@ expect() {
 		pass "$text"
 	else
 		fail "$text (exit $rc, not $want)"
-		head -n 20 "$name.err" "$name.out" | sed 's/^/# /'
+		head -n 20 "$name.err" "$name.out" | cut -c 1-200 | sed 's/^/# /'
 		return 1
 	fi
 }
@@ -46,7 +46,7 @@ says() {
 		pass "$text"
 	else
 		fail "$text (no line matches: $pattern)"
-		head -n 20 "$@" | sed 's/^/# /'
+		head -n 20 "$@" | cut -c 1-200 | sed 's/^/# /'
 		return 1
 	fi
 }
