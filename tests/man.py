@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Does the man page tell the truth? It is compared with the program, and its examples are run.
+
+    man.py [PAGE]           PAGE: default ../man/iommu-dump.8
+
+* commands, options, parameters, methods and exit statuses: what the page has the program has, and the other way round;
+* every key of the JSON of a translation is described;
+* each example runs: those of the prompt `$` against a capture, those of `#` (a live board) on an empty fake machine,
+  where only a usage error would be wrong;
+* mandoc -Tlint has nothing to say.
+
+IOMMU_DUMP names the program (default ./iommu-dump), CAPTURE the capture (default ../examples/demo.core), MANDOC the linter.
+The last line is `N passed, N failed, N skipped`. Exit status: 0 all passed, 1 not, 77 no program to test.
+"""
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROMPT = re.compile(r"^([#$]) (iommu-dump\b.*)$")
+CAPTURES = re.compile(r"\b(?:demo|capture)\.core\b")
+FILE_HEAD = re.compile(r"^# ([\w-]+\.(?:txt|log))$")
+DONE, FINDING, USAGE = 0, 7, 2
+TIMEOUT = 60
+# What sanitizers say; they end a program with status 1, which a machine without an IOMMU may give, too.
+SANITIZER = ("AddressSanitizer", "UndefinedBehavior", "LeakSanitizer", "runtime error:")
+
+
+class Skip(Exception):
+    """The test cannot run here; the reason."""
+
+
+# -- the page ---------------------------------------------------------------------------------------------------------
+
+class Page:
+    """mdoc, as far as this page uses it: sections, tags of lists, literal blocks."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, encoding="utf-8") as f:
+            self.lines = [line for line in f.read().splitlines() if not line.startswith('.\\"')]
+
+    def section(self, name):
+        """The lines under .Sh NAME."""
+        out, inside = [], False
+        for line in self.lines:
+            if line.startswith(".Sh "):
+                inside = line[4:] == name
+            elif inside:
+                out.append(line)
+        if not out:
+            raise AssertionError(f"{self.path}: there is no section {name}")
+        return out
+
+    def tags(self, name):
+        """The arguments of .It in a section."""
+        return [line[4:] for line in self.section(name) if line.startswith(".It ")]
+
+    def literals(self):
+        """Literal blocks as lists of lines; a .Dl is one."""
+        block = None
+        for line in self.lines:
+            if line.startswith(".Dl "):
+                yield [plain(line[4:])]
+            elif line.startswith(".Bd -literal"):
+                block = []
+            elif line == ".Ed" and block is not None:
+                yield block
+                block = None
+            elif block is not None:
+                block.append(plain(line))
+
+    def examples(self):
+        """[(prompt, command line)]"""
+        found = [PROMPT.match(line) for block in self.literals() for line in block]
+        return [m.groups() for m in found if m]
+
+    def files(self):
+        """The files that examples use: blocks whose first line is `# NAME`. name -> text"""
+        return {FILE_HEAD.match(b[0]).group(1): "\n".join(b) + "\n" for b in self.literals() if b and FILE_HEAD.match(b[0])}
+
+
+def plain(text):
+    """Text without roff's escapes."""
+    for escape, char in (("\\&", ""), ("\\-", "-"), ("\\(aq", "'"), ("\\(dq", '"'), ("\\e", "\\")):
+        text = text.replace(escape, char)
+    return text
+
+
+def options_of(tags):
+    """-x and --xxx in .It lines: `Fl x Ar arg , Fl -xxx` or `Fl x , -xxx`."""
+    out = set()
+    for tag in tags:
+        for part in tag.split(" , "):
+            m = re.match(r"(?:Fl )?(-?[A-Za-z][\w-]*)", part)
+            if part.startswith(("Fl ", "-")) and m:
+                out.add("-" + m.group(1))
+    return out
+
+
+# -- the program ------------------------------------------------------------------------------------------------------
+
+class Tool:
+    def __init__(self, path):
+        self.path = os.path.abspath(path)
+
+    def run(self, *args, **kwargs):
+        return subprocess.run([self.path, *args], capture_output=True, text=True, timeout=TIMEOUT, check=False,
+                              stdin=subprocess.DEVNULL, **kwargs)
+
+    def text(self, *args):
+        done = self.run(*args)
+        if done.returncode:
+            raise AssertionError(f"{args} ends with {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def options(self):
+        """Of --help: lines like `  -i, --input FILE   ...`, `      --steps   ...`."""
+        out = set()
+        for m in re.finditer(r"^ {2,}(?:(-\w), )?(--[a-z][a-z-]*)", self.text("--help"), re.M):
+            out |= {g for g in m.groups() if g}
+        return out
+
+    def commands(self):
+        """Of --help: the lines below `Commands:`."""
+        block = self.text("--help").split("Commands:\n", 1)[1].split("\n\n", 1)[0]
+        return set(re.findall(r"^  ([a-z]+)\b", block, re.M))
+
+    def methods(self):
+        return set(re.findall(r"^(\w+) ", self.text("-A", "help"), re.M))
+
+    def parameters(self):
+        """key -> default"""
+        return dict(re.findall(r"^([\w.-]+)=(.*)$", self.text("-O", "help"), re.M))
+
+
+def both_ways(page, tool, what):
+    complaints = [f"{what} {x}: in the page, not in the program" for x in sorted(page - tool)]
+    complaints += [f"{what} {x}: in the program, not in the page" for x in sorted(tool - page)]
+    if not page and not tool:
+        complaints.append(f"no {what} found in either: this test looks at the wrong place")
+    assert not complaints, "; ".join(complaints)
+
+
+# -- the tests ------------------------------------------------------------------------------------------------------
+
+def test_options(page, tool, _capture):
+    both_ways(options_of(page.tags("OPTIONS")), tool.options(), "option")
+
+
+def test_commands(page, tool, _capture):
+    both_ways({t.split()[1] for t in page.tags("COMMANDS") if t.startswith("Cm ")}, tool.commands(), "command")
+
+
+def test_methods(page, tool, _capture):
+    both_ways({t.split()[1] for t in page.tags("WAYS TO THE REGISTERS")}, tool.methods(), "method")
+
+
+def test_parameters(page, tool, _capture):
+    both_ways({t.split()[1] for t in page.tags("PARAMETERS")}, set(tool.parameters()), "parameter")
+
+
+def test_defaults_of_parameters(page, tool, _capture):
+    items = re.split(r"^\.It Cm ", "\n".join(page.section("PARAMETERS")), flags=re.M)[1:]
+    text = {item.split()[0]: item for item in items}
+    wrong = [f"{key}: the default {default} is not told" for key, default in tool.parameters().items()
+             if default and not re.search(r"(?<![\w/])" + re.escape(default) + r"(?![\w/])", text.get(key, "").split("\n", 1)[-1])]
+    assert not wrong, "; ".join(wrong)
+
+
+def test_exit_statuses(page, _tool, _capture):
+    told = [t.split()[0] for t in page.tags("EXIT STATUS")]
+    assert told == [str(i) for i in range(8)], f"the page has {told}"
+
+
+def test_lint(page, _tool, _capture):
+    mandoc = os.environ.get("MANDOC") or "mandoc"
+    if mandoc == ":" or not shutil.which(mandoc):
+        raise Skip("mandoc is not here")
+    done = subprocess.run([mandoc, "-Tlint", "-Wwarning", page.path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stdout.strip(), done.stdout + done.stderr
+
+
+def keys_of(value):
+    if isinstance(value, dict):
+        return set(value) | set().union(*map(keys_of, value.values()))
+    return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
+
+
+def test_keys_of_translations(page, tool, capture):
+    """What the program prints is described; the capture decides which outcomes there are."""
+    need(capture)
+    told = set(re.findall(r"[a-z][a-z0-9_]*", " ".join(
+        line[4:] for line in page.section("JSON") if line.startswith((".It Cm", ".Cm "))).replace("It Cm", "")))
+    found = set()
+    for kind in ("untranslated", "translated", "ats"):
+        for iova in ("0x0", "0x777000", "0x100000000"):
+            for more in ((), ("-O", "absent=fault"), ("--reg", "ddtp=1"), ("--reg", "ddtp=15")):
+                done = tool.run("-i", capture, *more, "-J", "translate", "0x8", iova, "--type", kind)
+                found |= keys_of(json.loads(done.stdout))
+    done = tool.run("-i", capture, "-J", "translate", "--batch", os.path.abspath(__file__))  # no line of it is a request
+    found |= keys_of(json.loads(done.stdout.splitlines()[0]))
+    assert len(found) > 20, f"only {sorted(found)}: is this a capture?"
+    assert not found - told, f"keys that the page does not have: {sorted(found - told)}"
+
+
+def need(capture):
+    if not capture:
+        raise Skip("there is no capture: CAPTURE=FILE names one")
+
+
+def programs(command):
+    """The programs of a pipeline but for our own."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars="|")
+    lexer.whitespace_split = True
+    words = list(lexer)
+    return [w for w, before in zip(words[1:], words) if before == "|"]
+
+
+def shell(command, tool, directory, extra=()):
+    """Runs an example where `iommu-dump` is the program under test."""
+    function = "iommu-dump() { " + " ".join([shlex.quote(tool.path), *map(shlex.quote, extra)]) + ' "$@"; }\n'
+    # bash, because a name with a hyphen is no function for sh; pipefail shows what the left side said
+    done = subprocess.run(["bash", "-c", "set -o pipefail\n" + function + command], capture_output=True, text=True, cwd=directory,
+                          timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL)
+    said = [word for word in SANITIZER if word in done.stderr]
+    assert not said, done.stderr
+    return done
+
+
+def run_offline(page, tool, capture, command):
+    if CAPTURES.search(command):
+        need(capture)
+    for name in programs(command):
+        if not shutil.which(name):
+            raise Skip(f"{name} is not here")
+    with tempfile.TemporaryDirectory(prefix="man-") as directory:
+        for name, text in page.files().items():
+            with open(os.path.join(directory, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        done = shell(CAPTURES.sub(lambda _: shlex.quote(capture or ""), command), tool, directory)
+    assert done.returncode in (DONE, FINDING), f"ends with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}"
+    assert done.stdout.strip(), "prints nothing"
+
+
+def run_live(_page, tool, _capture, command):
+    """On a machine with nothing: no IOMMU, or no way to it; but the command line must be understood."""
+    with tempfile.TemporaryDirectory(prefix="man-") as directory:
+        extra = []
+        for key in tool.parameters():
+            if key.endswith(".path"):
+                extra += ["-O", f"{key}={directory}/nothing"]
+        done = shell(command, tool, directory, extra)
+    assert done.returncode >= 0 and done.returncode != USAGE, f"ends with {done.returncode}: {done.stderr.strip()}"
+    assert done.returncode != 127, done.stderr.strip()
+
+
+def example_tests(page):
+    """One test each; a page without examples of both kinds is a failure."""
+    out = []
+    for prompt, command in page.examples():
+        run = run_live if prompt == "#" else run_offline
+        out.append((f"{prompt} {command}", lambda p, t, c, run=run, command=command: run(p, t, c, command)))
+    kinds = {prompt for prompt, _ in page.examples()}
+
+    def test_both_kinds(_page, _tool, _capture):
+        assert kinds == {"#", "$"}, f"examples have the prompts {sorted(kinds)}"
+
+    return [("examples of both kinds", test_both_kinds)] + out
+
+
+def main():
+    page = Page(sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "..", "man", "iommu-dump.8"))
+    path = os.environ.get("IOMMU_DUMP", "./iommu-dump")
+    if not os.path.exists(path):
+        print(f"{path}: no program to test")
+        print("0 passed, 0 failed, 1 skipped")
+        return 77
+    tool = Tool(path)
+    demo = os.path.join(HERE, "..", "examples", "demo.core")
+    capture = os.environ.get("CAPTURE") or (demo if os.path.exists(demo) else None)
+    capture = os.path.abspath(capture) if capture else None
+    tests = [(name[5:].replace("_", " "), test) for name, test in sorted(globals().items()) if name.startswith("test_")]
+    count = {"ok": 0, "FAIL": 0, "skip": 0}
+    for name, test in tests + example_tests(page):
+        result, words = "ok", ""
+        try:
+            test(page, tool, capture)
+        except Skip as why:
+            result, words = "skip", str(why)
+        except (AssertionError, subprocess.TimeoutExpired, ValueError) as why:
+            result, words = "FAIL", str(why)
+        count[result] += 1
+        print(f"{result}: {name}" + (f": {words}" if words else ""))
+    print(f"{count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped")
+    return 1 if count["FAIL"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
