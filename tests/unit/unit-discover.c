@@ -1,0 +1,987 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* discover: what a capture, a vmcore, and a made-up machine with a device tree, PCI and sysfs are taken for. */
+#include "discover/discover.h"
+#include "files.h"
+#include "spec/notes.h"
+
+#include <check.h>
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct riommu_ctx *ctx;
+static struct riommu_system *sys;
+
+static void setup(void)
+{
+	ctx = riommu_ctx_new();
+	ck_assert_ptr_nonnull(ctx);
+	sys = NULL;
+	files_begin();
+}
+
+static void teardown(void)
+{
+	riommu_system_close(sys);
+	riommu_ctx_free(ctx);
+	files_end();
+}
+
+static int open_args(const struct riommu_open_args *args)
+{
+	riommu_system_close(sys);
+	return riommu_system_open(ctx, args, &sys);
+}
+
+/* Opens the core that was made, with up to one more argument of each kind. */
+static int open_core(const uint64_t *base, const struct riommu_reg_override *overrides,
+		     size_t override_count)
+{
+	struct riommu_open_args args = {.input = below("core"),
+					.bases = base,
+					.base_count = base ? 1 : 0,
+					.overrides = overrides,
+					.override_count = override_count};
+
+	core_finish();
+	write_file("core", core.bytes, core.len);
+	return open_args(&args);
+}
+
+static void expect_error(int err, int wanted, const char *word)
+{
+	ck_assert_int_eq(err, wanted);
+	ck_assert_ptr_null(sys);
+	ck_assert_msg(strstr(riommu_error(ctx), word), "\"%s\" does not say \"%s\"",
+		      riommu_error(ctx), word);
+}
+
+static void expect_reg(size_t iommu, uint32_t offset, int err, uint64_t value)
+{
+	uint64_t got = 0;
+
+	ck_assert_int_eq(riommu_iommu_reg(&sys->iommus[iommu], offset, &got), err);
+	if (!err)
+		ck_assert_uint_eq(got, value);
+}
+
+/* -- captures -------------------------------------------------------------------------------------------------- */
+
+START_TEST(a_capture_gives_what_its_notes_say)
+{
+	core_begin();
+	core_some_registers();
+	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+	ck_assert(!sys->live);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_str_eq(sys->iommus[0].name, "3010000.iommu");
+	ck_assert_uint_eq(sys->iommus[0].base, BASE);
+	ck_assert_int_eq(sys->iommus[0].found, RIOMMU_FOUND_NOTE);
+	ck_assert_int_eq(sys->iommus[0].error, 0);
+	ck_assert_str_eq(sys->iommus[0].method, "core");
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 0x1234);
+	expect_reg(0, RIOMMU_REG_CQB, -ENODATA, 0);
+	expect_reg(0, 0x14, -EINVAL, 0);
+	ck_assert_ptr_nonnull(sys->memory);
+}
+END_TEST
+
+START_TEST(a_register_that_a_walk_needs_is_named_when_missing)
+{
+	core_begin();
+	core_registers(BASE, "x", some, 2);
+	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+	ck_assert_int_eq(sys->iommus[0].error, -ENODATA);
+	ck_assert_ptr_nonnull(strstr(sys->iommus[0].reason, "ddtp"));
+	expect_reg(0, RIOMMU_REG_FCTL, 0, 2);
+}
+END_TEST
+
+/* capabilities 0x10: no ATS, so no page-request queue; no HPM, no DBG. */
+START_TEST(what_capabilities_exclude_is_not_missing)
+{
+	core_begin();
+	core_some_registers();
+	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+	ck_assert_int_eq(sys->iommus[0].state[riommu_reg_by_offset(RIOMMU_REG_PQB)],
+			 RIOMMU_REG_UNREAD);
+	ck_assert_int_eq(sys->iommus[0].state[riommu_reg_by_offset(RIOMMU_REG_CQB)],
+			 RIOMMU_REG_MISSING);
+}
+END_TEST
+
+START_TEST(a_register_by_hand_wins)
+{
+	static const struct riommu_reg_override o[] = {
+		{.iommu = "", .offset = RIOMMU_REG_DDTP, .width = 8, .value = 0x77},
+		{.iommu = "3010000.iommu", .offset = RIOMMU_REG_FCTL, .width = 4, .value = 4},
+		{.iommu = "0x3010000", .offset = RIOMMU_REG_CQB, .width = 8, .value = 5},
+	};
+
+	core_begin();
+	core_some_registers();
+	ck_assert_int_eq(open_core(NULL, o, 3), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 0x77);
+	expect_reg(0, RIOMMU_REG_FCTL, 0, 4);
+	expect_reg(0, RIOMMU_REG_CQB, 0, 5);
+}
+END_TEST
+
+START_TEST(bases_leave_other_iommus_out)
+{
+	const uint64_t second = BASE + PAGE, unknown = BASE + 2 * PAGE;
+
+	core_begin();
+	core_some_registers();
+	core_registers(second, "second", some, 3);
+	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+	ck_assert_uint_eq(sys->iommu_count, 2);
+	ck_assert_int_eq(open_core(&second, NULL, 0), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_str_eq(sys->iommus[0].name, "second");
+	ck_assert_int_eq(open_core(&unknown, NULL, 0), 0);
+	ck_assert_int_eq(sys->iommus[0].error, -ENODATA);
+	ck_assert_int_eq(sys->iommus[0].found, RIOMMU_FOUND_OPTION);
+}
+END_TEST
+
+START_TEST(a_vmcore_without_registers_says_what_is_missing)
+{
+	core_begin();
+	core_load(0x80000000, PAGE, 0);
+	expect_error(open_core(NULL, NULL, 0), -ENODEV, "capabilities, fctl and ddtp with --reg");
+}
+END_TEST
+
+START_TEST(a_vmcore_takes_registers_by_hand)
+{
+	static const struct riommu_reg_override o[] = {
+		{.iommu = "0x3010000", .offset = RIOMMU_REG_CAPABILITIES, .width = 8, .value = 16},
+		{.iommu = "0x3010000", .offset = RIOMMU_REG_FCTL, .width = 4, .value = 0},
+		{.iommu = "0x3010000", .offset = RIOMMU_REG_DDTP, .width = 8, .value = 1},
+	};
+
+	core_begin();
+	core_load(0x80000000, PAGE, 0);
+	ck_assert_int_eq(open_core(NULL, o, 3), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_int_eq(sys->iommus[0].error, 0);
+	ck_assert_str_eq(sys->iommus[0].method, "option");
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 1);
+}
+END_TEST
+
+START_TEST(bad_arguments_are_refused)
+{
+	struct riommu_reg_override o = {.iommu = "nobody", .offset = RIOMMU_REG_FCTL, .width = 4};
+	struct riommu_open_args args = {.input = below("core"), .access = "devmem"};
+	uint64_t crooked = BASE + 4;
+
+	core_begin();
+	core_some_registers();
+	expect_error(open_core(NULL, &o, 1), -ENODEV, "nobody");
+	strcpy(o.iommu, "0x3010001");
+	expect_error(open_core(NULL, &o, 1), -EINVAL, "aligned");
+	expect_error(open_core(&crooked, NULL, 0), -EINVAL, "aligned");
+	o = (struct riommu_reg_override){.offset = RIOMMU_REG_FCTL, .width = 8};
+	expect_error(open_core(NULL, &o, 1), -EINVAL, "no 8-byte register");
+	expect_error(open_args(&args), -EINVAL, "devmem");
+	args = (struct riommu_open_args){.access = "core"};
+	expect_error(open_args(&args), -EINVAL, "--input");
+	args.access = "nothing";
+	expect_error(open_args(&args), -EINVAL, "nothing");
+}
+END_TEST
+
+/* -- the machine note ---------------------------------------------------------------------------------------------- */
+
+static int open_machine(const char *json)
+{
+	core_begin();
+	core_some_registers();
+	core_note(RIOMMU_NOTE_NAME, RIOMMU_NOTE_MACHINE, json, (uint32_t)strlen(json));
+	return open_core(NULL, NULL, 0);
+}
+
+#define MACHINE                                                                                \
+	"{\"tool_version\":\"9\",\"kernel\":\"7.2.12\",\"model\":\"board\",\"time\":\"now\","  \
+	"\"live\":true,\"methods\":[\"debugfs\"],\"future\":[1,{}],"                           \
+	"\"devices\":["                                                                        \
+	"{\"device_id\":\"0x10\",\"name\":\"0000:00:02.0\",\"iommu\":\"0x3010000\"},"          \
+	"{\"device_id\":\"0x8\",\"name\":\"0000:00:01.0\",\"driver\":\"edu\",\"group\":\"0\"," \
+	"\"domain_type\":\"identity\",\"iommu\":\"0x3010000\"},"                               \
+	"{\"device_id\":\"0x9\",\"name\":\"lost\",\"iommu\":\"0xdead000\",\"driver\":null}],"  \
+	"\"memory\":[{\"start\":\"0x80000000\",\"end\":\"0xbfffffff\","                        \
+	"\"name\":\"System RAM\"}]}"
+
+START_TEST(a_machine_note_gives_names_and_memory)
+{
+	ck_assert_int_eq(open_machine(MACHINE), 0);
+	ck_assert_str_eq(sys->kernel, "7.2.12");
+	ck_assert_str_eq(sys->model, "board");
+	ck_assert_str_eq(sys->time, "now");
+	ck_assert_uint_eq(sys->device_count, 3);
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 8), "0000:00:01.0");
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x10), "0000:00:02.0");
+	ck_assert_ptr_null(riommu_system_device_name(sys, 0, 9));
+	ck_assert_ptr_null(riommu_system_device_name(sys, 1, 8));
+	ck_assert_str_eq(sys->devices[0].driver, "edu");
+	ck_assert_str_eq(sys->devices[0].domain_type, "identity");
+	ck_assert_uint_eq(sys->region_count, 1);
+	ck_assert_uint_eq(sys->regions[0].end, 0xbfffffff);
+	ck_assert_str_eq(sys->regions[0].name, "System RAM");
+}
+END_TEST
+
+START_TEST(a_machine_note_survives_the_way_out_and_back)
+{
+	char *first, *second;
+
+	ck_assert_int_eq(open_machine(MACHINE), 0);
+	ck_assert_int_eq(riommu_machine_json(sys, "1.2", &first), 0);
+	ck_assert_int_eq(open_machine(first), 0);
+	ck_assert_int_eq(riommu_machine_json(sys, "1.2", &second), 0);
+	ck_assert_str_eq(first, second);
+	ck_assert_ptr_nonnull(strstr(first, "\"tool_version\":\"1.2\""));
+	ck_assert_ptr_nonnull(strstr(first, "\"driver\":\"edu\""));
+	ck_assert_uint_eq(sys->device_count, 3);
+	free(first);
+	free(second);
+}
+END_TEST
+
+static const char *const bad_machines[] = {
+	"",
+	"x",
+	"[]",
+	"null",
+	"{\"kernel\":\"7",
+	"{\"kernel\":7}",
+	"{\"model\":[]}",
+	"{\"devices\":{}}",
+	"{\"devices\":[1]}",
+	"{\"devices\":[{}]}",
+	"{\"devices\":[{\"device_id\":8}]}",
+	"{\"devices\":[{\"device_id\":\"8\"}]}",
+	"{\"devices\":[{\"device_id\":\"0x1000000\"}]}",
+	"{\"devices\":[{\"device_id\":\"0x8\",\"iommu\":\"3010000\"}]}",
+	"{\"devices\":[{\"device_id\":\"0x8\\u0000\"}]}",
+	"{\"devices\":[{\"device_id\":\"0x8\",\"name\":{}}]}",
+	"{\"memory\":[{}]}",
+	"{\"memory\":[{\"start\":\"0x2\",\"end\":\"0x1\"}]}",
+	"{\"memory\":[{\"start\":\"0x2\",\"end\":\"0x10000000000000000\"}]}",
+	"{\"a\":[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]}",
+	"{} {}",
+	"{\"kernel\":\"\xff\xfe\"}",
+};
+
+START_TEST(a_machine_note_that_is_wrong_is_damage)
+{
+	expect_error(open_machine(bad_machines[_i]), -EBADMSG, "machine note");
+}
+END_TEST
+
+/* Cut anywhere, or with a byte changed: damage or a system, never harm. */
+START_TEST(no_machine_note_does_harm)
+{
+	static char json[] = MACHINE;
+	size_t len = strlen(json);
+
+	for (size_t i = 0; i < len; i += 3) {
+		char kept = json[i];
+		int err;
+
+		json[i] = (char)(kept ^ 0x15);
+		err = open_machine(json);
+		ck_assert(!err || err == -EBADMSG);
+		json[i] = '\0';
+		ck_assert_int_eq(open_machine(json), -EBADMSG);
+		json[i] = kept;
+	}
+}
+END_TEST
+
+/* -- names ----------------------------------------------------------------------------------------------------------- */
+
+START_TEST(iommus_are_found_by_name_and_base)
+{
+	core_begin();
+	core_some_registers();
+	core_registers(BASE + PAGE, "0000:00:02.0", some, 3);
+	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+	ck_assert_uint_eq(riommu_system_find_iommu(sys, "3010000.iommu"), 0);
+	ck_assert_uint_eq(riommu_system_find_iommu(sys, "riscv-iommu@0000:00:02.0"), 1);
+	ck_assert_uint_eq(riommu_system_find_iommu(sys, "0x3011000"), 1);
+	ck_assert_uint_eq(riommu_system_find_iommu(sys, "0x3012000"), RIOMMU_NO_IOMMU);
+	ck_assert_uint_eq(riommu_system_find_iommu(sys, "50401280"), RIOMMU_NO_IOMMU);
+	ck_assert_uint_eq(riommu_system_find_iommu(sys, ""), RIOMMU_NO_IOMMU);
+}
+END_TEST
+
+START_TEST(devices_are_found_by_name_and_id)
+{
+	struct riommu_device_ref refs[4];
+
+	ck_assert_int_eq(open_machine(MACHINE), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0000:00:02.0", refs, 4), 1);
+	ck_assert_uint_eq(refs[0].device_id, 0x10);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "00:01.0", refs, 4), 1);
+	ck_assert_uint_eq(refs[0].device_id, 8);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0x77", refs, 4), 1);
+	ck_assert_uint_eq(refs[0].device_id, 0x77);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0xffffff", refs, 4), 1);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0x1000000", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "00:03.0", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "lost", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "", refs, 4), 0);
+}
+END_TEST
+
+START_TEST(a_bare_number_names_a_device_on_every_iommu)
+{
+	struct riommu_device_ref refs[4];
+
+	core_begin();
+	core_some_registers();
+	core_registers(BASE + PAGE, "second", some, 3);
+	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "8", refs, 4), 2);
+	ck_assert_uint_eq(refs[1].iommu, 1);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "8", refs, 1), 2);
+	/* no devices known: a PCI name is its requester ID */
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0000:01:02.3", refs, 4), 2);
+	ck_assert_uint_eq(refs[0].device_id, 0x113);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0001:01:02.3", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "01:20.0", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "01:02.8", refs, 4), 0);
+}
+END_TEST
+
+/* -- a machine ----------------------------------------------------------------------------------------------------- */
+
+/* Every path leads below the test's own directory, where there is nothing yet. */
+static void make_machine(void)
+{
+	static const char *const paths[][2] = {
+		{"proc.path", "proc"},  {"sysfs.path", "sys"},   {"debugfs.path", "dbg"},
+		{"devmem.path", "mem"}, {"kcore.path", "kcore"}, {"fdt.path", "fdt"},
+		{"dt.path", "dt"},
+	};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(paths); i++)
+		ck_assert_int_eq(riommu_option_set(ctx, paths[i][0], below(paths[i][1])), 0);
+}
+
+static int open_live(void)
+{
+	return open_args(&(struct riommu_open_args){0});
+}
+
+static uint8_t tree[16384];
+
+static void cells(const char *name, size_t count, ...)
+{
+	uint32_t v[64];
+	va_list ap;
+
+	va_start(ap, count);
+	for (size_t i = 0; i < count; i++)
+		v[i] = cpu_to_fdt32(va_arg(ap, unsigned));
+	va_end(ap);
+	ck_assert_int_eq(fdt_property(tree, name, v, (int)(4 * count)), 0);
+}
+
+static void text(const char *name, const char *value)
+{
+	ck_assert_int_eq(fdt_property(tree, name, value, (int)strlen(value) + 1), 0);
+}
+
+static void node(const char *name, const char *compatible)
+{
+	ck_assert_int_eq(fdt_begin_node(tree, name), 0);
+	if (compatible)
+		text("compatible", compatible);
+}
+
+static void tree_begin(void)
+{
+	ck_assert_int_eq(fdt_create(tree, sizeof(tree)), 0);
+	ck_assert_int_eq(fdt_finish_reservemap(tree), 0);
+	node("", "made-up");
+	text("model", "made-up,board");
+	cells("#address-cells", 1, 2);
+	cells("#size-cells", 1, 2);
+}
+
+static void node_end(void)
+{
+	ck_assert_int_eq(fdt_end_node(tree), 0);
+}
+
+static void tree_end(void)
+{
+	node_end();
+	ck_assert_int_eq(fdt_finish(tree), 0);
+}
+
+/* As QEMU's board: an IOMMU on a bus, a host bridge with an iommu-map, a platform device with iommus. */
+static void make_tree(void)
+{
+	tree_begin();
+	node("soc", "simple-bus");
+	cells("#address-cells", 1, 2);
+	cells("#size-cells", 1, 2);
+	cells("ranges", 0);
+	node("iommu@3010000", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	cells("phandle", 1, 5);
+	cells("#iommu-cells", 1, 1);
+	node_end();
+	node("pci@30000000", "pci-host-ecam-generic");
+	cells("iommu-map", 8, 0, 5, 0, 0, 0, 5, 0x100, 0x10000);
+	node_end();
+	node("dma@1000", "made-up,dma");
+	cells("iommus", 4, 5, 0x42, 5, 0x43);
+	node_end();
+	node_end();
+	tree_end();
+}
+
+static void write_tree(void)
+{
+	write_file("fdt", tree, fdt_totalsize(tree));
+}
+
+static void make_function(const char *name, const char *class, const char *resource)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s", name);
+	make_dir(path);
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/class", name);
+	write_text(path, class);
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/resource", name);
+	write_text(path, resource);
+}
+
+START_TEST(a_platform_iommu_is_found_in_the_device_tree)
+{
+	make_machine();
+	make_tree();
+	write_tree();
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert(sys->live);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->iommus[0].base, BASE);
+	ck_assert_str_eq(sys->iommus[0].name, "3010000.iommu");
+	ck_assert_str_eq(sys->iommus[0].where, "/soc/iommu@3010000");
+	ck_assert_int_eq(sys->iommus[0].found, RIOMMU_FOUND_DT);
+	ck_assert_str_eq(sys->model, "made-up,board");
+	ck_assert_int_eq(sys->iommus[0].error, -EACCES); /* nothing to read it with */
+	ck_assert_ptr_null(sys->iommus[0].method);
+	expect_reg(0, RIOMMU_REG_DDTP, -EACCES, 0);
+}
+END_TEST
+
+/* The flattened tree is for root only; the same as files is for everyone. */
+START_TEST(the_device_tree_is_read_as_files_too)
+{
+	static const uint8_t reg[] = {0, 0, 0, 0, 0x03, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0},
+			     two[] = {0, 0, 0, 2};
+
+	make_machine();
+	make_dir("dt/soc/iommu@3010000");
+	write_text("dt/model", "from files");
+	write_file("dt/#address-cells", two, 4);
+	write_file("dt/#size-cells", two, 4);
+	write_file("dt/soc/#address-cells", two, 4);
+	write_file("dt/soc/#size-cells", two, 4);
+	write_text("dt/soc/ranges", "");
+	write_file("dt/soc/iommu@3010000/compatible", "riscv,iommu", 12);
+	write_file("dt/soc/iommu@3010000/reg", reg, sizeof(reg));
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommus[0].base, BASE);
+	ck_assert_str_eq(sys->iommus[0].where, "/soc/iommu@3010000");
+	ck_assert_str_eq(sys->model, "from files");
+}
+END_TEST
+
+START_TEST(addresses_are_translated_by_ranges)
+{
+	make_machine();
+	tree_begin();
+	node("bus", NULL);
+	cells("#address-cells", 1, 1);
+	cells("#size-cells", 1, 1);
+	cells("ranges", 8, 0x100000, 1, 0, 0x1000, 0x200000, 0x10, 0, 0x100000);
+	node("iommu@203000", "riscv,iommu");
+	cells("reg", 2, 0x203000, 0x1000);
+	node_end();
+	node_end();
+	tree_end();
+	write_tree();
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommus[0].base, 0x1000003000);
+	ck_assert_str_eq(sys->iommus[0].name, "1000003000.iommu");
+}
+END_TEST
+
+START_TEST(nodes_that_make_no_sense_are_left_out)
+{
+	make_machine();
+	tree_begin();
+	node("iommu@0", "riscv,iommu"); /* no reg */
+	node_end();
+	node("iommu@1", "riscv,iommu");
+	cells("reg", 3, 0, BASE, 0); /* too short */
+	node_end();
+	node("iommu@2", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x100); /* smaller than the registers */
+	node_end();
+	node("iommu@3", "riscv,iommu");
+	cells("reg", 4, 0, BASE + 4, 0, 0x1000); /* not aligned */
+	node_end();
+	node("iommu@4", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	text("status", "disabled");
+	node_end();
+	node("bus", NULL); /* no ranges: not visible from the CPU */
+	cells("#address-cells", 1, 2);
+	cells("#size-cells", 1, 2);
+	node("iommu@5", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	node_end();
+	node_end();
+	node("odd", NULL);
+	cells("#address-cells", 1, 7);
+	cells("ranges", 0);
+	node("iommu@6", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	node_end();
+	node_end();
+	tree_end();
+	write_tree();
+	expect_error(open_live(), -ENODEV, "no IOMMU found");
+}
+END_TEST
+
+START_TEST(a_tree_deeper_than_we_follow_is_survived)
+{
+	make_machine();
+	tree_begin();
+	for (int i = 0; i < 200; i++)
+		node("n", NULL);
+	node("iommu@1", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	node_end();
+	for (int i = 0; i < 200; i++)
+		node_end();
+	tree_end();
+	write_tree();
+	expect_error(open_live(), -ENODEV, "no IOMMU found");
+}
+END_TEST
+
+/* Every truncation, and every byte changed: an answer, never harm. */
+START_TEST(no_device_tree_does_harm)
+{
+	size_t size;
+
+	make_machine();
+	make_tree();
+	make_function("0000:00:01.0", "0x00ff00\n", "");
+	make_dir("sys/bus/platform/devices/1000.dma");
+	make_link("sys/bus/platform/devices/1000.dma/of_node",
+		  "../../../firmware/devicetree/base/soc/dma@1000");
+	size = fdt_totalsize(tree);
+	for (size_t i = 0; i < size; i++) {
+		uint8_t kept = tree[i];
+
+		if (i % 16 == 0) {
+			write_file("fdt", tree, i);
+			ck_assert_int_eq(open_live(), -ENODEV);
+		}
+		tree[i] ^= i % 2 ? 0xff : 0x04;
+		write_file("fdt", tree, size);
+		open_live();
+		tree[i] = kept;
+	}
+}
+END_TEST
+
+static const char bar[] = "0x0000000400004000 0x0000000400004fff 0x0000000000140204\n"
+			  "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
+
+START_TEST(a_pci_iommu_is_found_by_its_class)
+{
+	make_machine();
+	make_function("0000:00:01.0", "0x00ff00\n", bar);
+	make_function("0000:00:02.0", "0x080600\n", bar);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->iommus[0].base, 0x400004000);
+	ck_assert_str_eq(sys->iommus[0].name, "0000:00:02.0");
+	ck_assert_int_eq(sys->iommus[0].found, RIOMMU_FOUND_PCI);
+}
+END_TEST
+
+static const char *const bad_bars[] = {
+	"",
+	"nonsense\n",
+	"0x0000000000000000 0x0000000000000fff 0x0000000000140204\n", /* not assigned */
+	"0x0000000400004000 0x00000004000040ff 0x0000000000140204\n", /* too small */
+	"0x0000000400004000 0x0000000400003fff 0x0000000000140204\n",
+	"0x0000000400004010 0x000000040000500f 0x0000000000140204\n", /* not aligned */
+	"0x0000000000001000 0x0000000000001fff 0x0000000000040101\n", /* I/O ports */
+};
+
+START_TEST(a_bar_that_cannot_be_the_registers_is_left_out)
+{
+	make_machine();
+	make_function("0000:00:02.0", "0x080600\n", bad_bars[_i]);
+	expect_error(open_live(), -ENODEV, "no IOMMU found");
+}
+END_TEST
+
+START_TEST(an_iommu_that_only_the_kernel_names_is_found_by_its_name)
+{
+	make_machine();
+	make_dir("sys/class/iommu/riscv-iommu@3010000.iommu");
+	make_dir("sys/class/iommu/riscv-iommu@RSCV0004:00");
+	make_dir("sys/class/iommu/dmar0");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->iommus[0].base, BASE);
+	ck_assert_str_eq(sys->iommus[0].name, "3010000.iommu");
+}
+END_TEST
+
+START_TEST(a_function_has_the_id_that_the_iommu_map_gives_it)
+{
+	struct riommu_device_ref ref;
+
+	make_machine();
+	make_tree();
+	write_tree();
+	make_function("0000:00:01.0", "0x00ff00\n", "");
+	make_dir("sys/bus/pci/drivers/edu");
+	make_dir("sys/kernel/iommu_groups/3");
+	write_text("sys/kernel/iommu_groups/3/type", "identity\n");
+	make_link("sys/bus/pci/devices/0000:00:01.0/driver", "../../../../bus/pci/drivers/edu");
+	make_link("sys/bus/pci/devices/0000:00:01.0/iommu_group",
+		  "../../../../kernel/iommu_groups/3");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->device_count, 1);
+	ck_assert_uint_eq(sys->devices[0].device_id, 0x108);
+	ck_assert_str_eq(sys->devices[0].driver, "edu");
+	ck_assert_str_eq(sys->devices[0].group, "3");
+	ck_assert_str_eq(sys->devices[0].domain_type, "identity");
+	ck_assert_uint_eq(riommu_system_find_device(sys, "00:01.0", &ref, 1), 1);
+	ck_assert_uint_eq(ref.device_id, 0x108);
+}
+END_TEST
+
+START_TEST(without_a_map_a_function_has_its_requester_id)
+{
+	make_machine();
+	make_dir("sys/class/iommu/riscv-iommu@3010000.iommu");
+	make_function("0000:00:01.0", "0x00ff00\n", "");
+	make_function("0000:00:05.0", "0x00ff00\n", ""); /* behind no IOMMU */
+	make_link("sys/bus/pci/devices/0000:00:01.0/iommu",
+		  "../../../virtual/iommu/riscv-iommu@3010000.iommu");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->device_count, 1);
+	ck_assert_uint_eq(sys->devices[0].device_id, 8);
+	ck_assert_uint_eq(sys->devices[0].iommu, 0);
+}
+END_TEST
+
+START_TEST(a_platform_device_has_the_ids_of_its_node)
+{
+	make_machine();
+	make_tree();
+	write_tree();
+	make_dir("sys/bus/platform/devices/1000.dma");
+	make_dir("sys/bus/platform/devices/other");
+	make_link("sys/bus/platform/devices/1000.dma/of_node",
+		  "../../../firmware/devicetree/base/soc/dma@1000");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->device_count, 2);
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x42), "1000.dma");
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x43), "1000.dma");
+}
+END_TEST
+
+START_TEST(a_pci_iommu_is_the_one_that_the_map_means)
+{
+	make_machine();
+	tree_begin();
+	node("pci@30000000", "pci-host-ecam-generic");
+	cells("#address-cells", 1, 3);
+	cells("#size-cells", 1, 2);
+	cells("iommu-map", 4, 0, 9, 0, 0x10);
+	cells("iommu-map-mask", 1, 0xfff7);
+	node("iommu@2", "riscv,pci-iommu");
+	cells("reg", 5, 0x1000, 0, 0, 0, 0);
+	cells("phandle", 1, 9);
+	node_end();
+	node_end();
+	tree_end();
+	write_tree();
+	make_function("0000:00:01.0", "0x00ff00\n", "");
+	make_function("0000:00:02.0", "0x080600\n", bar);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->device_count, 1); /* not the IOMMU itself */
+	ck_assert_uint_eq(sys->devices[0].iommu, 0);
+	ck_assert_uint_eq(sys->devices[0].device_id, 0); /* masked */
+}
+END_TEST
+
+START_TEST(memory_regions_come_from_iomem)
+{
+	make_machine();
+	make_dir("proc");
+	make_dir("sys/class/iommu/riscv-iommu@3010000.iommu");
+	write_text("proc/iomem", "03010000-03010fff : 3010000.iommu iommu@3010000\n"
+				 "80000000-8007ffff : Reserved\n"
+				 "80080000-bfffffff : System RAM\n"
+				 "  80200000-815fffff : Kernel code\n"
+				 "nonsense\n");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->region_count, 3);
+	ck_assert_str_eq(sys->regions[2].name, "Kernel code");
+	ck_assert_uint_eq(sys->regions[2].start, 0x80200000);
+}
+END_TEST
+
+/* Who is not root reads zeros: no region is better than a wrong one. */
+START_TEST(hidden_memory_regions_are_dropped)
+{
+	make_machine();
+	make_dir("proc");
+	make_dir("sys/class/iommu/riscv-iommu@3010000.iommu");
+	write_text("proc/iomem",
+		   "00000000-00000000 : System RAM\n  00000000-00000000 : Kernel code\n");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->region_count, 0);
+}
+END_TEST
+
+/* -- registers of a machine ------------------------------------------------------------------------------------------ */
+
+static void make_registers(uint64_t capabilities, size_t size)
+{
+	static uint8_t bytes[BASE + PAGE];
+
+	memset(bytes + BASE, 0x11, PAGE);
+	riommu_put64(bytes + BASE + RIOMMU_REG_CAPABILITIES, capabilities);
+	riommu_put64(bytes + BASE + RIOMMU_REG_DDTP, 0x20cbd404);
+	riommu_put64(bytes + BASE + RIOMMU_REG_ICVEC, 0x1021);
+	write_file("mem", bytes, size);
+	make_dir("sys/class/iommu/riscv-iommu@3010000.iommu");
+}
+
+static enum riommu_reg_state state_at(uint32_t offset)
+{
+	return (enum riommu_reg_state)sys->iommus[0].state[riommu_reg_by_offset(offset)];
+}
+
+/* QEMU's: ATS, HPM, DBG, IGS BOTH; no QOSID. */
+START_TEST(what_capabilities_offer_is_read_and_nothing_else)
+{
+	make_machine();
+	make_registers(0x78e2cf4f10, BASE + PAGE);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_int_eq(sys->iommus[0].error, 0);
+	ck_assert_str_eq(sys->iommus[0].method, "devmem");
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 0x20cbd404);
+	ck_assert_int_eq(state_at(RIOMMU_REG_PQB), RIOMMU_REG_KNOWN);
+	ck_assert_int_eq(state_at(RIOMMU_REG_IOMMU_QOSID), RIOMMU_REG_UNREAD);
+	/* icvec names vectors 0 to 2: entry 3 may be a hole */
+	ck_assert_int_eq(state_at(RIOMMU_REG_MSI_CFG_TBL + 2 * 16 + 12), RIOMMU_REG_KNOWN);
+	ck_assert_int_eq(state_at(RIOMMU_REG_MSI_CFG_TBL + 3 * 16), RIOMMU_REG_UNREAD);
+}
+END_TEST
+
+START_TEST(without_messages_the_msi_table_is_left_alone)
+{
+	make_machine();
+	make_registers((0x78e2cf4f10 & ~(3ull << 28) & ~(1ull << 25)) | 1ull << 28, BASE + PAGE);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_int_eq(sys->iommus[0].error, 0);
+	ck_assert_int_eq(state_at(RIOMMU_REG_MSI_CFG_TBL), RIOMMU_REG_UNREAD);
+	ck_assert_int_eq(state_at(RIOMMU_REG_PQB), RIOMMU_REG_UNREAD);
+}
+END_TEST
+
+START_TEST(all_ones_are_a_device_that_does_not_answer)
+{
+	make_machine();
+	make_registers(UINT64_MAX, BASE + PAGE);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_int_eq(sys->iommus[0].error, -EFAULT);
+	ck_assert_ptr_nonnull(strstr(sys->iommus[0].reason, "all ones"));
+	expect_reg(0, RIOMMU_REG_CAPABILITIES, -EFAULT, 0);
+	ck_assert_int_eq(state_at(RIOMMU_REG_DDTP), RIOMMU_REG_UNREAD);
+}
+END_TEST
+
+START_TEST(a_bus_that_does_not_answer_is_survived)
+{
+	make_machine();
+	make_registers(0, BASE);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_int_eq(sys->iommus[0].error, -EFAULT);
+	ck_assert_ptr_nonnull(strstr(sys->iommus[0].reason, "nothing answers"));
+}
+END_TEST
+
+START_TEST(implausible_capabilities_stop_the_reading)
+{
+	make_machine();
+	make_registers(0x20, BASE + PAGE);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_int_eq(sys->iommus[0].error, -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(sys->iommus[0].reason, "0x20"));
+	ck_assert_int_eq(state_at(RIOMMU_REG_DDTP), RIOMMU_REG_UNREAD);
+}
+END_TEST
+
+START_TEST(registers_are_read_again_on_request)
+{
+	make_machine();
+	make_registers(0x78e2cf4f10, BASE + PAGE);
+	ck_assert_int_eq(open_live(), 0);
+	{
+		FILE *f = fopen(below("mem"), "r+");
+		const uint8_t one[8] = {1};
+
+		ck_assert_ptr_nonnull(f);
+		ck_assert_int_eq(fseek(f, BASE + RIOMMU_REG_DDTP, SEEK_SET), 0);
+		ck_assert_uint_eq(fwrite(one, 1, 8, f), 8);
+		ck_assert_int_eq(fclose(f), 0);
+	}
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 0x20cbd404);
+	riommu_system_read_registers(sys, 0);
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 1);
+}
+END_TEST
+
+START_TEST(debugfs_comes_before_devmem)
+{
+	make_machine();
+	make_registers(0x78e2cf4f10, BASE + PAGE);
+	make_dir("dbg/riscv-iommu/riscv-iommu@3010000.iommu");
+	write_text("dbg/riscv-iommu/riscv-iommu@3010000.iommu/registers",
+		   RIOMMU_DEBUGFS_HEAD "\nbase 0x3010000\n0x0 8 0x10\n0x10 8 0x1\n");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_str_eq(sys->iommus[0].method, "debugfs");
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 1);
+	ck_assert_int_eq(open_args(&(struct riommu_open_args){.access = "devmem"}), 0);
+	ck_assert_str_eq(sys->iommus[0].method, "devmem");
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 0x20cbd404);
+}
+END_TEST
+
+START_TEST(base_needs_no_discovery)
+{
+	const uint64_t base = BASE;
+
+	make_machine();
+	ck_assert_int_eq(open_args(&(struct riommu_open_args){.bases = &base, .base_count = 1}), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_str_eq(sys->iommus[0].name, "0x3010000");
+	ck_assert_int_eq(sys->iommus[0].error, -EACCES);
+}
+END_TEST
+
+START_TEST(memory_that_cannot_be_opened_says_why)
+{
+	make_machine();
+	make_registers(0x78e2cf4f10, BASE + PAGE);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_ptr_null(sys->memory);
+	ck_assert_int_eq(sys->memory_error, -ENOENT);
+	ck_assert_ptr_nonnull(strstr(sys->memory_reason, "kcore"));
+	core_begin();
+	core_load(0x80000000, PAGE, 0x77);
+	core_finish();
+	write_file("kcore", core.bytes, core.len);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_ptr_nonnull(sys->memory);
+}
+END_TEST
+
+static void add_file_tests(TCase *tc)
+{
+	tcase_add_test(tc, a_capture_gives_what_its_notes_say);
+	tcase_add_test(tc, a_register_that_a_walk_needs_is_named_when_missing);
+	tcase_add_test(tc, what_capabilities_exclude_is_not_missing);
+	tcase_add_test(tc, a_register_by_hand_wins);
+	tcase_add_test(tc, bases_leave_other_iommus_out);
+	tcase_add_test(tc, a_vmcore_without_registers_says_what_is_missing);
+	tcase_add_test(tc, a_vmcore_takes_registers_by_hand);
+	tcase_add_test(tc, bad_arguments_are_refused);
+	tcase_add_test(tc, a_machine_note_gives_names_and_memory);
+	tcase_add_test(tc, a_machine_note_survives_the_way_out_and_back);
+	tcase_add_loop_test(tc, a_machine_note_that_is_wrong_is_damage, 0,
+			    (int)RIOMMU_ARRAY_SIZE(bad_machines));
+	tcase_add_test(tc, no_machine_note_does_harm);
+	tcase_add_test(tc, iommus_are_found_by_name_and_base);
+	tcase_add_test(tc, devices_are_found_by_name_and_id);
+	tcase_add_test(tc, a_bare_number_names_a_device_on_every_iommu);
+}
+
+static void add_machine_tests(TCase *tc)
+{
+	tcase_add_test(tc, a_platform_iommu_is_found_in_the_device_tree);
+	tcase_add_test(tc, the_device_tree_is_read_as_files_too);
+	tcase_add_test(tc, addresses_are_translated_by_ranges);
+	tcase_add_test(tc, nodes_that_make_no_sense_are_left_out);
+	tcase_add_test(tc, a_tree_deeper_than_we_follow_is_survived);
+	tcase_add_test(tc, no_device_tree_does_harm);
+	tcase_add_test(tc, a_pci_iommu_is_found_by_its_class);
+	tcase_add_loop_test(tc, a_bar_that_cannot_be_the_registers_is_left_out, 0,
+			    (int)RIOMMU_ARRAY_SIZE(bad_bars));
+	tcase_add_test(tc, an_iommu_that_only_the_kernel_names_is_found_by_its_name);
+	tcase_add_test(tc, a_function_has_the_id_that_the_iommu_map_gives_it);
+	tcase_add_test(tc, without_a_map_a_function_has_its_requester_id);
+	tcase_add_test(tc, a_platform_device_has_the_ids_of_its_node);
+	tcase_add_test(tc, a_pci_iommu_is_the_one_that_the_map_means);
+	tcase_add_test(tc, memory_regions_come_from_iomem);
+	tcase_add_test(tc, hidden_memory_regions_are_dropped);
+	tcase_add_test(tc, what_capabilities_offer_is_read_and_nothing_else);
+	tcase_add_test(tc, without_messages_the_msi_table_is_left_alone);
+	tcase_add_test(tc, all_ones_are_a_device_that_does_not_answer);
+	tcase_add_test(tc, a_bus_that_does_not_answer_is_survived);
+	tcase_add_test(tc, implausible_capabilities_stop_the_reading);
+	tcase_add_test(tc, registers_are_read_again_on_request);
+	tcase_add_test(tc, debugfs_comes_before_devmem);
+	tcase_add_test(tc, base_needs_no_discovery);
+	tcase_add_test(tc, memory_that_cannot_be_opened_says_why);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("discover");
+	TCase *files = tcase_create("files"), *machine = tcase_create("machine");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(files, setup, teardown);
+	tcase_add_checked_fixture(machine, setup, teardown);
+	tcase_set_timeout(files, 60);
+	tcase_set_timeout(machine, 60);
+	add_file_tests(files);
+	add_machine_tests(machine);
+	suite_add_tcase(suite, files);
+	suite_add_tcase(suite, machine);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
