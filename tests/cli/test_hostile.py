@@ -121,6 +121,25 @@ class Captures(Hostile):
             cases += self.commands_on(content, f"registers {i}", [COMMANDS[i % len(COMMANDS)]])
         self.all_of(cases)
 
+    def test_every_encoding_of_every_mode(self):
+        cases = []
+        for mode in range(16):
+            for tc in (1, 1 | 1 << 5, 1 | 1 << 11, 1 | 1 << 5 | 1 << 11):
+                for word in ("iohgatp", "fsc", "msiptp", "pc"):
+                    m = common.Machine()
+                    dc = {"iohgatp": 0, "fsc": 1 << 60 | m.PDT >> 12, "msiptp": 0}
+                    if word == "pc":
+                        m.memory.put64(m.PDT + 16 * 5 + 8, mode << 60 | m.ROOT >> 12)
+                    else:
+                        dc[word] = mode << 60 | m.ROOT >> 12
+                    m.memory.put64(m.DDT + 64 * 9, tc, dc["iohgatp"], 0, dc["fsc"], dc["msiptp"])
+                    m.registers["fctl"] |= mode & 4  # GXL now and then
+                    content = capture.core(capture.registers_note(m.registers), m.memory.segments())
+                    command = (["processes", "9"], ["devices", "9"], ["translate", "9", "0x1000", "--process", "5"],
+                               ["--save", self.path("copy"), "list"])
+                    cases += self.commands_on(content, f"mode {mode} tc {tc:#x} {word}", command)
+        self.all_of(cases)
+
     def test_random_bytes(self):
         rng = random.Random(SEED + 3)
         cases = []

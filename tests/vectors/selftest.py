@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The comparison must be able to fail: right answers pass, each wrong key of an answer is seen."""
 import copy
+import sys
 import unittest
 
 import capture
@@ -128,4 +129,7 @@ class Comparison(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    program = unittest.main(exit=False)
+    bad = len({t.id().split(" ")[0] for t, _ in program.result.failures + program.result.errors})
+    print(f"{program.result.testsRun - bad} passed, {bad} failed, {len(program.result.skipped)} skipped")
+    sys.exit(not program.result.wasSuccessful())
