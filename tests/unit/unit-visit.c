@@ -145,11 +145,14 @@ START_TEST(what_cannot_be_read_is_told_with_its_ids)
 	memory_put64(mem, ROOT + 8 * 3, POINTER(0x90001000) | 2, false); /* reserved bit */
 	memory_put64(mem, ROOT + 8 * 4, POINTER((uint64_t)1 << 46), false);
 	memory_put64(mem, ROOT + 8 * 5, POINTER(0x90002000), false);
+	memory_put64(mem, ROOT + 8 * 6, POINTER(0x90002000) | (uint64_t)1 << 63, false);
 	put_dc(0x90002000, 0, RIOMMU_DC_TC, 1);
 	ck_assert_int_eq(riommu_visit_dcs(&w, see_dc, &c), 0);
 	ck_assert_uint_eq(c.count, 1);
 	ck_assert_uint_eq(c.id[0], 5 * 64);
-	ck_assert_uint_eq(c.gaps, 4);
+	ck_assert_uint_eq(c.gaps, 5);
+	ck_assert_uint_eq(c.gap[4].first_id, 6 * 64);
+	ck_assert_int_eq(c.gap[4].error, -EBADMSG);
 	for (unsigned i = 0; i < 4; i++) {
 		ck_assert_uint_eq(c.gap[i].first_id, (i + 1) * 64);
 		ck_assert_uint_eq(c.gap[i].last_id, (i + 1) * 64 + 63);
@@ -423,6 +426,30 @@ START_TEST(nothing_is_followed_behind_a_context_that_is_not_used)
 	first_stage(0x90000000);
 	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 1);
+}
+END_TEST
+
+START_TEST(a_pointer_with_bits_that_must_be_zero_is_not_followed)
+{
+	static const struct {
+		unsigned bit;
+		bool followed, with_svrsw60t59b;
+	} cases[] = {{4, false, false}, {6, false, false}, {7, false, false},  {54, false, false},
+		     {59, false, true}, {60, false, true}, {61, false, false}, {63, false, false},
+		     {8, true, true},   {5, true, true}};
+	bool svrsw60t59b = _i & 1,
+	     expect = svrsw60t59b ? cases[_i / 2].with_svrsw60t59b : cases[_i / 2].followed;
+	struct pages p = {0};
+
+	if (svrsw60t59b)
+		w.capabilities |= RIOMMU_CAP_SVRSW60T59B;
+	put_dc(ROOT, 0, RIOMMU_DC_TC, RIOMMU_TC_V);
+	put_dc(ROOT, 0, RIOMMU_DC_FSC, MODE(RIOMMU_FSC_SV39, 0x90000000));
+	memory_put64(mem, 0x90000000, POINTER(0x90001000) | (uint64_t)1 << cases[_i / 2].bit,
+		     false);
+	memory_page(mem, 0x90001000);
+	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_uint_eq(p.count, expect ? 3 : 2);
 }
 END_TEST
 
@@ -749,6 +776,7 @@ static TCase *pages_case(void)
 	tcase_add_test(tc, sharing_in_another_format_is_another_meaning);
 	tcase_add_test(tc, big_endian_tables_are_followed);
 	tcase_add_test(tc, nothing_is_followed_behind_a_context_that_is_not_used);
+	tcase_add_loop_test(tc, a_pointer_with_bits_that_must_be_zero_is_not_followed, 0, 20);
 	tcase_add_loop_test(tc, a_guests_tables_are_visited_only_on_request, 0, 2);
 	tcase_add_test(tc, one_guest_table_under_two_second_stages_has_two_sets_of_children);
 	tcase_add_test(tc, tables_of_all_processes_are_visited);
