@@ -572,6 +572,37 @@ START_TEST(a_copying_source_copies_each_page_once)
 }
 END_TEST
 
+/* Fails above 1 MiB, after it has written into the buffer. */
+static int scribbling_read(struct riommu_source *source, uint64_t pa, void *buf, size_t len)
+{
+	(void)source;
+	memset(buf, pa >> 20 ? 0xee : 0x42, len);
+	return pa >> 20 ? -EACCES : 0;
+}
+
+static int open_nothing(struct riommu_source *source, const char *path)
+{
+	(void)source, (void)path;
+	return 0;
+}
+
+static const struct riommu_source_ops scribbler = {
+	.name = "scribbler", .open = open_nothing, .read = scribbling_read};
+
+START_TEST(a_failed_read_spoils_no_page_that_was_held)
+{
+	ck_assert_int_eq(riommu_source_open(ctx, &scribbler, NULL, &src), 0);
+	expect_bytes(0x1000, 8, 0x42);
+	{
+		uint8_t got[8];
+		uint64_t same_slot = 0x1000 + (uint64_t)RIOMMU_PAGE_SLOTS * PAGE;
+
+		ck_assert_int_eq(riommu_source_read(src, same_slot, got, 8), -EACCES);
+	}
+	expect_bytes(0x1000, 8, 0x42);
+}
+END_TEST
+
 START_TEST(a_page_that_fails_does_not_answer_with_the_one_before)
 {
 	struct memory *m = memory_new();
@@ -960,6 +991,7 @@ static void add_live_tests(TCase *tc)
 {
 	tcase_add_test(tc, a_copying_source_copies_each_page_once);
 	tcase_add_test(tc, a_page_that_fails_does_not_answer_with_the_one_before);
+	tcase_add_test(tc, a_failed_read_spoils_no_page_that_was_held);
 	tcase_add_test(tc, an_overlay_gives_what_it_was_given);
 	tcase_add_test(tc, a_register_that_does_not_exist_is_refused);
 	tcase_add_test(tc, devmem_reads_registers);
