@@ -206,13 +206,11 @@ static const char *const dc_keys[RIOMMU_DC_DWORDS] = {
 	[RIOMMU_DC_RESERVED] = "reserved",
 };
 
-/* What JSON says about every device. Without a context (DC NULL) what that would say is null; else dc_json() adds it. */
+/* What JSON says about every device; where there is a context (DC), dc_json() adds what it says. */
 static struct json_object *device_json(const struct listing *l, uint32_t device_id,
 				       const struct riommu_device *device, enum context_state state,
 				       const struct riommu_dc *dc)
 {
-	static const char *const of_context[] = {"misconfigured", "rule",  "first_stage",
-						 "second_stage",  "pscid", "gscid"};
 	struct json_object *obj = json_object_new_object();
 	bool known = state != CONTEXT_UNKNOWN;
 
@@ -225,8 +223,6 @@ static struct json_object *device_json(const struct listing *l, uint32_t device_
 	json_add(obj, "state", json_text(state_names[state]));
 	json_add(obj, "address", dc ? json_hex(dc->address) : NULL);
 	json_add(obj, "valid", known ? json_object_new_boolean(has_stages(state)) : NULL);
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(of_context) && !dc; i++)
-		json_add(obj, of_context[i], NULL);
 	return obj;
 }
 
@@ -497,6 +493,18 @@ static void print_dc(const struct listing *l, const struct riommu_dc *dc,
 			    dc->dw[i]);
 }
 
+static void print_no_dc(const struct listing *l, const char *label, enum riommu_result result,
+			const struct riommu_translation *t)
+{
+	const char *iommu = l->d->sys->iommus[l->iommu].name;
+
+	if (result == RIOMMU_FAULT)
+		printf("%s on %s: no context: cause %u, %s: %s\n", label, iommu, t->cause,
+		       riommu_cause_name(t->cause), t->reason ? t->reason : "");
+	else if (result == RIOMMU_OK)
+		printf("%s on %s: no context: %s\n", label, iommu, absent_note(l, CONTEXT_NONE));
+}
+
 /* The walk ended before a context. That is the answer for a device that is blocked, and missing data otherwise. */
 static void no_dc(struct listing *l, uint32_t device_id, const struct riommu_device *device,
 		  enum riommu_result result, const struct riommu_translation *t)
@@ -505,15 +513,10 @@ static void no_dc(struct listing *l, uint32_t device_id, const struct riommu_dev
 	char label[96];
 
 	dump_device_label(l->d, l->iommu, device_id, label, sizeof(label));
-	if (l->d->out.json)
+	if (!l->d->out.json)
+		print_no_dc(l, label, result, t);
+	else if (!l->dc) /* a list of processes holds no device */
 		out_item(&l->d->out, device_json(l, device_id, device, state, NULL));
-	else if (result == RIOMMU_FAULT)
-		printf("%s on %s: no context: cause %u, %s: %s\n", label,
-		       l->d->sys->iommus[l->iommu].name, t->cause, riommu_cause_name(t->cause),
-		       t->reason ? t->reason : "");
-	else if (result == RIOMMU_OK)
-		printf("%s on %s: no context: %s\n", label, l->d->sys->iommus[l->iommu].name,
-		       absent_note(l, CONTEXT_NONE));
 	if (result == RIOMMU_UNKNOWN)
 		out_error(&l->d->out, gap_status(t->error),
 			  "%s: the entry at 0x%" PRIx64 " on the way to its context %s", label,
