@@ -880,9 +880,29 @@ START_TEST(debugfs_comes_before_devmem)
 	ck_assert_int_eq(open_live(), 0);
 	ck_assert_str_eq(sys->iommus[0].method, "debugfs");
 	expect_reg(0, RIOMMU_REG_DDTP, 0, 1);
+	/* fctl is not in the file: the next source has it */
+	expect_reg(0, RIOMMU_REG_FCTL, 0, 0x11111111);
 	ck_assert_int_eq(open_args(&(struct riommu_open_args){.access = "devmem"}), 0);
 	ck_assert_str_eq(sys->iommus[0].method, "devmem");
 	expect_reg(0, RIOMMU_REG_DDTP, 0, 0x20cbd404);
+}
+END_TEST
+
+START_TEST(a_register_that_no_walk_needs_may_be_missing)
+{
+	make_machine();
+	make_dir("sys/class/iommu/riscv-iommu@3010000.iommu");
+	make_dir("dbg/riscv-iommu/riscv-iommu@3010000.iommu");
+	write_text("dbg/riscv-iommu/riscv-iommu@3010000.iommu/registers",
+		   RIOMMU_DEBUGFS_HEAD "\nbase 0x3010000\n0x0 8 0x10\n0x8 4 0x1\n0x10 8 0x1\n");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_int_eq(sys->iommus[0].error, 0);
+	ck_assert_int_eq(state_at(RIOMMU_REG_CQB), RIOMMU_REG_MISSING);
+	write_text("dbg/riscv-iommu/riscv-iommu@3010000.iommu/registers",
+		   RIOMMU_DEBUGFS_HEAD "\nbase 0x3010000\n0x0 8 0x10\n0x8 4 0x1\n");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_int_eq(sys->iommus[0].error, -ENODATA);
+	ck_assert_ptr_nonnull(strstr(sys->iommus[0].reason, "ddtp"));
 }
 END_TEST
 
@@ -904,7 +924,7 @@ START_TEST(memory_that_cannot_be_opened_says_why)
 	make_registers(0x78e2cf4f10, BASE + PAGE);
 	ck_assert_int_eq(open_live(), 0);
 	ck_assert_ptr_null(sys->memory);
-	ck_assert_int_eq(sys->memory_error, -ENOENT);
+	ck_assert_int_eq(sys->memory_error, -EACCES);
 	ck_assert_ptr_nonnull(strstr(sys->memory_reason, "kcore"));
 	core_begin();
 	core_load(0x80000000, PAGE, 0x77);
@@ -960,6 +980,7 @@ static void add_machine_tests(TCase *tc)
 	tcase_add_test(tc, implausible_capabilities_stop_the_reading);
 	tcase_add_test(tc, registers_are_read_again_on_request);
 	tcase_add_test(tc, debugfs_comes_before_devmem);
+	tcase_add_test(tc, a_register_that_no_walk_needs_may_be_missing);
 	tcase_add_test(tc, base_needs_no_discovery);
 	tcase_add_test(tc, memory_that_cannot_be_opened_says_why);
 }

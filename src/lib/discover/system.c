@@ -33,6 +33,13 @@ static void set_error(struct riommu_iommu *iommu, int err, const char *reason)
 	snprintf(iommu->reason, sizeof(iommu->reason), "%s", reason);
 }
 
+/* What a walk cannot do without (design 3.2). Any other register may be missing: that is no error of its IOMMU. */
+static bool is_needed(uint32_t offset)
+{
+	return offset == RIOMMU_REG_CAPABILITIES || offset == RIOMMU_REG_FCTL ||
+	       offset == RIOMMU_REG_DDTP;
+}
+
 /* One register from the hardware, unless it was given. */
 static int read_one(struct riommu_system *sys, struct riommu_iommu *iommu, int reg)
 {
@@ -44,7 +51,7 @@ static int read_one(struct riommu_system *sys, struct riommu_iommu *iommu, int r
 	err = riommu_source_reg_read(sys->registers, iommu->base, r->offset, r->width,
 				     &iommu->value[reg]);
 	iommu->state[reg] = state_of(err);
-	if (err)
+	if (err && (err != -ENODATA || is_needed(r->offset)))
 		set_error(iommu, err, riommu_error(sys->ctx));
 	return err;
 }
@@ -70,8 +77,6 @@ static size_t read_given(struct riommu_system *sys, struct riommu_iommu *iommu)
 /* No hardware to ask: what was not given is missing or refused, if it exists at all. */
 static void finish_recorded(struct riommu_system *sys, struct riommu_iommu *iommu, size_t given)
 {
-	static const uint16_t needed[] = {RIOMMU_REG_CAPABILITIES, RIOMMU_REG_FCTL,
-					  RIOMMU_REG_DDTP};
 	const struct riommu_reg *regs = riommu_registers();
 	int cap = riommu_reg_by_offset(RIOMMU_REG_CAPABILITIES);
 	bool cap_known = iommu->state[cap] == RIOMMU_REG_KNOWN;
@@ -82,14 +87,13 @@ static void finish_recorded(struct riommu_system *sys, struct riommu_iommu *iomm
 			iommu->state[i] = sys->registers_error == -EACCES ? RIOMMU_REG_REFUSED
 									  : RIOMMU_REG_MISSING;
 	}
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(needed); i++) {
-		int reg = riommu_reg_by_offset(needed[i]);
+	for (int i = 0; i < RIOMMU_REG_COUNT; i++) {
 		char words[128];
 
-		if (iommu->state[reg] == RIOMMU_REG_KNOWN)
+		if (iommu->state[i] == RIOMMU_REG_KNOWN || !is_needed(regs[i].offset))
 			continue;
 		snprintf(words, sizeof(words), "register %s was not captured; give it with --reg",
-			 regs[reg].name);
+			 regs[i].name);
 		set_error(iommu, -ENODATA, words);
 	}
 	if (given)
@@ -305,7 +309,7 @@ static bool method_wanted(const struct riommu_open_args *args,
 
 /*
  * Every source that gives registers, one below the other: what one does not have the next is asked for. If none opens
- * that is a refusal, whatever each of them met; riommu_ways() tells them apart.
+ * that is a refusal, whatever each of them met; riommu_ways() tells them apart. Likewise for memory.
  */
 static void open_registers(struct riommu_system *sys, const struct riommu_open_args *args)
 {
@@ -334,9 +338,9 @@ static void open_memory(struct riommu_system *sys, const struct riommu_open_args
 	for (const struct riommu_source_ops *const *ops = riommu_sources(); *ops; ops++) {
 		if (!method_wanted(args, *ops, RIOMMU_PROVIDES_MEMORY))
 			continue;
-		sys->memory_error = riommu_source_open(sys->ctx, *ops, NULL, &sys->memory);
-		if (!sys->memory_error)
+		if (!riommu_source_open(sys->ctx, *ops, NULL, &sys->memory))
 			return;
+		sys->memory_error = -EACCES;
 		snprintf(sys->memory_reason, sizeof(sys->memory_reason), "%s",
 			 riommu_error(sys->ctx));
 	}

@@ -177,18 +177,18 @@ int riommu_source_read(struct riommu_source *src, uint64_t pa, void *buf, size_t
 	return 0;
 }
 
-int riommu_source_reg_read(struct riommu_source *src, uint64_t base, uint32_t offset,
+int riommu_source_reg_read(struct riommu_source *top, uint64_t base, uint32_t offset,
 			   unsigned width, uint64_t *value)
 {
 	int reg = riommu_reg_by_offset(offset);
 	int err = -ENODATA;
 
 	if (reg < 0 || riommu_registers()[reg].width != width || base & (RIOMMU_REGS_SIZE - 1))
-		return riommu_fail(src->ctx, -EINVAL,
+		return riommu_fail(top->ctx, -EINVAL,
 				   "no %u-byte register at offset 0x%x of 0x%llx", width, offset,
 				   (unsigned long long)base);
 	/* Not held or refused here: the next one may have it. "Refused" outlives "not held". */
-	for (; src; src = src->lower) {
+	for (struct riommu_source *src = top; src; src = src->lower) {
 		int this = src->ops->reg_read ? src->ops->reg_read(src, base, offset, width, value)
 					      : -ENODATA;
 
@@ -197,6 +197,9 @@ int riommu_source_reg_read(struct riommu_source *src, uint64_t base, uint32_t of
 		if (this == -EACCES)
 			err = this;
 	}
+	if (err == -ENODATA)
+		riommu_fail(top->ctx, err, "register %s of the IOMMU at 0x%llx is not held",
+			    riommu_registers()[reg].name, (unsigned long long)base);
 	return err;
 }
 
