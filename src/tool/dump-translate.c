@@ -43,16 +43,23 @@ static void report(struct dump *d, size_t line, size_t iommu, const struct riomm
 		hardware_print(stdout, 2, a->hardware);
 }
 
-/* What a result means for the exit status: a fault is a finding in one-shot, an answer in batch. */
-static void account(struct dump *d, const struct riommu_translation *t,
-		    const char *missing_register, bool batch)
+/* What one answer means for the exit status; a register that is missing was reported by dump_walker(). */
+static void account(struct dump *d, const struct riommu_request *q, const struct answer *a)
 {
-	if (missing_register)
-		return; /* dump_walker() said so */
-	if (t->result == RIOMMU_UNKNOWN)
-		out_status(&d->out, t->error == -EBADMSG ? STATUS_DATA : status_of(t->error));
-	else if (t->result == RIOMMU_FAULT && !batch)
+	const struct riommu_translation *t = &a->t;
+
+	if (a->missing_register)
+		return;
+	if (t->result == RIOMMU_FAULT)
 		out_status(&d->out, STATUS_FINDING);
+	else if (t->result == RIOMMU_UNKNOWN && t->error == -EBADMSG)
+		out_error(&d->out, t->error, "iova 0x%" PRIx64 ": %s", q->iova, t->reason);
+	else if (t->result == RIOMMU_UNKNOWN)
+		out_error(&d->out, t->error,
+			  "iova 0x%" PRIx64 ": the entry at 0x%" PRIx64 " is not to be had: %s",
+			  q->iova, t->missing,
+			  t->error == -ENODATA ? "this source does not hold it"
+					       : strerror(-t->error));
 }
 
 /* The requests of one device, IOVA by IOVA. CONTROL is NULL when the hardware is not asked. */
@@ -81,7 +88,7 @@ static void translate_iovas(struct dump *d, const struct riommu_device_ref *ref,
 					    a.missing_register ? NULL : &walker, &q, &hardware))
 			a.hardware = &hardware;
 		report(d, (size_t)i + 1, ref->iommu, &q, &a);
-		account(d, &a.t, a.missing_register, false);
+		account(d, &q, &a);
 		a.hardware = NULL;
 	}
 }
@@ -116,6 +123,7 @@ struct batch {
 	const char **missing;
 	bool *ready;
 	size_t unknown, bad;
+	int error; /* why the first unknown one is */
 };
 
 static bool bad(struct batch *b, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
@@ -126,6 +134,7 @@ static bool bad(struct batch *b, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(b->message, sizeof(b->message), fmt, args);
 	va_end(args);
+	printable(b->message);
 	return false;
 }
 
@@ -276,7 +285,8 @@ static void good_line(struct batch *b, size_t iommu, const struct riommu_request
 		batch_json(b, iommu, q, &t, steps, missing);
 	else
 		batch_text(b, missing ? 0 : b->walkers[iommu].fctl, q, &t, steps, missing);
-	account(b->d, &t, missing, true);
+	if (!missing && t.result == RIOMMU_UNKNOWN && !b->unknown++)
+		b->error = t.error;
 }
 
 static bool is_comment(const char *text)
@@ -294,7 +304,7 @@ static void batch_line(struct batch *b, char *text, size_t len)
 	b->line++;
 	if (strlen(text) != len)
 		ok = bad(b, "the line holds a NUL byte");
-	else if (len > LINE_MAX_BYTES)
+	else if (len > LINE_MAX_BYTES && !is_comment(text))
 		ok = bad(b, "the line is longer than %d bytes", LINE_MAX_BYTES);
 	else if (is_comment(text))
 		return;
@@ -327,6 +337,10 @@ static void batch(struct dump *d, FILE *f)
 		out_error(&d->out, -errno, "%s: %s", d->batch, strerror(errno));
 	if (b.bad)
 		out_status(&d->out, STATUS_USAGE);
+	if (b.unknown)
+		out_error(&d->out, b.error,
+			  "%zu requests have no answer: an entry on the way is not to be had",
+			  b.unknown);
 	free(text);
 	free(b.walkers);
 	free(b.missing);

@@ -14,16 +14,14 @@
 const char *program = "iommu-dump";
 
 static const struct dump_command commands[] = {
-	{"list", "", "each IOMMU: where, mode, capabilities, queues, how to read it", false,
-	 dump_list},
+	{"list", "", "each IOMMU at a glance, and how to read it", false, dump_list},
 	{"regs", "[NAME...]", "registers, decoded field by field", false, dump_regs},
 	{"devices", "[DEVICE...]", "device contexts; with DEVICE every field", false, dump_devices},
 	{"processes", "DEVICE", "process contexts", false, dump_processes},
 	{"translate", "DEVICE IOVA...", "each step of the walk, and the outcome", false,
 	 dump_translate},
 	{"faults", "", "fault records, pending and consumed", false, dump_faults},
-	{"explain", "TEXT|-", "a kernel log line, record, register or entry in words", true,
-	 dump_explain},
+	{"explain", "TEXT|-", "a log line, record, register or entry in words", true, dump_explain},
 };
 
 enum {
@@ -184,6 +182,7 @@ static unsigned parse_options(struct dump *d, int argc, char **argv)
 			c = 'r';
 		else if (!own_option(d, c, optarg))
 			common_option(d->ctx, &d->options, c, optarg, help);
+		d->request_given |= c == OPT_PROCESS || c == OPT_PRIV || c == OPT_TYPE || c == 'r';
 		for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(owners); i++)
 			used |= owners[i].code == c ? 1u << i : 0;
 	}
@@ -204,6 +203,15 @@ static void check_owners(unsigned used, const struct dump_command *command)
 		if ((used & 1u << i) && strcmp(owners[i].command, command->name))
 			die_usage("%s belongs to '%s', not to '%s'", owners[i].name,
 				  owners[i].command, command->name);
+}
+
+/* Options that mean something only with another one. */
+static void check_company(const struct dump *d)
+{
+	if (d->force && !d->hardware)
+		die_usage("--force goes with --hardware");
+	if (!d->options.save && riommu_option_is_set(d->ctx, "guest-tables"))
+		die_usage("--guest-tables goes with --save");
 }
 
 /* -- what commands share ---------------------------------------------------------------------------------------- */
@@ -289,12 +297,14 @@ bool dump_find_device(struct dump *d, const char *text, struct riommu_device_ref
 			 "%.64s: no such device (a device_id of 24 bits, or a name that '%s "
 			 "devices' shows)",
 			 text, program);
+		printable(message);
 		return false;
 	}
 	at = snprintf(message, size, "%.64s is on several IOMMUs; choose one with -u:", text);
 	for (size_t i = 0; i < n && at >= 0 && (size_t)at < size; i++)
 		at += snprintf(message + at, size - (size_t)at, " %s",
 			       d->sys->iommus[refs[i].iommu].name);
+	printable(message);
 	return false;
 }
 
@@ -365,7 +375,7 @@ static void save(struct dump *d)
 	if (tty)
 		fprintf(stderr, "\r\033[K");
 	if (err) {
-		out_error(&d->out, err, "%s: %s", d->options.save, riommu_error(d->ctx));
+		out_error(&d->out, err, "%s", riommu_error(d->ctx)); /* which names the file */
 		return;
 	}
 	fprintf(stderr, "%s: %s: %" PRIu64 " pages saved", program, d->options.save, report.pages);
@@ -390,6 +400,7 @@ int main(int argc, char **argv)
 	first = optind;
 	command = first < argc ? find_command(argv[first++]) : &commands[0];
 	check_owners(used, command);
+	check_company(&d);
 	out_init(&d.out, d.ctx, d.options.json);
 	if (!command->offline || d.options.save) {
 		d.sys = open_system(d.ctx, &d.options);

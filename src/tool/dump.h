@@ -16,6 +16,7 @@ struct dump {
 	struct out out;
 
 	struct riommu_request request; /* translate: --process, --access, --priv, --type */
+	bool request_given;	       /* any of these was */
 	const char *batch;	       /* translate: the file, "-" for stdin */
 	bool steps;		       /* translate --batch */
 	bool hardware, force;	       /* translate --hardware: ask the IOMMU too, though a driver owns it */

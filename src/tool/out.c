@@ -129,6 +129,13 @@ void out_status(struct out *out, enum status status)
 		out->status = status;
 }
 
+void printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 void out_error(struct out *out, int err, const char *fmt, ...)
 {
 	char text[1024];
@@ -137,6 +144,7 @@ void out_error(struct out *out, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	printable(text);
 	/* what was printed so far comes first also where both go to one place */
 	fflush(stdout);
 	fprintf(stderr, "%s: %s\n", program, text);

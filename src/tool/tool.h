@@ -101,6 +101,9 @@ void out_list_begin(struct out *out, const char *key);
 void out_item(struct out *out, struct json_object *obj);
 void out_list_end(struct out *out);
 
+/* Replaces what is not printable ASCII by '?': words come from outside, and JSON must stay UTF-8. */
+void printable(char *text);
+
 /* Something went wrong: to stderr, into "errors", and into the exit status. ERR is a negative errno. */
 void out_error(struct out *out, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 4);
 

@@ -151,7 +151,7 @@ const char *size_words(uint64_t size, char *buf, size_t n)
 static void pte_words(const struct riommu_step *s, char *buf, size_t size)
 {
 	static const char *const pbmt[] = {"", " NC", " IO", " PBMT=3"};
-	uint64_t pte = s->value[0];
+	uint64_t pte = s->value[0], target = riommu_ppn_upper(pte);
 	char flags[9];
 
 	if (!(pte & RIOMMU_PTE_V)) {
@@ -161,9 +161,12 @@ static void pte_words(const struct riommu_step *s, char *buf, size_t size)
 	for (unsigned bit = 0; bit < 8; bit++)
 		flags[bit] = riommu_bit(pte, bit) ? "VRWXUGAD"[bit] : '-';
 	flags[8] = '\0';
+	/* the low bits of a NAPOT leaf's PPN say its size, not where it is (Svnapot) */
+	if ((pte & RIOMMU_PTE_N) && s->level == 0)
+		target &= ~(uint64_t)0xffff;
 	snprintf(buf, size, "%s%s%s %s 0x%" PRIx64, flags, pte & RIOMMU_PTE_N ? " N" : "",
 		 pbmt[riommu_bits(pte, 62, 61)], pte & (RIOMMU_PTE_R | RIOMMU_PTE_X) ? "=>" : "->",
-		 riommu_ppn_upper(pte));
+		 target);
 }
 
 static void dc_words(const struct riommu_step *s, uint32_t fctl, char *buf, size_t size)
