@@ -888,6 +888,32 @@ START_TEST(debugfs_comes_before_devmem)
 }
 END_TEST
 
+START_TEST(debugfs_is_read_again_on_request)
+{
+	static const char file[] = "dbg/riscv-iommu/riscv-iommu@3010000.iommu/registers";
+
+	make_machine();
+	make_dir("sys/class/iommu/riscv-iommu@3010000.iommu");
+	make_dir("dbg/riscv-iommu/riscv-iommu@3010000.iommu");
+	write_text(file,
+		   RIOMMU_DEBUGFS_HEAD "\nbase 0x3010000\n0x0 8 0x10\n0x8 4 0x0\n0x10 8 0x1\n");
+	ck_assert_int_eq(open_live(), 0);
+	write_text(file,
+		   RIOMMU_DEBUGFS_HEAD "\nbase 0x3010000\n0x0 8 0x10\n0x8 4 0x0\n0x10 8 0x0\n");
+	riommu_system_read_registers(sys, 0);
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 0);
+	write_text(file, RIOMMU_DEBUGFS_HEAD "\n# error: the device is suspended\n");
+	riommu_system_read_registers(sys, 0);
+	ck_assert_int_eq(sys->iommus[0].error, -EFAULT);
+	ck_assert_ptr_nonnull(strstr(sys->iommus[0].reason, "suspended"));
+	expect_reg(0, RIOMMU_REG_CAPABILITIES, -EFAULT, 0);
+	write_text(file,
+		   RIOMMU_DEBUGFS_HEAD "\nbase 0x3010000\n0x0 8 0x10\n0x8 4 0x0\n0x10 8 0x2\n");
+	riommu_system_read_registers(sys, 0);
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 2);
+}
+END_TEST
+
 START_TEST(a_register_that_no_walk_needs_may_be_missing)
 {
 	make_machine();
@@ -980,6 +1006,7 @@ static void add_machine_tests(TCase *tc)
 	tcase_add_test(tc, implausible_capabilities_stop_the_reading);
 	tcase_add_test(tc, registers_are_read_again_on_request);
 	tcase_add_test(tc, debugfs_comes_before_devmem);
+	tcase_add_test(tc, debugfs_is_read_again_on_request);
 	tcase_add_test(tc, a_register_that_no_walk_needs_may_be_missing);
 	tcase_add_test(tc, base_needs_no_discovery);
 	tcase_add_test(tc, memory_that_cannot_be_opened_says_why);

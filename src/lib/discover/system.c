@@ -192,6 +192,9 @@ void riommu_system_read_registers(struct riommu_system *sys, size_t index)
 	struct riommu_iommu *iommu = &sys->iommus[index];
 	size_t given;
 
+	if (iommu->method ||
+	    iommu->error) /* again: what a source remembers of the first time is old */
+		riommu_source_forget(sys->registers);
 	iommu->error = 0;
 	iommu->reason[0] = '\0';
 	iommu->method = NULL;

@@ -17,6 +17,7 @@
 
 struct file {
 	char *path;
+	bool stale; /* to be read again before it is looked at */
 	uint64_t base;
 	bool has_base;
 	int error;        /* of reading or parsing it */
@@ -28,6 +29,7 @@ struct file {
 
 struct debugfs {
 	bool loaded;
+	bool stale; /* told to forget since */
 	size_t count;
 	struct file *files[MAX_IOMMUS];
 };
@@ -117,6 +119,7 @@ static void read_file(struct file *file)
 	char *text;
 	size_t len;
 
+	*file = (struct file){.path = file->path};
 	file->error = riommu_read_file(file->path, MAX_FILE, &text, &len);
 	if (file->error == -EPERM)
 		file->error = -EACCES;
@@ -185,32 +188,58 @@ static int load(struct riommu_source *src)
 	return err;
 }
 
+/* The file of the IOMMU at BASE; *BROKEN is one that does not say whose it is. */
+static struct file *find(struct debugfs *debugfs, uint64_t base, struct file **broken)
+{
+	*broken = NULL;
+	for (size_t i = 0; i < debugfs->count; i++) {
+		if (debugfs->files[i]->has_base && debugfs->files[i]->base == base)
+			return debugfs->files[i];
+		if (!debugfs->files[i]->has_base)
+			*broken = debugfs->files[i];
+	}
+	return NULL;
+}
+
+/* The same, read now if it was to be forgotten: one file where it still is whose it was, else all of them. */
+static int find_fresh(struct riommu_source *src, uint64_t base, struct file **file)
+{
+	struct debugfs *debugfs = src->priv;
+	struct file *broken;
+	int err = 0;
+
+	*file = find(debugfs, base, &broken);
+	if (*file && (*file)->stale) {
+		read_file(*file);
+		*file = find(debugfs, base, &broken);
+	}
+	if (!*file && (!debugfs->loaded || debugfs->stale)) {
+		unload(debugfs);
+		err = load(src);
+		*file = find(debugfs, base, &broken);
+	}
+	if (!*file)
+		*file = broken;
+	return err;
+}
+
 static int debugfs_reg_read(struct riommu_source *src, uint64_t base, uint32_t offset,
 			    unsigned width, uint64_t *value)
 {
-	struct debugfs *debugfs = src->priv;
-	const struct file *file = NULL, *broken = NULL;
 	int reg = riommu_reg_by_offset(offset);
-	int err = debugfs->loaded ? 0 : load(src);
+	struct file *file;
+	int err = find_fresh(src, base, &file);
 
 	(void)width;
 	if (err)
 		return err;
-	for (size_t i = 0; i < debugfs->count && !file; i++) {
-		if (debugfs->files[i]->has_base && debugfs->files[i]->base == base)
-			file = debugfs->files[i];
-		else if (!debugfs->files[i]->has_base)
-			broken = debugfs->files[i];
-	}
-	if (file && !file->error && reg >= 0 && file->set[reg]) {
-		*value = file->value[reg];
-		return 0;
-	}
-	if (!file)
-		file = broken;
 	if (!file)
 		return riommu_fail(src->ctx, -ENODATA, "%s: no IOMMU at 0x%llx", src->path,
 				   (unsigned long long)base);
+	if (!file->error && file->base == base && reg >= 0 && file->set[reg]) {
+		*value = file->value[reg];
+		return 0;
+	}
 	if (file->error || file->cut_short)
 		return riommu_fail(src->ctx, file->error ? file->error : -EFAULT, "%s: %s",
 				   file->path, file->reason);
@@ -219,7 +248,11 @@ static int debugfs_reg_read(struct riommu_source *src, uint64_t base, uint32_t o
 
 static void debugfs_forget(struct riommu_source *src)
 {
-	unload(src->priv);
+	struct debugfs *debugfs = src->priv;
+
+	debugfs->stale = true;
+	for (size_t i = 0; i < debugfs->count; i++)
+		debugfs->files[i]->stale = true;
 }
 
 static void debugfs_close(struct riommu_source *src)
