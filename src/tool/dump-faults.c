@@ -311,10 +311,10 @@ static void print_decider(const struct listing *l, const struct riommu_trace *tr
 		const struct riommu_layout *layout =
 			riommu_step_layout(step, i, tc_of(trace), l->walker.fctl);
 
-		if (!layout || (i && !step->value[i]))
+		if (!layout || !step->value[i])
 			continue;
 		printf("      %s = 0x%" PRIx64 "\n", layout->name, step->value[i]);
-		print_layout(stdout, layout, step->value[i], 8, step->count == 1);
+		print_layout(stdout, layout, step->value[i], 8, false);
 	}
 }
 
