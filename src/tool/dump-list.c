@@ -114,8 +114,7 @@ static void summarize(struct dump *d, size_t index, struct summary *s)
 			  s->iommu->name, s->iommu->reason);
 	count_contexts(d, s);
 	if (d->sys->live)
-		s->way_count =
-			riommu_ways(d->ctx, s->iommu->base, s->iommu->name, s->ways, MAX_WAYS);
+		s->way_count = riommu_ways(d->ctx, s->iommu->base, s->ways, MAX_WAYS);
 }
 
 /* "3LVL"; an encoding that has no name as the number it is. */

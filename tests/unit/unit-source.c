@@ -856,7 +856,7 @@ static struct riommu_way ways[8];
 
 static const struct riommu_way *way(const char *method)
 {
-	size_t count = riommu_ways(ctx, BASE, "3010000.iommu", ways, 8);
+	size_t count = riommu_ways(ctx, BASE, ways, 8);
 
 	for (size_t i = 0; i < count; i++) {
 		if (!strcmp(ways[i].method, method))

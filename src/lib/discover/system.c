@@ -74,6 +74,24 @@ static size_t read_given(struct riommu_system *sys, struct riommu_iommu *iommu)
 	return given;
 }
 
+/*
+ * Message vectors go as far as icvec can name: an implementation may have fewer than 16, and a hole may fault (specification,
+ * "MSI configuration table"). True for the registers of those beyond.
+ */
+static bool beyond_vectors(const struct riommu_iommu *iommu, const struct riommu_reg *reg)
+{
+	int icvec = riommu_reg_by_offset(RIOMMU_REG_ICVEC), last = -1;
+
+	if (reg->presence != RIOMMU_PRESENT_MSI)
+		return false;
+	for (unsigned i = 0; i < 16 && iommu->state[icvec] == RIOMMU_REG_KNOWN; i += 4) {
+		int vector = (int)riommu_bits(iommu->value[icvec], i + 3, i);
+
+		last = vector > last ? vector : last;
+	}
+	return reg->index > last;
+}
+
 /* No hardware to ask: what was not given is missing or refused, if it exists at all. */
 static void finish_recorded(struct riommu_system *sys, struct riommu_iommu *iommu, size_t given)
 {
@@ -82,7 +100,7 @@ static void finish_recorded(struct riommu_system *sys, struct riommu_iommu *iomm
 	bool cap_known = iommu->state[cap] == RIOMMU_REG_KNOWN;
 
 	for (int i = 0; i < RIOMMU_REG_COUNT; i++) {
-		if (iommu->state[i] == RIOMMU_REG_UNREAD &&
+		if (iommu->state[i] == RIOMMU_REG_UNREAD && !beyond_vectors(iommu, &regs[i]) &&
 		    (!cap_known || riommu_reg_present(&regs[i], iommu->value[cap])))
 			iommu->state[i] = sys->registers_error == -EACCES ? RIOMMU_REG_REFUSED
 									  : RIOMMU_REG_MISSING;
@@ -99,21 +117,6 @@ static void finish_recorded(struct riommu_system *sys, struct riommu_iommu *iomm
 	if (given)
 		iommu->method =
 			iommu->found == RIOMMU_FOUND_NOTE ? sys->memory->ops->name : "option";
-}
-
-/* As many entries as icvec can name: an implementation may have fewer, and a hole may fault (specification, "MSI configuration table"). */
-static int last_vector(const struct riommu_iommu *iommu)
-{
-	int reg = riommu_reg_by_offset(RIOMMU_REG_ICVEC), last = 0;
-
-	if (iommu->state[reg] != RIOMMU_REG_KNOWN)
-		return -1;
-	for (unsigned i = 0; i < 16; i += 4) {
-		int vector = (int)riommu_bits(iommu->value[reg], i + 3, i);
-
-		last = vector > last ? vector : last;
-	}
-	return last;
 }
 
 /* Capabilities decide what else may be touched. False: nothing. */
@@ -163,7 +166,6 @@ static void read_hardware(struct riommu_system *sys, struct riommu_iommu *iommu)
 {
 	const struct riommu_reg *regs = riommu_registers();
 	uint64_t capabilities;
-	int last;
 
 	if (!read_capabilities(sys, iommu)) {
 		for (int i = 0; i < RIOMMU_REG_COUNT; i++) {
@@ -179,9 +181,8 @@ static void read_hardware(struct riommu_system *sys, struct riommu_iommu *iommu)
 		    riommu_reg_present(&regs[i], capabilities))
 			read_one(sys, iommu, i);
 	}
-	last = last_vector(iommu);
 	for (int i = 0; i < RIOMMU_REG_COUNT; i++) {
-		if (regs[i].presence == RIOMMU_PRESENT_MSI && regs[i].index <= last &&
+		if (regs[i].presence == RIOMMU_PRESENT_MSI && !beyond_vectors(iommu, &regs[i]) &&
 		    riommu_reg_present(&regs[i], capabilities))
 			read_one(sys, iommu, i);
 	}
@@ -338,14 +339,17 @@ static void open_registers(struct riommu_system *sys, const struct riommu_open_a
 
 static void open_memory(struct riommu_system *sys, const struct riommu_open_args *args)
 {
+	struct riommu_way way;
+
 	for (const struct riommu_source_ops *const *ops = riommu_sources(); *ops; ops++) {
 		if (!method_wanted(args, *ops, RIOMMU_PROVIDES_MEMORY))
 			continue;
 		if (!riommu_source_open(sys->ctx, *ops, NULL, &sys->memory))
 			return;
 		sys->memory_error = -EACCES;
-		snprintf(sys->memory_reason, sizeof(sys->memory_reason), "%s",
-			 riommu_error(sys->ctx));
+		riommu_way_to_memory(sys->ctx, &way);
+		snprintf(sys->memory_reason, sizeof(sys->memory_reason), "%s: %.100s; %.100s",
+			 way.method, way.reason, way.remedy);
 	}
 }
 

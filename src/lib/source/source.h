@@ -161,6 +161,9 @@ struct riommu_way {
 };
 
 /* Tries, read-only, each live way to the registers at BASE. Fills at most MAX, returns how many. */
-size_t riommu_ways(struct riommu_ctx *ctx, uint64_t base, const char *name, struct riommu_way *ways, size_t max);
+size_t riommu_ways(struct riommu_ctx *ctx, uint64_t base, struct riommu_way *ways, size_t max);
+
+/* The same for memory: it is always kcore on a live machine. */
+void riommu_way_to_memory(struct riommu_ctx *ctx, struct riommu_way *way);
 
 #endif

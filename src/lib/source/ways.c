@@ -179,11 +179,13 @@ static void try_devmem(struct riommu_ctx *ctx, uint64_t base, struct riommu_way 
 
 /* -- kcore ------------------------------------------------------------------------------------------------- */
 
-static void try_kcore(struct riommu_ctx *ctx, struct riommu_way *way)
+void riommu_way_to_memory(struct riommu_ctx *ctx, struct riommu_way *way)
 {
 	struct riommu_source *src;
 	int err = riommu_source_open(ctx, &riommu_kcore_ops, NULL, &src);
 
+	memset(way, 0, sizeof(*way));
+	way->method = riommu_kcore_ops.name;
 	if (!err)
 		say(way, RIOMMU_WAY_OPEN, "", "");
 	else if (err == -EACCES)
@@ -197,12 +199,10 @@ static void try_kcore(struct riommu_ctx *ctx, struct riommu_way *way)
 	riommu_source_close(src);
 }
 
-size_t riommu_ways(struct riommu_ctx *ctx, uint64_t base, const char *name, struct riommu_way *ways,
-		   size_t max)
+size_t riommu_ways(struct riommu_ctx *ctx, uint64_t base, struct riommu_way *ways, size_t max)
 {
 	size_t count = 0;
 
-	(void)name; /* all three find an IOMMU by its base */
 	memset(ways, 0, max * sizeof(*ways));
 	if (count < max) {
 		ways[count].method = riommu_debugfs_ops.name;
@@ -212,9 +212,7 @@ size_t riommu_ways(struct riommu_ctx *ctx, uint64_t base, const char *name, stru
 		ways[count].method = riommu_devmem_ops.name;
 		try_devmem(ctx, base, &ways[count++]);
 	}
-	if (count < max) {
-		ways[count].method = riommu_kcore_ops.name;
-		try_kcore(ctx, &ways[count++]);
-	}
+	if (count < max)
+		riommu_way_to_memory(ctx, &ways[count++]);
 	return count;
 }

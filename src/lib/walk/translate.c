@@ -91,12 +91,22 @@ static struct riommu_step *keep_step(struct walk *k, const struct walk_entry *e)
 	return step;
 }
 
-/* The value that an earlier update of this walk left at ADDRESS. */
-static void apply_updates(const struct walk *k, const struct walk_entry *e, uint64_t *value)
+/*
+ * DATA as the earlier updates of this walk left it, in SCRATCH. The updates are taken as bytes: one page may serve as two
+ * structures, of other sizes and another endianness. They only ever set bits, so their order does not matter.
+ */
+static const uint8_t *apply_updates(const struct walk *k, const struct walk_entry *e,
+				    const uint8_t *data, uint8_t *scratch)
 {
+	memmove(scratch, data, e->size);
 	for (size_t i = 0; i < k->update_count; i++)
-		if (k->update[i].address == e->address && k->update[i].size == e->size)
-			*value = k->update[i].value;
+		for (unsigned b = 0; b < k->update[i].size; b++) {
+			uint64_t at = k->update[i].address + b - e->address;
+
+			if (at < e->size)
+				scratch[at] |= (uint8_t)(k->update[i].raw >> 8 * b);
+		}
+	return scratch;
 }
 
 int walk_load(struct walk *k, const struct walk_entry *e, uint64_t *value)
@@ -110,9 +120,10 @@ int walk_load(struct walk *k, const struct walk_entry *e, uint64_t *value)
 	if (e->address & k->beyond_pas)
 		return -EFAULT;
 	step = keep_step(k, e);
-	err = !k->w->memory
-		      ? k->w->memory_error
-		      : riommu_source_entry(k->w->memory, e->address, e->size, scratch, &data);
+	if (k->w->memory)
+		err = riommu_source_entry(k->w->memory, e->address, e->size, scratch, &data);
+	else
+		err = k->w->memory_error ? k->w->memory_error : -ENODATA;
 	if (err == -ENODATA && k->w->absent_is_fault)
 		return -EFAULT;
 	if (err) {
@@ -120,13 +131,13 @@ int walk_load(struct walk *k, const struct walk_entry *e, uint64_t *value)
 		k->error = err;
 		return err;
 	}
+	if (k->update_count)
+		data = apply_updates(k, e, data, scratch);
 	if (e->size == 4)
 		value[0] = riommu_get32(data, e->big_endian);
 	else
 		for (unsigned i = 0; i < count; i++)
 			value[i] = riommu_get64(data + 8 * i, e->big_endian);
-	if (k->update_count && count == 1)
-		apply_updates(k, e, value);
 	if (step) {
 		step->count = (uint8_t)count;
 		memcpy(step->value, value, count * sizeof(*value));
@@ -139,7 +150,8 @@ void walk_store(struct walk *k, const struct walk_entry *e, uint64_t value)
 	size_t i = 0;
 	uint64_t raw = value;
 
-	while (i < k->update_count && k->update[i].address != e->address)
+	while (i < k->update_count &&
+	       (k->update[i].address != e->address || k->update[i].size != e->size))
 		i++;
 	/* Bounded by construction: a leaf per first-stage level and its second-stage walk. */
 	if (i == RIOMMU_MAX_UPDATES)
