@@ -5,6 +5,7 @@
  * The pages are collected first, sorted, and then read and written in one pass. How they fall into segments is known
  * only afterwards, so program headers stand at the end of the file, and the ELF header is written last of all.
  */
+#include "base/file.h"
 #include "base/set.h"
 #include "capture/capture.h"
 #include "queue/queue.h"
@@ -12,12 +13,9 @@
 #include "walk/walk.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PROGRESS_STEP 1024
 
@@ -144,12 +142,11 @@ struct segment {
 };
 
 struct file {
+	struct riommu_file out;
 	struct riommu_ctx *ctx;
 	const char *path; /* as it will be called */
-	char *temporary;
-	int fd;
-	uint64_t offset; /* of the next byte */
-	size_t fill;     /* bytes of `buffer` that are not yet written */
+	uint64_t offset;  /* of the next byte */
+	size_t fill;      /* bytes of `buffer` that are not yet written */
 	uint8_t *buffer;
 	struct segment *segments;
 	size_t segment_count, segment_size;
@@ -157,31 +154,9 @@ struct file {
 
 #define BUFFER_SIZE ((size_t)256 << 10)
 
-static int failed(const struct file *f, const char *what)
-{
-	int err = errno ? -errno : -EIO;
-
-	return riommu_fail(f->ctx, err, "%s: %s: %s", f->path, what, strerror(-err));
-}
-
-static int write_all(struct file *f, const uint8_t *bytes, size_t len)
-{
-	while (len) {
-		ssize_t n = write(f->fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return failed(f, "writing");
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int flush(struct file *f)
 {
-	int err = write_all(f, f->buffer, f->fill);
+	int err = riommu_file_write(&f->out, f->buffer, f->fill);
 
 	f->fill = 0;
 	return err;
@@ -197,7 +172,7 @@ static int put(struct file *f, const void *bytes, size_t len)
 		return err;
 	f->offset += len;
 	if (len > BUFFER_SIZE)
-		return write_all(f, bytes, len);
+		return riommu_file_write(&f->out, bytes, len);
 	memcpy(f->buffer + f->fill, bytes, len);
 	f->fill += len;
 	return 0;
@@ -211,80 +186,19 @@ static int pad_to(struct file *f, uint64_t align)
 	return put(f, zeros, (size_t)((align - f->offset % align) % align));
 }
 
-/* Renaming over a device, a directory or a symbolic link would replace that, not fill it. */
-static int check_target(const struct file *f)
-{
-	struct stat st;
-
-	if (lstat(f->path, &st) < 0)
-		return errno == ENOENT ? 0 : failed(f, "looking at it");
-	if (!S_ISREG(st.st_mode))
-		return riommu_fail(f->ctx, -EINVAL,
-				   "%s: is there and no regular file; choose another name",
-				   f->path);
-	return 0;
-}
-
 static int file_open(struct file *f)
 {
-	int err = check_target(f);
+	int err = riommu_file_begin(&f->out, f->ctx, f->path);
 
 	if (err)
 		return err;
 	f->buffer = malloc(BUFFER_SIZE);
-	if (!f->buffer || asprintf(&f->temporary, "%s.XXXXXX", f->path) < 0) {
-		f->temporary = NULL;
-		return riommu_fail(f->ctx, -ENOMEM, "%s: out of memory", f->path);
-	}
-	f->fd = mkostemp(f->temporary, O_CLOEXEC); /* O_EXCL, 0600 */
-	if (f->fd < 0) {
-		err = failed(f, "creating a temporary file beside it");
-		free(f->temporary);
-		f->temporary = NULL;
-	}
-	return err;
+	return f->buffer ? 0 : riommu_fail(f->ctx, -ENOMEM, "%s: out of memory", f->path);
 }
 
-/* The new name has to last, too; a file system that cannot promise that keeps the file all the same. */
-static void sync_directory(const struct file *f)
-{
-	const char *slash = strrchr(f->path, '/');
-	char *name = slash ? strndup(f->path, (size_t)(slash - f->path) + 1) : strdup(".");
-	int fd = name ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	if (fd < 0 || fsync(fd) < 0)
-		riommu_log(f->ctx, RIOMMU_LOG_WARNING, "%s: the directory cannot be synced: %s",
-			   f->path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	free(name);
-}
-
-static int file_commit(struct file *f)
-{
-	int err = fsync(f->fd) < 0 ? failed(f, "syncing") : 0;
-
-	if (close(f->fd) < 0 && !err)
-		err = failed(f, "closing");
-	f->fd = -1;
-	if (!err && rename(f->temporary, f->path) < 0)
-		err = failed(f, "renaming the temporary file");
-	if (err)
-		return err;
-	free(f->temporary);
-	f->temporary = NULL;
-	sync_directory(f);
-	return 0;
-}
-
-/* Whatever is left of it: a temporary file only after an error. */
 static void file_end(struct file *f)
 {
-	if (f->fd >= 0)
-		close(f->fd);
-	if (f->temporary)
-		unlink(f->temporary);
-	free(f->temporary);
+	riommu_file_end(&f->out);
 	free(f->buffer);
 	free(f->segments);
 }
@@ -509,9 +423,7 @@ static int put_headers(struct file *f, const struct segment *note)
 	if (err)
 		return err;
 	fill_header(header, phnum, phoff, shoff);
-	if (lseek(f->fd, 0, SEEK_SET) < 0)
-		return failed(f, "seeking");
-	return write_all(f, header, sizeof(header));
+	return riommu_file_write_at(&f->out, 0, header, sizeof(header));
 }
 
 /* -- all of it --------------------------------------------------------------------------------- */
@@ -532,7 +444,7 @@ static int write_capture(struct file *f, const struct riommu_system *sys, const 
 	if (!err)
 		err = put_headers(f, &note);
 	if (!err)
-		err = file_commit(f);
+		err = riommu_file_commit(&f->out, 0600);
 	file_end(f);
 	return err;
 }
@@ -551,7 +463,7 @@ int riommu_capture_save(struct riommu_system *sys, const char *path, bool guest_
 {
 	struct riommu_capture_report unwanted;
 	struct pages p = {.progress = progress, .arg = arg, .report = report ? report : &unwanted};
-	struct file f = {.ctx = sys->ctx, .path = path, .fd = -1};
+	struct file f = {.out.fd = -1, .ctx = sys->ctx, .path = path};
 	int err;
 
 	*p.report = (struct riommu_capture_report){0};
