@@ -4,12 +4,8 @@
 
 #include "dump.h"
 
-#include "capture/capture.h"
-
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 const char *program = "iommu-dump";
 
@@ -355,38 +351,6 @@ void dump_iommus(struct dump *d)
 	out_list_end(&d->out);
 }
 
-/* -- saving ----------------------------------------------------------------------------------------------------------- */
-
-static void progress(void *arg, uint64_t pages)
-{
-	(void)arg;
-	fprintf(stderr, "\r%s: %" PRIu64 " pages", program, pages);
-}
-
-static void save(struct dump *d)
-{
-	bool guest = !strcmp(riommu_option(d->ctx, "guest-tables"), "1"),
-	     tty = isatty(STDERR_FILENO);
-	struct riommu_capture_report report;
-	int err = riommu_capture_save(d->sys, d->options.save, guest, PACKAGE_VERSION,
-				      tty ? progress : NULL, NULL, &report);
-
-	if (tty)
-		fprintf(stderr, "\r\033[K");
-	if (err) {
-		out_error(&d->out, err, "%s", riommu_error(d->ctx)); /* which names the file */
-		return;
-	}
-	fprintf(stderr, "%s: %s: %" PRIu64 " pages saved", program, d->options.save, report.pages);
-	if (report.missing)
-		fprintf(stderr, ", %" PRIu64 " could not be read", report.missing);
-	fputc('\n', stderr);
-	if (report.truncated)
-		out_error(&d->out, -ENODATA,
-			  "%s: stopped at -O max-pages=%s; the capture is not complete",
-			  d->options.save, riommu_option(d->ctx, "max-pages"));
-}
-
 int main(int argc, char **argv)
 {
 	static struct dump d; /* big: 512 overrides */
@@ -404,7 +368,7 @@ int main(int argc, char **argv)
 	if (!command->offline || d.options.save) {
 		d.sys = open_system(d.ctx, &d.options);
 		if (d.options.save)
-			save(&d);
+			save_capture(&d.out, d.sys, d.options.save);
 	}
 	command->run(&d, argc - first, argv + first);
 	status = out_end(&d.out);

@@ -113,6 +113,9 @@ void out_status(struct out *out, enum status status);
 /* Ends the envelope ("complete", "errors"), checks that stdout took everything, gives the exit status. */
 int out_end(struct out *out);
 
+/* --save: a capture of what was read, to PATH; what goes wrong is reported to OUT. */
+void save_capture(struct out *out, struct riommu_system *sys, const char *path);
+
 /* json-c helpers of one shape: "0x%x" strings, null for NULL text. */
 struct json_object *json_hex(uint64_t v);
 struct json_object *json_text(const char *s);
