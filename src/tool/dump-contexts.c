@@ -341,6 +341,8 @@ static const char *gap_reason(int error)
 		return "is not in this source";
 	case -EBADMSG:
 		return "has reserved bits set (misconfigured)";
+	case -ELOOP:
+		return "was listed already: several entries lead to it";
 	case -EFAULT:
 		return "is not there: no memory, or not mapped by the second stage";
 	case -EHWPOISON:
@@ -355,7 +357,7 @@ static const char *gap_reason(int error)
 /* What the directory itself says wrongly is damaged data, not an error of ours. */
 static int gap_status(int error)
 {
-	return error == -EFAULT || error == -EHWPOISON ? -EBADMSG : error;
+	return error == -EFAULT || error == -EHWPOISON || error == -ELOOP ? -EBADMSG : error;
 }
 
 static void tell_gap(struct listing *l)
@@ -394,8 +396,7 @@ static void end_gaps(struct listing *l)
 {
 	tell_gap(l);
 	if (l->gaps > GAPS_TOLD)
-		out_error(&l->d->out, -ENODATA,
-			  "%s: %u more places of the directory could not be read",
+		out_error(&l->d->out, -ENODATA, "%s: %u more places of the directory were left out",
 			  l->d->sys->iommus[l->iommu].name, l->gaps - GAPS_TOLD);
 }
 

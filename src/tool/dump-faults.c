@@ -38,7 +38,7 @@ struct listing {
 	const char *missing_register; /* why not walkable; NULL: no memory */
 
 	struct table *table;
-	size_t rows;
+	size_t rows, columns;
 	size_t pending, history;
 	uint64_t unread_pending;
 	struct walks *walks; /* text only */
@@ -109,7 +109,7 @@ static void print_queue(const struct listing *l)
 		printf("no fault queue was set up (fqb is 0, fqon is 0)\n");
 		return;
 	}
-	printf("fault queue at 0x%" PRIx64 ", %" PRIu32 " entries", q->base, q->entries);
+	printf("fault queue at 0x%" PRIx64 "\n  %" PRIu32 " entries", q->base, q->entries);
 	if (!q->indexes_known) {
 		printf("\n  fqh, fqt or fqcsr is not known: this is the ring as it lies in memory; "
 		       "which record is\n"
@@ -146,19 +146,49 @@ static bool has_device(const struct riommu_fault *f)
 	return f->ttyp != RIOMMU_TTYP_NONE;
 }
 
-/* iotval2 has a meaning for guest page faults only; otherwise it is shown as it is. */
-static const char *iotval2_text(const struct riommu_fault *f, char *text, size_t size)
+/* iotval2 has a meaning for guest page faults only. */
+static const char *gpa_text(const struct riommu_fault *f, char *text, size_t size)
 {
-	if (!has_gpa(f)) {
-		if (!f->iotval2)
-			return NULL;
-		snprintf(text, size, "0x%" PRIx64, f->iotval2);
-		return text;
-	}
-	snprintf(text, size, "GPA 0x%" PRIx64 "%s", f->iotval2 & ~(uint64_t)3,
+	if (!has_gpa(f))
+		return NULL;
+	snprintf(text, size, "0x%" PRIx64 "%s", f->iotval2 & ~(uint64_t)3,
 		 !riommu_bit(f->iotval2, 0)  ? ""
 		 : riommu_bit(f->iotval2, 1) ? " (updating A/D in a table)"
 					     : " (reading a table)");
+	return text;
+}
+
+/* A word for the table; the JSON and `explain` have the specification's name. */
+static const char *type_text(const struct riommu_fault *f)
+{
+	static const char *const words[] = {
+		[RIOMMU_TTYP_NONE] = "none",
+		[RIOMMU_TTYP_UNTRANSLATED_EXEC] = "exec",
+		[RIOMMU_TTYP_UNTRANSLATED_READ] = "read",
+		[RIOMMU_TTYP_UNTRANSLATED_WRITE] = "write",
+		[RIOMMU_TTYP_TRANSLATED_EXEC] = "exec, translated",
+		[RIOMMU_TTYP_TRANSLATED_READ] = "read, translated",
+		[RIOMMU_TTYP_TRANSLATED_WRITE] = "write, translated",
+		[RIOMMU_TTYP_ATS] = "ATS",
+		[RIOMMU_TTYP_MESSAGE] = "message",
+	};
+
+	return f->ttyp < RIOMMU_ARRAY_SIZE(words) && words[f->ttyp] ? words[f->ttyp]
+								    : riommu_ttyp_name(f->ttyp);
+}
+
+/* The name where there is one, else the device_id. */
+static const char *device_text(const struct listing *l, const struct riommu_fault *f, char *text,
+			       size_t size)
+{
+	const char *name = riommu_system_device_name(l->d->sys, l->iommu, f->did);
+
+	if (!has_device(f))
+		return NULL;
+	if (name)
+		snprintf(text, size, "%s", name);
+	else
+		snprintf(text, size, "0x%" PRIx32, f->did);
 	return text;
 }
 
@@ -183,30 +213,31 @@ static void flush_table(struct listing *l)
 	l->rows = 0;
 }
 
+/* Columns that most queues leave empty are only there when a record needs them: the table then fits a screen. */
 static void add_row(struct listing *l, const struct riommu_fault_visit *v)
 {
-	static const char *const columns[] = {">INDEX", "STATE",   "CAUSE",  "DEVICE",
-					      "TYPE",   "PROCESS", "IOTVAL", "IOTVAL2"};
+	static const char *const columns[] = {">INDEX", "STATE",  "CAUSE",   "DEVICE",
+					      "TYPE",   "IOTVAL", "PROCESS", "GPA"};
 	const struct riommu_fault *f = &v->fault;
-	char index[16], cause[80], device[96], process[40], iotval[24], iotval2[80];
+	size_t wanted = has_gpa(f) ? 8 : f->pv ? 7 : 6;
+	char index[16], cause[80], device[96], process[40], iotval[24], gpa[80];
 
-	if (l->rows++ == ROWS_AT_ONCE) {
+	if (l->rows++ == ROWS_AT_ONCE || wanted > l->columns) {
 		flush_table(l);
 		l->rows = 1;
 	}
-	if (!l->table)
-		l->table = table_new(columns, RIOMMU_ARRAY_SIZE(columns));
+	if (!l->table) {
+		l->columns = wanted;
+		l->table = table_new(columns, wanted);
+	}
 	snprintf(index, sizeof(index), "%" PRIu32, v->index);
 	snprintf(cause, sizeof(cause), "%u %s", f->cause, riommu_cause_name(f->cause));
 	snprintf(iotval, sizeof(iotval), "0x%" PRIx64, f->iotval);
 	table_row(l->table,
 		  (const char *const[]){index, state_text(l, v->pending), cause,
-					has_device(f) ? dump_device_label(l->d, l->iommu, f->did,
-									  device, sizeof(device))
-						      : NULL,
-					riommu_ttyp_name(f->ttyp),
-					process_text(f, process, sizeof(process)), iotval,
-					iotval2_text(f, iotval2, sizeof(iotval2))});
+					device_text(l, f, device, sizeof(device)), type_text(f),
+					iotval, process_text(f, process, sizeof(process)),
+					gpa_text(f, gpa, sizeof(gpa))});
 }
 
 /* -- walking ----------------------------------------------------------------------------------- */

@@ -286,7 +286,8 @@ static void print_fault(FILE *f, int indent, const struct riommu_translation *t)
 						"Success with no permissions"};
 
 	fprintf(f, "%*sfault %u: %s\n", indent, "", t->cause, riommu_cause_name(t->cause));
-	fprintf(f, "%*s    because %s\n", indent, "", t->reason);
+	print_wrapped(f, t->reason, (size_t)fprintf(f, "%*s    because", indent, ""),
+		      (size_t)indent + 12);
 	fprintf(f, "%*s    iotval 0x%" PRIx64 "  iotval2 0x%" PRIx64 "  %s\n", indent, "",
 		t->iotval, t->iotval2,
 		t->reported ? "goes to the fault queue" : "is not reported to the fault queue");

@@ -14,9 +14,8 @@
  * One meaning of a page, in 64 bits: where it is, what it holds, at which level, in which format. Beside it in the set
  * is the second stage, for the tables of a guest: the same bytes point elsewhere under another one.
  */
-#define KEY_USED ((uint64_t)1 << 63)
-#define KEY_32   (1u << 6) /* entries of 4 bytes, tables of SXL */
-#define KEY_BIG  (1u << 7)
+#define KEY_32  (1u << 6) /* entries of 4 bytes, tables of SXL */
+#define KEY_BIG (1u << 7)
 
 struct msi_table {
 	uint64_t base;
@@ -43,8 +42,7 @@ struct pages {
 static int enter(struct pages *p, uint64_t page, enum riommu_structure structure, unsigned level,
 		 unsigned format, uint64_t space)
 {
-	uint64_t key = KEY_USED | (page >> RIOMMU_PAGE_SHIFT) << 8 | format |
-		       (unsigned)structure << 3 | level;
+	uint64_t key = walk_page_key(page, structure, level, format);
 
 	return base_set_add(&p->seen, key, space, p->max);
 }

@@ -16,7 +16,7 @@ struct walk_node {
 
 /*
  * What to do with a directory on the way. Each may be NULL; a non-zero return ends the visit with that value, except:
- * ENTER is asked before a page is read and returns 1 for yes, 0 to leave the page out. PAGE tells how its read went.
+ * ENTER is asked before a page is read and returns 1 for yes, 0 to leave the page out (NODE then gets -ELOOP). PAGE tells how its read went.
  */
 struct walk_directory_visitor {
 	int (*enter)(void *arg, uint64_t page, enum riommu_structure structure, unsigned level);
@@ -32,6 +32,12 @@ int walk_visit_processes(const struct riommu_walker *w, const struct riommu_dc *
 
 /* LEN bytes of a table within one page, copied to BUF: a visitor may use the source in between. -EFAULT past PAS. */
 int walk_copy_table(const struct riommu_walker *w, uint64_t pa, uint8_t *buf, size_t len);
+
+/* A page as one structure of one level, for base_set: 56 address bits leave room for FORMAT (bits 7:6) in the low byte. */
+static inline uint64_t walk_page_key(uint64_t page, enum riommu_structure structure, unsigned level, unsigned format)
+{
+	return (uint64_t)1 << 63 | (page >> RIOMMU_PAGE_SHIFT) << 8 | format | (unsigned)structure << 3 | level;
+}
 
 static inline bool walk_dc_two_stage(const struct riommu_dc *dc)
 {

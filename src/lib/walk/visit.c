@@ -2,8 +2,9 @@
 /*
  * All contexts of a directory (specification, 3.1 "Device Directory", 3.2 "Process Directory"). Both directories have
  * the same shape: up to three levels, 512 pointers a page, contexts in the last. The visit streams: it holds one page
- * a level, and is bounded by the ids there are (2^24, 2^20) whatever loops the pointers make.
+ * a level, and remembers which pages it has been in.
  */
+#include "base/set.h"
 #include "walk/visit-internal.h"
 
 struct directory {
@@ -161,7 +162,7 @@ static int visit_table(const struct directory *d, uint64_t address, unsigned lev
 	if (v->enter) {
 		err = v->enter(v->arg, page, structure_of(d, level), level);
 		if (err != 1)
-			return err;
+			return err ? err : unreadable(d, first_id, level, page, -ELOOP);
 	}
 	return visit_page(d, page, level, first_id);
 }
@@ -208,14 +209,31 @@ int walk_visit_processes(const struct riommu_walker *w, const struct riommu_dc *
 
 /* -- contexts for callers of the library ------------------------------------------------------- */
 
-struct dc_visitor {
-	int (*visit)(void *arg, const struct riommu_dc_visit *v);
+/*
+ * Where the contexts go. A page that several entries lead to is listed once (design, "visited (page, structure, level)
+ * counted"): a directory that points at itself would otherwise be as many contexts as there are ids.
+ */
+struct listing {
+	struct base_set seen;
+	int (*dc)(void *arg, const struct riommu_dc_visit *v);
+	int (*pc)(void *arg, const struct riommu_pc_visit *v);
 	void *arg;
 };
 
+/* More pages than either directory can have. */
+#define MAX_DIRECTORY_PAGES ((uint64_t)1 << 20)
+
+static int enter_once(void *arg, uint64_t page, enum riommu_structure structure, unsigned level)
+{
+	struct listing *l = arg;
+
+	return base_set_add(&l->seen, walk_page_key(page, structure, level, 0), 0,
+			    MAX_DIRECTORY_PAGES);
+}
+
 static int dc_node(void *arg, const struct walk_node *node)
 {
-	const struct dc_visitor *to = arg;
+	const struct listing *l = arg;
 	struct riommu_dc dc = {
 		.device_id = node->first_id, .address = node->address, .dwords = node->dwords};
 	struct riommu_dc_visit v = {
@@ -228,26 +246,23 @@ static int dc_node(void *arg, const struct walk_node *node)
 
 	if (node->dw)
 		memcpy(dc.dw, node->dw, node->dwords * sizeof(dc.dw[0]));
-	return to->visit(to->arg, &v);
+	return l->dc(l->arg, &v);
 }
 
 int riommu_visit_dcs(const struct riommu_walker *walker,
 		     int (*visit)(void *arg, const struct riommu_dc_visit *v), void *arg)
 {
-	struct dc_visitor to = {visit, arg};
-	struct walk_directory_visitor visitor = {.node = dc_node, .arg = &to};
+	struct listing l = {.dc = visit, .arg = arg};
+	struct walk_directory_visitor visitor = {.enter = enter_once, .node = dc_node, .arg = &l};
+	int err = walk_visit_devices(walker, &visitor);
 
-	return walk_visit_devices(walker, &visitor);
+	base_set_free(&l.seen);
+	return err;
 }
-
-struct pc_visitor {
-	int (*visit)(void *arg, const struct riommu_pc_visit *v);
-	void *arg;
-};
 
 static int pc_node(void *arg, const struct walk_node *node)
 {
-	const struct pc_visitor *to = arg;
+	const struct listing *l = arg;
 	struct riommu_pc pc = {.process_id = node->first_id, .address = node->address};
 	struct riommu_pc_visit v = {
 		.pc = node->dw ? &pc : NULL,
@@ -261,14 +276,16 @@ static int pc_node(void *arg, const struct walk_node *node)
 		pc.ta = node->dw[0];
 		pc.fsc = node->dw[1];
 	}
-	return to->visit(to->arg, &v);
+	return l->pc(l->arg, &v);
 }
 
 int riommu_visit_pcs(const struct riommu_walker *walker, const struct riommu_dc *dc,
 		     int (*visit)(void *arg, const struct riommu_pc_visit *v), void *arg)
 {
-	struct pc_visitor to = {visit, arg};
-	struct walk_directory_visitor visitor = {.node = pc_node, .arg = &to};
+	struct listing l = {.pc = visit, .arg = arg};
+	struct walk_directory_visitor visitor = {.enter = enter_once, .node = pc_node, .arg = &l};
+	int err = walk_visit_processes(walker, dc, &visitor);
 
-	return walk_visit_processes(walker, dc, &visitor);
+	base_set_free(&l.seen);
+	return err;
 }

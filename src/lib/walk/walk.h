@@ -152,7 +152,7 @@ struct riommu_dc_visit {
 	const struct riommu_dc *dc;
 	uint32_t first_id, last_id; /* of the unreadable or misconfigured subtree */
 	uint64_t address;
-	int error;		    /* -ENODATA, ...; -EBADMSG: reserved bits are set in the entry that leads there */
+	int error; /* -ENODATA, ...; -EBADMSG: reserved bits are set in the entry that leads there; -ELOOP: listed before */
 };
 int riommu_visit_dcs(const struct riommu_walker *walker, int (*visit)(void *arg, const struct riommu_dc_visit *v), void *arg);
 
