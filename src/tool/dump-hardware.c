@@ -107,8 +107,8 @@ void hardware_print(FILE *f, int indent, const struct hardware_answer *answer)
 	static const char *const words[] = {
 		[AGREEMENT_UNKNOWN] = "the walk has no answer to compare it with",
 		[AGREEMENT_YES] = "agrees with the walk",
-		[AGREEMENT_NO] = "DIFFERS from the walk: stale caches (a missing invalidation), or "
-				 "tables that changed meanwhile",
+		[AGREEMENT_NO] =
+			"DIFFERS from the walk: a missing invalidation, or tables that changed",
 	};
 	const struct riommu_probe *p = &answer->probe;
 	char size[32];

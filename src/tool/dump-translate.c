@@ -165,12 +165,13 @@ static bool parse_word(struct batch *b, char *word, unsigned *seen, struct riomm
 	static const char *const privs[] = {"u", "s"}, *const accesses[] = {"r", "w", "x"};
 	static const char *const types[] = {"untranslated", "translated", "ats"};
 	char *equals = strchr(word, '=');
-	const char *value = equals + 1;
+	const char *value;
 	int key, n = -1;
 
 	if (!equals)
 		return bad(b, "'%.40s': expected KEY=VALUE", word);
 	*equals = '\0';
+	value = equals + 1;
 	key = choice(word, keys, RIOMMU_ARRAY_SIZE(keys));
 	if (key < 0)
 		return bad(b, "'%.40s': unknown key (pid, priv, access, type)", word);

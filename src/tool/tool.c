@@ -37,7 +37,7 @@ static _Noreturn void die_va(enum status status, const char *fmt, va_list args)
 	fputc('\n', stderr);
 	if (status == STATUS_USAGE)
 		fprintf(stderr, "Try '%s --help' for more information.\n", program);
-	exit(status);
+	exit((int)status);
 }
 
 void die(enum status status, const char *fmt, ...)
