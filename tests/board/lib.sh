@@ -14,7 +14,7 @@ board_cache=$cache_dir/board
 chroot_dir=$board_cache/chroot
 guest_dir=$board_cache/guest            # unpacked riscv64 packages that go into the guest
 stamp_file=$board_cache/chroot.stamp
-work_dir=$board_cache/work              # build trees, initramfs, logs, results
+work_dir=${BOARD_WORK:-$board_cache/work}  # build trees, initramfs, logs, results
 
 export LC_ALL=C.UTF-8
 

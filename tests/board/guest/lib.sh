@@ -51,9 +51,15 @@ says() {
 	fi
 }
 
-# host VERB: asks `boot` for something, and waits for its word.
+# Puts everything onto the results' disk: at the end, and before another kernel takes over.
+keep_results() {
+	dmesg >"/results/$BOARD_STAGE/dmesg"
+	tar -cf "$BOARD_DISK" -C /results . && sync
+}
+
+# host VERB [WORD]...: asks `boot` for something, and waits for its word.
 host() {
-	echo "BOARD host $1"
+	echo "BOARD host $*"
 	read -r -t 120 answer </dev/console && [ "$answer" = "done" ]
 }
 

@@ -8,7 +8,8 @@
  *
  *	iommu-board/map		what is mapped, a line each
  *	iommu-board/dma		write "read IOVA LEN" (the device reads memory into its buffer)
- *				or "write IOVA LEN" (its buffer to memory); returns when it is done
+ *				or "write IOVA LEN" (its buffer to memory); returns when it is done;
+ *				"arm IOVA LEN" is a write that is only told, and starts 100 ms later
  *
  * edu does not say whether its transfer got through.  To see that, read one mapping, write
  * another, and compare the data= of the two in map.
@@ -98,14 +99,17 @@ static int map_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(map);
 
-static int run_dma(u64 iova, u64 len, bool to_ram)
+static void start_dma(u64 iova, u64 len, bool to_ram)
 {
-	int i;
-
 	writeq(to_ram ? EDU_BUFFER : iova, regs + EDU_DMA_SRC);
 	writeq(to_ram ? iova : EDU_BUFFER, regs + EDU_DMA_DST);
 	writeq(len, regs + EDU_DMA_COUNT);
 	writel(EDU_DMA_RUN | (to_ram ? EDU_DMA_TO_RAM : 0), regs + EDU_DMA_CMD);
+}
+
+static int finish_dma(void)
+{
+	int i;
 
 	/* The device starts 100 ms later. */
 	for (i = 0; i < 300; i++) {
@@ -120,7 +124,7 @@ static ssize_t dma_write(struct file *file, const char __user *user, size_t coun
 {
 	char text[64], verb[8];
 	u64 iova, len;
-	int err;
+	int err = 0;
 
 	if (count >= sizeof(text))
 		return -EINVAL;
@@ -129,11 +133,14 @@ static ssize_t dma_write(struct file *file, const char __user *user, size_t coun
 	text[count] = '\0';
 	if (sscanf(text, "%7s %lli %lli", verb, &iova, &len) != 3)
 		return -EINVAL;
-	if (!len || len > EDU_BUFFER_SIZE || (strcmp(verb, "read") && strcmp(verb, "write")))
+	if (!len || len > EDU_BUFFER_SIZE ||
+	    (strcmp(verb, "read") && strcmp(verb, "write") && strcmp(verb, "arm")))
 		return -EINVAL;
 
 	mutex_lock(&dma_lock);
-	err = run_dma(iova, len, verb[0] == 'w');
+	start_dma(iova, len, verb[0] != 'r');
+	if (verb[0] != 'a')
+		err = finish_dma();
 	mutex_unlock(&dma_lock);
 	return err ?: count;
 }
