@@ -81,6 +81,17 @@ START_TEST(bare_disallows_translated_and_ats_requests)
 }
 END_TEST
 
+START_TEST(busy_is_no_part_of_the_mode)
+{
+	struct riommu_dc dc;
+
+	m.w.ddtp |= RIOMMU_DDTP_BUSY;
+	ask(RIOMMU_READ, 0x1000);
+	expect_ok(0x1000);
+	ck_assert_int_eq(riommu_locate_dc(&m.w, DEVICE, &dc, &m.t, NULL), RIOMMU_OK);
+}
+END_TEST
+
 START_TEST(reserved_and_custom_modes_have_no_answer)
 {
 	struct riommu_dc dc;
@@ -121,6 +132,82 @@ START_TEST(without_memory_and_without_a_reason_it_is_missing)
 }
 END_TEST
 
+/* -- what a walk starts from --------------------------------------------------------------------- */
+
+static struct riommu_iommu unit;
+
+static void know(uint32_t offset, uint64_t value)
+{
+	int reg = riommu_reg_by_offset(offset);
+
+	ck_assert_int_ge(reg, 0);
+	unit.value[reg] = value;
+	unit.state[reg] = RIOMMU_REG_KNOWN;
+}
+
+/* A snapshot of the three registers without the one at SKIPPED. */
+static int init(struct riommu_walker *w, uint64_t capabilities, uint32_t skipped,
+		const char **missing)
+{
+	struct riommu_system sys = {.ctx = m.ctx, .iommus = &unit, .iommu_count = 1};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(unit.state); i++)
+		unit.state[i] = RIOMMU_REG_MISSING;
+	if (skipped != RIOMMU_REG_CAPABILITIES)
+		know(RIOMMU_REG_CAPABILITIES, capabilities);
+	if (skipped != RIOMMU_REG_FCTL)
+		know(RIOMMU_REG_FCTL, RIOMMU_FCTL_BE);
+	if (skipped != RIOMMU_REG_DDTP)
+		know(RIOMMU_REG_DDTP, RIOMMU_DDTP_BARE);
+	return riommu_walker_init(w, &sys, 0, missing);
+}
+
+START_TEST(walker_has_the_registers_and_defaults)
+{
+	struct riommu_walker w;
+	const char *missing;
+
+	ck_assert_int_eq(init(&w, 0x10, UINT32_MAX, &missing), 0);
+	ck_assert_ptr_null(missing);
+	ck_assert_uint_eq(w.capabilities, 0x10);
+	ck_assert_uint_eq(w.fctl, RIOMMU_FCTL_BE);
+	ck_assert_uint_eq(w.ddtp, RIOMMU_DDTP_BARE);
+	ck_assert(w.gxl_writable && !w.be_writable && !w.absent_is_fault);
+	ck_assert_int_eq(init(&w, 0x10 | RIOMMU_CAP_END, UINT32_MAX, &missing), 0);
+	ck_assert(w.be_writable);
+}
+END_TEST
+
+START_TEST(walker_takes_what_no_register_shows_from_options)
+{
+	struct riommu_walker w;
+	const char *missing;
+
+	ck_assert_int_eq(riommu_option_set(m.ctx, "gxl_writable", "0"), 0);
+	ck_assert_int_eq(riommu_option_set(m.ctx, "be_writable", _i ? "1" : "0"), 0);
+	ck_assert_int_eq(riommu_option_set(m.ctx, "absent", "fault"), 0);
+	ck_assert_int_eq(init(&w, _i ? 0 : RIOMMU_CAP_END, UINT32_MAX, &missing), 0);
+	ck_assert(!w.gxl_writable && w.absent_is_fault);
+	ck_assert_int_eq(w.be_writable, _i);
+}
+END_TEST
+
+START_TEST(walker_names_the_register_that_is_missing)
+{
+	static const struct {
+		uint32_t offset;
+		const char *name;
+	} needed[] = {{RIOMMU_REG_CAPABILITIES, "capabilities"},
+		      {RIOMMU_REG_FCTL, "fctl"},
+		      {RIOMMU_REG_DDTP, "ddtp"}};
+	struct riommu_walker w;
+	const char *missing;
+
+	ck_assert_int_eq(init(&w, 0x10, needed[_i].offset, &missing), -ENODATA);
+	ck_assert_str_eq(missing, needed[_i].name);
+}
+END_TEST
+
 /* -- width --------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -153,6 +240,7 @@ START_TEST(widest_device_id_reaches_the_last_entries)
 
 		ck_assert_int_eq(step->structure, level ? RIOMMU_S_DDTE : RIOMMU_S_DC);
 		ck_assert_uint_eq(step->level, level);
+		ck_assert(!step->implicit);
 		ck_assert_uint_eq(step->address, at[level]);
 		ck_assert_uint_eq(step->guest, at[level]);
 		ck_assert_uint_eq(step->address & RIOMMU_PAGE_MASK,
@@ -420,9 +508,13 @@ TCase *walk_directory_case(void)
 	tcase_add_loop_test(tc, off_refuses_every_type_of_request, 0, 3);
 	tcase_add_loop_test(tc, bare_lets_untranslated_requests_pass_unchanged, 0, 2);
 	tcase_add_loop_test(tc, bare_disallows_translated_and_ats_requests, 0, 2);
+	tcase_add_test(tc, busy_is_no_part_of_the_mode);
 	tcase_add_loop_test(tc, reserved_and_custom_modes_have_no_answer, 5, 16);
 	tcase_add_test(tc, without_memory_the_walk_says_what_it_lacks);
 	tcase_add_test(tc, without_memory_and_without_a_reason_it_is_missing);
+	tcase_add_test(tc, walker_has_the_registers_and_defaults);
+	tcase_add_loop_test(tc, walker_takes_what_no_register_shows_from_options, 0, 2);
+	tcase_add_loop_test(tc, walker_names_the_register_that_is_missing, 0, 3);
 	tcase_add_loop_test(tc, widest_device_id_reaches_the_last_entries, 0, count);
 	tcase_add_loop_test(tc, every_bit_beyond_the_width_is_disallowed, 0, count);
 	tcase_add_loop_test(tc, every_bit_of_the_device_id_selects_another_context, 0, 2);

@@ -376,6 +376,29 @@ START_TEST(completion_tells_privilege_and_global_with_a_process_id_only)
 }
 END_TEST
 
+START_TEST(privilege_without_a_process_id_is_none)
+{
+	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_EN_ATS;
+	m.q.type = RIOMMU_ATS;
+	m.q.privileged = true;
+	ask(RIOMMU_READ, VA);
+	expect_ok(VA);
+	ck_assert(!m.t.ats_privileged);
+}
+END_TEST
+
+/* As the reference model answers: a first stage that is Bare is the same for every process. */
+START_TEST(bare_first_stage_is_global)
+{
+	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_EN_ATS | RIOMMU_TC_PDTV;
+	m.q.type = RIOMMU_ATS;
+	m.q.has_process_id = true;
+	ask(RIOMMU_READ, VA);
+	expect_ok(VA);
+	ck_assert(m.t.ats_global);
+}
+END_TEST
+
 START_TEST(ats_fetch_without_a_process_id_is_a_read)
 {
 	struct stage s;
@@ -409,6 +432,8 @@ TCase *walk_fault_case(void)
 	tcase_add_test(tc, translated_request_with_t2gpa_is_held_to_the_second_stage);
 	tcase_add_loop_test(tc, translated_fetch_needs_r_and_with_a_process_id_x, 0, 2);
 	tcase_add_loop_test(tc, completion_tells_privilege_and_global_with_a_process_id_only, 0, 8);
+	tcase_add_test(tc, privilege_without_a_process_id_is_none);
+	tcase_add_test(tc, bare_first_stage_is_global);
 	tcase_add_test(tc, ats_fetch_without_a_process_id_is_a_read);
 	return tc;
 }

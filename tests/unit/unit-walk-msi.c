@@ -44,6 +44,8 @@ START_TEST(write_to_an_interrupt_file_is_redirected)
 	ck_assert_uint_eq(m.trace.step_count, 2);
 	ck_assert_int_eq(last_step()->structure, RIOMMU_S_MSI_PTE);
 	ck_assert_uint_eq(last_step()->address, entry);
+	ck_assert_uint_eq(last_step()->level, 0);
+	ck_assert(!last_step()->implicit);
 	ck_assert_uint_eq(last_step()->count, 2);
 	ck_assert_uint_eq(last_step()->value[0], FLAT);
 }

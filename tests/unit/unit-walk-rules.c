@@ -22,6 +22,7 @@ static const struct {
 	{.rule = 2, .without = RIOMMU_CAP_ATS, .tc = EN_PRI},
 	{.rule = 2, .without = RIOMMU_CAP_ATS, .tc = RIOMMU_TC_PRPR},
 	{.rule = 0, .tc = RIOMMU_TC_PRPR | EN_PRI | EN_ATS},
+	{.rule = 0, .without = RIOMMU_CAP_ATS | RIOMMU_CAP_T2GPA | RIOMMU_CAP_AMO_HWAD},
 	{.rule = 3, .tc = RIOMMU_TC_T2GPA, .iohgatp = HGATP},
 	{.rule = 0, .tc = RIOMMU_TC_T2GPA | EN_ATS, .iohgatp = HGATP},
 	{.rule = 4, .tc = EN_PRI},
@@ -268,6 +269,9 @@ END_TEST
 
 START_TEST(names_of_modes_follow_the_format)
 {
+	ck_assert_str_eq(riommu_fsc_mode_name(0, 0, false), "Bare");
+	ck_assert_str_eq(riommu_hgatp_mode_name(0, 0), "Bare");
+	ck_assert_str_eq(riommu_msiptp_mode_name(0), "Off");
 	ck_assert_str_eq(riommu_fsc_mode_name(MODE(8), 0, false), "Sv39");
 	ck_assert_str_eq(riommu_fsc_mode_name(MODE(8), RIOMMU_TC_SXL, false), "Sv32");
 	ck_assert_str_eq(riommu_fsc_mode_name(MODE(3), RIOMMU_TC_PDTV, false), "PD20");

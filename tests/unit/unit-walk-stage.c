@@ -333,6 +333,20 @@ START_TEST(other_napot_encodings_fault)
 }
 END_TEST
 
+START_TEST(napot_needs_no_svpbmt_and_excuses_no_pbmt)
+{
+	struct stage s = make_any(_i);
+
+	map(&s, VA, 0, LEAF(0x7778000) | RIOMMU_PTE_N | PBMT(3));
+	ask(RIOMMU_READ, VA);
+	expect_fault(PAGE_FAULT(_i));
+	m.w.capabilities &= ~RIOMMU_CAP_SVPBMT;
+	map(&s, VA, 0, LEAF(0x7778000) | RIOMMU_PTE_N);
+	ask(RIOMMU_READ, VA);
+	expect_ok(0x7770000 | (VA & 0xffff));
+}
+END_TEST
+
 START_TEST(napot_superpage_faults)
 {
 	struct stage s = make_any(_i);
@@ -734,6 +748,7 @@ TCase *walk_stage_case(void)
 	tcase_add_loop_test(tc, pbmt_is_the_memory_type_with_svpbmt_only, 2, 2 * MODES);
 	tcase_add_loop_test(tc, napot_leaf_maps_64_kib, 2, 2 * MODES);
 	tcase_add_loop_test(tc, other_napot_encodings_fault, 2, 2 * MODES);
+	tcase_add_loop_test(tc, napot_needs_no_svpbmt_and_excuses_no_pbmt, 2, 2 * MODES);
 	tcase_add_loop_test(tc, napot_superpage_faults, 2, 2 * MODES);
 	tcase_add_loop_test(tc, access_needs_its_permission_and_no_other, 0, 2 * MODES);
 	tcase_add_loop_test(tc, permissions_are_those_that_both_stages_give, 0, 25);

@@ -233,6 +233,23 @@ START_TEST(update_in_a_clean_guest_page_is_an_implicit_write_fault_without_gade)
 }
 END_TEST
 
+START_TEST(implicit_fault_names_the_entry_of_4_bytes)
+{
+	/* SADE sets A in a page that may not be written, or nothing maps the page at all */
+	uint64_t tables = _i ? 0 : LEAF_FLAGS & ~RIOMMU_PTE_W;
+	struct stage s;
+
+	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_SXL | RIOMMU_TC_SADE;
+	two.g = second_stage(RIOMMU_HGATP_SV39X4);
+	s = first_stage(RIOMMU_FSC_SV32);
+	map(&two.g, GUEST(ROOT), 2, PTE(ROOT) | tables);
+	two.first = map(&s, 0x401000, 0, (LEAF(GPA) & ~AD));
+	ask(RIOMMU_READ, 0x401000);
+	ck_assert_uint_eq(two.first & 7, 4);
+	expect_guest_fault(21, _i ? GUEST(s.root + 4) | 1 : GUEST(two.first) | 3);
+}
+END_TEST
+
 START_TEST(permission_comes_before_a_and_d)
 {
 	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_GADE | RIOMMU_TC_SADE;
@@ -366,6 +383,7 @@ TCase *walk_update_case(void)
 	tcase_add_loop_test(tc, update_in_a_read_only_guest_page_is_an_implicit_write_fault, 0, 3);
 	tcase_add_loop_test(
 		tc, update_in_a_clean_guest_page_is_an_implicit_write_fault_without_gade, 0, 3);
+	tcase_add_loop_test(tc, implicit_fault_names_the_entry_of_4_bytes, 0, 2);
 	tcase_add_test(tc, permission_comes_before_a_and_d);
 	tcase_add_test(tc, entry_that_is_read_again_shows_its_update);
 	tcase_add_test(tc, shared_entry_is_listed_once_for_both_stages);
