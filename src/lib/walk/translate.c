@@ -439,7 +439,7 @@ enum riommu_result riommu_locate_dc(const struct riommu_walker *walker, uint32_t
 	bool valid;
 
 	walk_begin(&k, walker, trace);
-	k.dc.dw[RIOMMU_DC_TC] = 0;
+	k.dc = (struct riommu_dc){0}; /* the caller gets it whole, in the base format too */
 	*out = (struct riommu_translation){.result = RIOMMU_OK};
 	if (mode < RIOMMU_DDTP_1LVL)
 		out->result = walk_fault(
