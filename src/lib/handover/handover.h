@@ -28,8 +28,6 @@
  * caller's to free(); it is packed but for RIOMMU_FDT_SLACK bytes for who adds bootargs (kexec makes its own room, too).
  * -EBADMSG for a damaged tree, -ENOSPC when it would be larger than RIOMMU_FDT_MAX, -EINVAL for CAPACITY.
  */
-#define RIOMMU_FDT_MAX \
-	((size_t)2 << 20) /* the kernel maps no more, and the stub does not look at larger ones */
 #define RIOMMU_FDT_SLACK 1024
 int riommu_record_put(struct riommu_ctx *ctx, const void *fdt, size_t len, uint32_t capacity,
 		      void **out, size_t *out_len);

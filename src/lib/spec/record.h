@@ -16,6 +16,9 @@
 #define RIOMMU_RECORD_MAGIC_SIZE 16
 #define RIOMMU_RECORD_VERSION    1
 
+/* The largest device tree: the kernel maps no more, and the stub does not look at larger ones. */
+#define RIOMMU_FDT_MAX ((size_t)2 << 20)
+
 /* As many IOMMUs as a stub handles, and as a record has room for. */
 #define RIOMMU_RECORD_MAX 64
 
