@@ -707,6 +707,50 @@ START_TEST(devmem_survives_an_address_with_nothing_behind_it)
 }
 END_TEST
 
+/* What must not be written is refused before anything is mapped, whoever asks. */
+START_TEST(devmem_writes_registers_and_nothing_else)
+{
+	static const struct {
+		uint64_t base;
+		uint32_t offset;
+	} refused[] = {
+		{BASE, 0x0c}, /* behind fctl, which has 4 bytes */
+		{BASE, 0x12},
+		{BASE, RIOMMU_REGS_SIZE},
+		{BASE, UINT32_MAX - 3},
+		{BASE + 4, RIOMMU_REG_DDTP},
+		{BASE + 0x800, RIOMMU_REG_DDTP},
+	};
+	uint64_t value;
+
+	make_registers(BASE + PAGE);
+	ck_assert_int_eq(riommu_source_open_writable(ctx, riommu_source_by_name("devmem"), &src),
+			 0);
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(refused); i++)
+		ck_assert_int_eq(
+			riommu_source_reg_write(src, refused[i].base, refused[i].offset, 1),
+			-EINVAL);
+	ck_assert_int_eq(riommu_source_reg_write(src, BASE, RIOMMU_REG_DDTP, 0x12345678), 0);
+	ck_assert_int_eq(riommu_source_reg_write(src, BASE, RIOMMU_REG_DDTP + 4, 0x9abcdef0), 0);
+	ck_assert_int_eq(reg_read(RIOMMU_REG_DDTP, 8, &value), 0);
+	ck_assert_uint_eq(value, 0x9abcdef012345678);
+	ck_assert_int_eq(reg_read(RIOMMU_REG_FCTL, 4, &value), 0);
+	ck_assert_uint_eq(value, 2);
+}
+END_TEST
+
+START_TEST(a_source_that_was_opened_for_reading_writes_nothing)
+{
+	make_registers(BASE + PAGE);
+	ck_assert_int_eq(riommu_source_open(ctx, riommu_source_by_name("devmem"), NULL, &src), 0);
+	ck_assert_int_eq(riommu_source_reg_write(src, BASE, RIOMMU_REG_DDTP, 0), -EACCES);
+	riommu_source_close(src);
+	ck_assert_int_eq(riommu_source_open_writable(ctx, riommu_source_by_name("debugfs"), &src),
+			 -EACCES);
+	src = NULL;
+}
+END_TEST
+
 START_TEST(devmem_that_is_not_there_says_so)
 {
 	ck_assert_int_eq(riommu_option_set(ctx, "devmem.path", below("nothing")), 0);
@@ -996,6 +1040,8 @@ static void add_live_tests(TCase *tc)
 	tcase_add_test(tc, a_register_that_does_not_exist_is_refused);
 	tcase_add_test(tc, devmem_reads_registers);
 	tcase_add_test(tc, devmem_survives_an_address_with_nothing_behind_it);
+	tcase_add_test(tc, devmem_writes_registers_and_nothing_else);
+	tcase_add_test(tc, a_source_that_was_opened_for_reading_writes_nothing);
 	tcase_add_test(tc, devmem_that_is_not_there_says_so);
 	tcase_add_test(tc, debugfs_reads_what_the_module_shows);
 	tcase_add_test(tc, debugfs_is_read_again_when_told_to_forget);

@@ -88,7 +88,7 @@ int riommu_source_open_writable(struct riommu_ctx *ctx, const struct riommu_sour
 
 /*
  * Writes 4 bytes of a register (of one half, for 8-byte ones); logs what is done. -EACCES on a source that was not opened for
- * it, -EINVAL for an offset that is not in the register table.
+ * it, -EINVAL for an offset that is not in the register table and a BASE that is no page.
  */
 int riommu_source_reg_write(struct riommu_source *src, uint64_t base, uint32_t offset, uint32_t value);
 

@@ -214,14 +214,24 @@ void riommu_source_forget(struct riommu_source *src)
 	riommu_source_forget(src->lower);
 }
 
+/* Where a register begins, or the upper half of one of 8 bytes, which is not in the table by itself. */
+static bool is_writable_place(uint32_t offset)
+{
+	int reg = riommu_reg_by_offset(offset);
+
+	if (reg < 0 && offset % 8 == 4) {
+		reg = riommu_reg_by_offset(offset - 4);
+		return reg >= 0 && riommu_registers()[reg].width == 8;
+	}
+	return reg >= 0;
+}
+
 int riommu_source_reg_write(struct riommu_source *src, uint64_t base, uint32_t offset,
 			    uint32_t value)
 {
-	/* the upper half of an 8-byte register is not in the table by itself */
-	if (riommu_reg_by_offset(offset) < 0 &&
-	    (offset % 8 != 4 || riommu_reg_by_offset(offset - 4) < 0))
-		return riommu_fail(src->ctx, -EINVAL, "there is no register at offset 0x%x",
-				   offset);
+	if (!is_writable_place(offset) || base & (RIOMMU_REGS_SIZE - 1))
+		return riommu_fail(src->ctx, -EINVAL, "no register at offset 0x%x of 0x%llx",
+				   offset, (unsigned long long)base);
 	if (!src->writable || !src->ops->reg_write)
 		return riommu_fail(src->ctx, -EACCES, "%s was not opened for writing",
 				   src->ops->name);
