@@ -16,11 +16,11 @@ struct dump {
 	struct out out;
 
 	struct riommu_request request; /* translate: --process, --access, --priv, --type */
-	bool request_given;	       /* any of these was */
-	const char *batch;	       /* translate: the file, "-" for stdin */
-	bool steps;		       /* translate --batch */
-	bool hardware, force;	       /* translate --hardware: ask the IOMMU too, though a driver owns it */
-	bool walk;		       /* faults */
+	bool request_given;            /* any of these was */
+	const char *batch;             /* translate: the file, "-" for stdin */
+	bool steps;                    /* translate --batch */
+	bool hardware, force; /* translate --hardware: ask the IOMMU too, though a driver owns it */
+	bool walk;            /* faults */
 };
 
 struct dump_command {
@@ -47,7 +47,8 @@ bool dump_next_iommu(struct dump *d, size_t *index);
  * DEVICE as the user wrote it: exactly one (IOMMU, device_id), else a usage error that names the candidates, written to
  * MESSAGE. False when there is none.
  */
-bool dump_find_device(struct dump *d, const char *text, struct riommu_device_ref *ref, char *message, size_t size);
+bool dump_find_device(struct dump *d, const char *text, struct riommu_device_ref *ref,
+		      char *message, size_t size);
 
 /* The same, reported to d->out. */
 bool dump_device(struct dump *d, const char *text, struct riommu_device_ref *ref);
@@ -56,24 +57,29 @@ bool dump_device(struct dump *d, const char *text, struct riommu_device_ref *ref
 void dump_iommus(struct dump *d);
 
 /* A walker for an IOMMU; false (reported, status 5 with the name of the register) when a register is missing. */
-bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker, const char **missing_register);
+bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker,
+		 const char **missing_register);
 
 /* The register whose name is most like NAME, for "did you mean"; NULL when none is alike. */
 const char *dump_nearest_register(const char *name);
 
 /* "0000:00:01.0 (0x8)" or "0x8", for text. */
-const char *dump_device_label(const struct dump *d, size_t iommu, uint32_t device_id, char *buf, size_t size);
+const char *dump_device_label(const struct dump *d, size_t iommu, uint32_t device_id, char *buf,
+			      size_t size);
 
 /*
  * The JSON of one translation (design 3.3). TRACE NULL: no steps. MISSING_REGISTER not NULL: the result is `unknown` for
  * want of it, and T is not looked at.
  */
-struct json_object *translation_json(size_t line, uint64_t base, const struct riommu_request *request, const struct riommu_translation *t,
-				     const struct riommu_trace *trace, const char *missing_register);
+struct json_object *translation_json(size_t line, uint64_t base,
+				     const struct riommu_request *request,
+				     const struct riommu_translation *t,
+				     const struct riommu_trace *trace,
+				     const char *missing_register);
 
 /* The same for a person: the steps (TRACE may be NULL) and the outcome, each line indented by INDENT. */
-void translation_print(FILE *f, int indent, uint32_t fctl, const struct riommu_request *request, const struct riommu_translation *t,
-		       const struct riommu_trace *trace);
+void translation_print(FILE *f, int indent, uint32_t fctl, const struct riommu_request *request,
+		       const struct riommu_translation *t, const struct riommu_trace *trace);
 
 /* Like it, for want of a register. */
 void translation_print_missing(FILE *f, int indent, const char *missing_register);
@@ -89,7 +95,8 @@ struct hardware_answer {
 bool hardware_open(struct dump *d, size_t iommu, struct riommu_source **control);
 
 /* Asks, and compares with the walk of W (NULL: there is none); a difference is a finding. False (reported) without an answer. */
-bool hardware_ask(struct dump *d, struct riommu_source *control, size_t iommu, const struct riommu_walker *w, const struct riommu_request *q,
+bool hardware_ask(struct dump *d, struct riommu_source *control, size_t iommu,
+		  const struct riommu_walker *w, const struct riommu_request *q,
 		  struct hardware_answer *answer);
 void hardware_json(struct json_object *obj, const struct hardware_answer *answer);
 void hardware_print(FILE *f, int indent, const struct hardware_answer *answer);

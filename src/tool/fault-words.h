@@ -9,7 +9,7 @@
 /* A fault as far as its source tells: a log line has no transaction type, the first doubleword no address. */
 struct known_fault {
 	struct riommu_fault fault;
-	char iommu[64];	 /* "" when not told */
+	char iommu[64];  /* "" when not told */
 	bool has_header; /* TTYP, PV, PID, PRIV */
 	bool has_iotval, has_iotval2;
 	bool has_dw1; /* custom, reserved */

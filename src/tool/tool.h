@@ -48,14 +48,15 @@ struct options {
 /* For getopt_long: what every tool takes. */
 enum { OPT_BASE = 0x100, OPT_REG, OPT_SAVE, OPT_TOOL /* a tool's own start here */ };
 #define COMMON_SHORT "i:A:O:u:JvhV"
-#define COMMON_LONG                                                                                                    \
-	{"input", required_argument, NULL, 'i'}, {"access", required_argument, NULL, 'A'},                            \
-		{"option", required_argument, NULL, 'O'}, {"iommu", required_argument, NULL, 'u'},                    \
-		{"base", required_argument, NULL, OPT_BASE}, {"reg", required_argument, NULL, OPT_REG},               \
-		{"json", no_argument, NULL, 'J'}, {"save", required_argument, NULL, OPT_SAVE},                        \
-		{"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},                                \
-	{                                                                                                              \
-		"version", no_argument, NULL, 'V'                                                                      \
+#define COMMON_LONG                                                                                \
+	{"input", required_argument, NULL, 'i'}, {"access", required_argument, NULL, 'A'},         \
+		{"option", required_argument, NULL, 'O'}, {"iommu", required_argument, NULL, 'u'}, \
+		{"base", required_argument, NULL, OPT_BASE},                                       \
+		{"reg", required_argument, NULL, OPT_REG}, {"json", no_argument, NULL, 'J'},       \
+		{"save", required_argument, NULL, OPT_SAVE}, {"verbose", no_argument, NULL, 'v'},  \
+		{"help", no_argument, NULL, 'h'},                                                  \
+	{                                                                                          \
+		"version", no_argument, NULL, 'V'                                                  \
 	}
 
 /* The lines of --help for them. */
@@ -65,7 +66,8 @@ extern const char common_help[];
  * Takes option C with ARG; false when it is not a common one. Ends the program on -h, -V, -A help, -O help and
  * arguments that make no sense. HELP prints the tool's own.
  */
-bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char *arg, void (*help)(FILE *f));
+bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char *arg,
+		   void (*help)(FILE *f));
 
 /* Opens what the options name; ends the program with the right status when it cannot. */
 struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *o);
@@ -81,9 +83,9 @@ struct riommu_ctx *tool_ctx(const struct options *o);
  */
 struct out {
 	bool json;
-	bool opened;	 /* the JSON envelope was begun */
-	bool first_item; /* of the list that is open */
-	enum status status;	    /* the worst so far, by the order of design 3.4 */
+	bool opened;                /* the JSON envelope was begun */
+	bool first_item;            /* of the list that is open */
+	enum status status;         /* the worst so far, by the order of design 3.4 */
 	struct json_object *errors; /* texts */
 	struct riommu_ctx *ctx;
 };
@@ -119,7 +121,8 @@ void save_capture(struct out *out, struct riommu_system *sys, const char *path);
 /* json-c helpers of one shape: "0x%x" strings, null for NULL text. */
 struct json_object *json_hex(uint64_t v);
 struct json_object *json_text(const char *s);
-void json_add(struct json_object *obj, const char *key, struct json_object *value); /* consumes VALUE, ends the program if memory is out */
+void json_add(struct json_object *obj, const char *key,
+	      struct json_object *value); /* consumes VALUE, ends the program if memory is out */
 
 /* A layout decoded: {"raw":"0x..", FIELD: ..., "reserved_set":"0x.." when not zero}. Flags are booleans, numbers numbers,
  * hex, addresses "0x..", enums their name (or the raw value as "0x.." where it has none). */
@@ -127,7 +130,8 @@ struct json_object *json_layout(const struct riommu_layout *layout, uint64_t val
 
 /* The same as text: one line a field "  name  bits  value  meaning", indented by INDENT; reserved bits that are set are
  * pointed out. `all` false leaves out flags that are clear and numbers that are zero. */
-void print_layout(FILE *f, const struct riommu_layout *layout, uint64_t value, int indent, bool all);
+void print_layout(FILE *f, const struct riommu_layout *layout, uint64_t value, int indent,
+		  bool all);
 
 /* TEXT as a block that begins at column INDENT and is broken between words so that it ends before column 80. The line is
  * already written up to COLUMN; where that is too far, the block begins on the next one. Ends the line. */
@@ -135,7 +139,8 @@ void print_wrapped(FILE *f, const char *text, size_t column, size_t indent);
 
 /* A text table (libsmartcols where it was built in). Columns are named once; cells are copied. */
 struct table;
-struct table *table_new(const char *const *columns, size_t count); /* a name that starts with '>' is right-aligned */
+struct table *table_new(const char *const *columns,
+			size_t count); /* a name that starts with '>' is right-aligned */
 void table_row(struct table *t, const char *const *cells);
 void table_print_free(struct table *t, FILE *f);
 

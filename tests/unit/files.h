@@ -40,7 +40,8 @@ void core_begin(void);
 
 /* Appends bytes to the file, or a program header; core_finish() puts headers in place. */
 size_t core_bytes(const void *bytes, size_t len);
-Elf64_Phdr *core_header(uint32_t type, uint64_t pa, size_t at, uint64_t file_size, uint64_t mem_size);
+Elf64_Phdr *core_header(uint32_t type, uint64_t pa, size_t at, uint64_t file_size,
+			uint64_t mem_size);
 void core_finish(void);
 
 /* LEN bytes of FILL at PA, of which all are in the file. */

@@ -33,7 +33,7 @@
 #endif
 
 #define RIOMMU_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define RIOMMU_ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
+#define RIOMMU_ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
 
 #define RIOMMU_PAGE_SHIFT 12
 #define RIOMMU_PAGE_SIZE  ((uint64_t)1 << RIOMMU_PAGE_SHIFT)
@@ -52,8 +52,10 @@ struct riommu_ctx *riommu_ctx_new(void);
 void riommu_ctx_free(struct riommu_ctx *ctx);
 
 /* Sets who gets the messages; FN NULL silences them. Messages above LEVEL are dropped. */
-void riommu_ctx_set_log(struct riommu_ctx *ctx, riommu_log_fn fn, void *arg, enum riommu_log_level level);
-void riommu_log(struct riommu_ctx *ctx, enum riommu_log_level level, const char *fmt, ...) RIOMMU_PRINTF(3, 4);
+void riommu_ctx_set_log(struct riommu_ctx *ctx, riommu_log_fn fn, void *arg,
+			enum riommu_log_level level);
+void riommu_log(struct riommu_ctx *ctx, enum riommu_log_level level, const char *fmt, ...)
+	RIOMMU_PRINTF(3, 4);
 
 /* Remembers the words of an error and returns ERR unchanged: `return riommu_fail(ctx, -EBADMSG, "...")`. */
 int riommu_fail(struct riommu_ctx *ctx, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 4);

@@ -32,6 +32,7 @@ int riommu_file_commit(struct riommu_file *f, unsigned mode);
 void riommu_file_end(struct riommu_file *f);
 
 /* All of it at once: LEN bytes become the file PATH. */
-int riommu_write_file(struct riommu_ctx *ctx, const char *path, const void *bytes, size_t len, unsigned mode);
+int riommu_write_file(struct riommu_ctx *ctx, const char *path, const void *bytes, size_t len,
+		      unsigned mode);
 
 #endif

@@ -6,9 +6,9 @@
 #include "discover/discover.h"
 
 struct riommu_capture_report {
-	uint64_t pages;	  /* written */
+	uint64_t pages;   /* written */
 	uint64_t missing; /* wanted, but not to be read */
-	bool truncated;	  /* -O max-pages= was hit */
+	bool truncated;   /* -O max-pages= was hit */
 };
 
 /* Called now and then with the pages found so far; may be NULL. */
@@ -19,7 +19,8 @@ typedef void (*riommu_progress_fn)(void *arg, uint64_t pages);
  * directory, mode 0600, fsynced, renamed; on error nothing is left behind. GUEST_TABLES follows first-stage tables
  * through a second stage. -errno of the file; -ENODATA when there is neither a register nor a page to save.
  */
-int riommu_capture_save(struct riommu_system *sys, const char *path, bool guest_tables, const char *tool_version,
-			riommu_progress_fn progress, void *arg, struct riommu_capture_report *report);
+int riommu_capture_save(struct riommu_system *sys, const char *path, bool guest_tables,
+			const char *tool_version, riommu_progress_fn progress, void *arg,
+			struct riommu_capture_report *report);
 
 #endif

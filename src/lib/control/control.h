@@ -17,11 +17,11 @@ int riommu_control_open(struct riommu_system *sys, struct riommu_source **contro
 
 /* What the IOMMU answered to a debug translation request. */
 struct riommu_probe {
-	bool fault;	    /* it would refuse; nothing else is defined then */
-	uint64_t page;	    /* physical address of the page that holds the IOVA */
-	uint64_t size;	    /* of that page: 4 KiB, or what S and the PPN say */
+	bool fault;    /* it would refuse; nothing else is defined then */
+	uint64_t page; /* physical address of the page that holds the IOVA */
+	uint64_t size; /* of that page: 4 KiB, or what S and the PPN say */
 	unsigned pbmt;
-	uint64_t response;  /* tr_response as read */
+	uint64_t response; /* tr_response as read */
 };
 
 /*
@@ -31,7 +31,8 @@ struct riommu_probe {
  * -ENOTSUP when capabilities.DBG is 0, -EBUSY when a request of somebody else is under way, -ETIMEDOUT when Go/Busy stays
  * set for TIMEOUT_MS (the registers must then be left alone).
  */
-int riommu_probe_translate(struct riommu_source *control, const struct riommu_iommu *iommu, const struct riommu_request *request,
-			   unsigned timeout_ms, struct riommu_probe *probe);
+int riommu_probe_translate(struct riommu_source *control, const struct riommu_iommu *iommu,
+			   const struct riommu_request *request, unsigned timeout_ms,
+			   struct riommu_probe *probe);
 
 #endif

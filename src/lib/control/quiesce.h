@@ -33,8 +33,10 @@ struct riommu_hw_ops {
 	/* 4 bytes: a register, or one half of an 8-byte one. */
 	int (*reg_write)(void *arg, uint64_t base, uint32_t offset, uint32_t value);
 	/* The config space of a PCI function ("0000:00:01.0"); WIDTH 2 or 4. */
-	int (*config_read)(void *arg, const char *function, unsigned offset, unsigned width, uint32_t *value);
-	int (*config_write)(void *arg, const char *function, unsigned offset, unsigned width, uint32_t value);
+	int (*config_read)(void *arg, const char *function, unsigned offset, unsigned width,
+			   uint32_t *value);
+	int (*config_write)(void *arg, const char *function, unsigned offset, unsigned width,
+			    uint32_t value);
 	/* A clock, and a short wait between two polls. */
 	uint64_t (*now_us)(void *arg);
 	void (*pause)(void *arg);
@@ -58,14 +60,15 @@ void riommu_hw_close(struct riommu_hw *hw); /* NULL is fine */
 /* One write, as a tracer sees it and as a plan announces it. */
 struct riommu_hw_write {
 	char function[64]; /* config space of this function; "": a register */
-	uint64_t base;	   /* of the IOMMU, for a register */
+	uint64_t base;     /* of the IOMMU, for a register */
 	uint32_t offset;
-	unsigned width;	   /* bytes: 2 or 4 */
+	unsigned width; /* bytes: 2 or 4 */
 	uint32_t value;
 };
 
 /* Tells WROTE of each write before it goes on to LOWER. LOWER stays the caller's; close the tracer first. */
-int riommu_hw_trace(struct riommu_hw *lower, void (*wrote)(void *arg, const struct riommu_hw_write *w), void *arg,
+int riommu_hw_trace(struct riommu_hw *lower,
+		    void (*wrote)(void *arg, const struct riommu_hw_write *w), void *arg,
 		    struct riommu_hw **trace);
 
 /* -- what is asked for -------------------------------------------------------------------------------------------- */
@@ -85,27 +88,28 @@ const char *riommu_stage_name(enum riommu_stage stage);
 struct riommu_quiesce_args {
 	const size_t *iommus; /* indexes into sys->iommus; NULL: all of them */
 	size_t iommu_count;
-	unsigned skip;		 /* 1 << enum riommu_stage */
-	bool handover;		 /* also stage queues, which is final */
-	const char *const *keep; /* PCI functions whose bus mastering is left alone, as sysfs calls them */
+	unsigned skip; /* 1 << enum riommu_stage */
+	bool handover; /* also stage queues, which is final */
+	const char *const
+		*keep; /* PCI functions whose bus mastering is left alone, as sysfs calls them */
 	size_t keep_count;
-	unsigned timeout_ms;	 /* for each stage of each IOMMU */
+	unsigned timeout_ms; /* for each stage of each IOMMU */
 };
 
 /* -- what came of it ---------------------------------------------------------------------------------------------- */
 
 enum riommu_outcome { /* the greater the worse */
-	RIOMMU_OUTCOME_NOT_RUN,
-	RIOMMU_OUTCOME_SKIPPED,	    /* by args.skip, or queues without handover */
-	RIOMMU_OUTCOME_NOTHING,	    /* there was nothing to do: it is so already */
-	RIOMMU_OUTCOME_DONE,	    /* read back */
-	RIOMMU_OUTCOME_CANNOT_TELL, /* drain: no PCIe capability, so nobody knows */
-	RIOMMU_OUTCOME_LEFT_OUT,    /* not tried because an earlier stage failed */
-	RIOMMU_OUTCOME_TIMEOUT,	    /* still busy, or still pending, when the time was up */
-	RIOMMU_OUTCOME_NOT_TAKEN,   /* reads back as something else than was written, or came back */
-	RIOMMU_OUTCOME_DEAD,	    /* all ones, or the bus did not answer */
-	RIOMMU_OUTCOME_REFUSED,	    /* by the system */
-	RIOMMU_OUTCOME_FAILED,	    /* any other error: the state could not be saved, ... */
+		      RIOMMU_OUTCOME_NOT_RUN,
+		      RIOMMU_OUTCOME_SKIPPED,     /* by args.skip, or queues without handover */
+		      RIOMMU_OUTCOME_NOTHING,     /* there was nothing to do: it is so already */
+		      RIOMMU_OUTCOME_DONE,        /* read back */
+		      RIOMMU_OUTCOME_CANNOT_TELL, /* drain: no PCIe capability, so nobody knows */
+		      RIOMMU_OUTCOME_LEFT_OUT,    /* not tried because an earlier stage failed */
+		      RIOMMU_OUTCOME_TIMEOUT, /* still busy, or still pending, when the time was up */
+		      RIOMMU_OUTCOME_NOT_TAKEN, /* reads back as something else than was written, or came back */
+		      RIOMMU_OUTCOME_DEAD,    /* all ones, or the bus did not answer */
+		      RIOMMU_OUTCOME_REFUSED, /* by the system */
+		      RIOMMU_OUTCOME_FAILED, /* any other error: the state could not be saved, ... */
 };
 
 /* "done", "timeout", ...: as in JSON */
@@ -114,30 +118,30 @@ const char *riommu_outcome_name(enum riommu_outcome outcome);
 /* One stage of one IOMMU. OUTCOME is that of the worst object, which OBJECT, REG and WORDS are about. */
 struct riommu_stage_result {
 	enum riommu_outcome outcome;
-	int err;	   /* 0; -ETIMEDOUT (TIMEOUT, NOT_TAKEN, DEAD, LEFT_OUT), -EACCES (REFUSED), other -errno (FAILED) */
-	char object[64];   /* the IOMMU or the function */
-	char reg[24];	   /* "ddtp", "cqcsr", "COMMAND", ... ; "" when it is not about one */
-	char words[192];   /* what happened */
-	unsigned reads, writes;	 /* register and config accesses; an 8-byte register is one */
+	int err; /* 0; -ETIMEDOUT (TIMEOUT, NOT_TAKEN, DEAD, LEFT_OUT), -EACCES (REFUSED), other -errno (FAILED) */
+	char object[64];        /* the IOMMU or the function */
+	char reg[24];           /* "ddtp", "cqcsr", "COMMAND", ... ; "" when it is not about one */
+	char words[192];        /* what happened */
+	unsigned reads, writes; /* register and config accesses; an 8-byte register is one */
 	uint64_t microseconds;
 };
 
 enum riommu_verdict {
 	RIOMMU_VERDICT_UNKNOWN, /* verify did not run */
 	RIOMMU_VERDICT_BLOCKED, /* ddtp Off and not busy; with handover, the queues off, too */
-	RIOMMU_VERDICT_OPEN,	/* not so */
-	RIOMMU_VERDICT_DEAD,	/* no answer: never "blocked" */
+	RIOMMU_VERDICT_OPEN,    /* not so */
+	RIOMMU_VERDICT_DEAD,    /* no answer: never "blocked" */
 };
 const char *riommu_verdict_name(enum riommu_verdict verdict);
 
 enum riommu_function_kind {
-	RIOMMU_FUNCTION_MASTER,	  /* bus mastering is on: stop will clear it */
-	RIOMMU_FUNCTION_QUIET,	  /* it is off already */
-	RIOMMU_FUNCTION_KEPT,	  /* args.keep */
-	RIOMMU_FUNCTION_BRIDGE,	  /* header type is not 0: others live behind it */
-	RIOMMU_FUNCTION_IOMMU,	  /* an IOMMU itself: it reads its tables by mastering */
+	RIOMMU_FUNCTION_MASTER, /* bus mastering is on: stop will clear it */
+	RIOMMU_FUNCTION_QUIET,  /* it is off already */
+	RIOMMU_FUNCTION_KEPT,   /* args.keep */
+	RIOMMU_FUNCTION_BRIDGE, /* header type is not 0: others live behind it */
+	RIOMMU_FUNCTION_IOMMU,  /* an IOMMU itself: it reads its tables by mastering */
 	RIOMMU_FUNCTION_PLATFORM, /* not PCI: nothing to stop it with; block refuses its DMA all the same */
-	RIOMMU_FUNCTION_UNKNOWN,  /* config space does not answer, or all ones */
+	RIOMMU_FUNCTION_UNKNOWN, /* config space does not answer, or all ones */
 };
 const char *riommu_function_kind_name(enum riommu_function_kind kind);
 
@@ -147,9 +151,9 @@ struct riommu_quiesce_function {
 	size_t iommu; /* index into riommu_quiesce.iommus */
 	enum riommu_function_kind kind;
 	uint16_t command_old, command_new; /* COMMAND; the same where nothing is to be done */
-	uint16_t pcie;			   /* config offset of its PCIe capability, 0: none, or it cannot be read */
-	enum riommu_outcome stop, drain;   /* of this function */
-	bool came_back;			   /* bus mastering was on again at verify */
+	uint16_t pcie; /* config offset of its PCIe capability, 0: none, or it cannot be read */
+	enum riommu_outcome stop, drain; /* of this function */
+	bool came_back;                  /* bus mastering was on again at verify */
 };
 
 struct riommu_quiesce_iommu {
@@ -157,7 +161,7 @@ struct riommu_quiesce_iommu {
 	char name[64];
 	uint64_t base;
 	uint64_t capabilities;
-	uint64_t ddtp_old, ddtp_new; /* the same when it is Off already */
+	uint64_t ddtp_old, ddtp_new;        /* the same when it is Off already */
 	uint32_t cqcsr, fqcsr, pqcsr, ipsr; /* as found */
 	struct riommu_stage_result result[RIOMMU_STAGE_COUNT];
 	enum riommu_verdict verdict;
@@ -167,23 +171,24 @@ struct riommu_quiesce_iommu {
 /* A write that is going to be made, in order. */
 struct riommu_quiesce_write {
 	enum riommu_stage stage;
-	const char *object;	 /* name of the IOMMU or function */
-	const char *reg;	 /* "COMMAND", "ddtp", "cqcsr", "msi_vec_ctl_0", "ipsr", ... */
-	uint32_t old;		 /* of the word that is written */
+	const char *object; /* name of the IOMMU or function */
+	const char *reg;    /* "COMMAND", "ddtp", "cqcsr", "msi_vec_ctl_0", "ipsr", ... */
+	uint32_t old;       /* of the word that is written */
 	struct riommu_hw_write write;
 };
 
 /* Fields are read-only for callers. */
 struct riommu_quiesce {
 	struct riommu_ctx *ctx;
-	bool undo;     /* opened by riommu_quiesce_open_undo() */
+	bool undo; /* opened by riommu_quiesce_open_undo() */
 	bool handover;
 	bool memory_locked; /* after prepare; false: the caller may not want to cut off the disk it runs from */
 	unsigned skip;
 	unsigned timeout_ms;
 	struct riommu_quiesce_iommu *iommus;
 	size_t iommu_count;
-	struct riommu_quiesce_function *functions; /* all devices behind the IOMMUs, platform ones and bridges too */
+	struct riommu_quiesce_function
+		*functions; /* all devices behind the IOMMUs, platform ones and bridges too */
 	size_t function_count;
 	struct riommu_quiesce_write *writes; /* in order; for undo: what it will restore */
 	size_t write_count;
@@ -198,7 +203,7 @@ struct riommu_progress {
 	const char *object; /* the IOMMU or the function */
 	const char *reg;    /* "" when it is not about one */
 	enum riommu_outcome outcome;
-	const char *words;  /* "0x60cbd404 -> 0x60cbd400", "bus mastering 0x506 -> 0x502", ... */
+	const char *words; /* "0x60cbd404 -> 0x60cbd400", "bus mastering 0x506 -> 0x502", ... */
 	unsigned reads, writes;
 	uint64_t microseconds;
 };
@@ -211,8 +216,8 @@ typedef void (*riommu_progress_fn)(void *arg, const struct riommu_progress *p);
  * read, -EFAULT when an IOMMU does not answer or answers all ones, -EBADMSG when capabilities are not those of an IOMMU,
  * -EINVAL when args.keep names no device. *Q is the caller's to close.
  */
-int riommu_quiesce_plan(struct riommu_system *sys, struct riommu_hw *hw, const struct riommu_quiesce_args *args,
-			struct riommu_quiesce **q);
+int riommu_quiesce_plan(struct riommu_system *sys, struct riommu_hw *hw,
+			const struct riommu_quiesce_args *args, struct riommu_quiesce **q);
 
 /*
  * Before the first write: the lock (-EBUSY: another run has it), the state saved and synced, memory locked. An earlier state of
@@ -224,15 +229,16 @@ int riommu_quiesce_prepare(struct riommu_quiesce *q);
  * Runs STAGE. Returns 0 or the error of the worst result (riommu_stage_result.err, in the order -EACCES, other, -ETIMEDOUT);
  * the caller goes on with the next stage either way. -EINVAL before prepare.
  */
-int riommu_quiesce_stage(struct riommu_quiesce *q, enum riommu_stage stage, riommu_progress_fn progress, void *arg);
+int riommu_quiesce_stage(struct riommu_quiesce *q, enum riommu_stage stage,
+			 riommu_progress_fn progress, void *arg);
 
 /*
  * Opens the state of an earlier run for undo. Checks boot_id, and for each IOMMU (args: iommus, timeout_ms; others are ignored)
  * base, capabilities, cqb, fqb and ddtp, and takes the lock. -ENOENT: nothing to undo; -EBUSY: locked; -ESTALE: something is not
  * as we left it, nothing will be changed; -EPERM: handover was done: its queues cannot be given back; -EBADMSG: damaged file.
  */
-int riommu_quiesce_open_undo(struct riommu_system *sys, struct riommu_hw *hw, const struct riommu_quiesce_args *args,
-			     struct riommu_quiesce **q);
+int riommu_quiesce_open_undo(struct riommu_system *sys, struct riommu_hw *hw,
+			     const struct riommu_quiesce_args *args, struct riommu_quiesce **q);
 
 /*
  * Takes back what was done: ddtp (stage block), read back (verify), then bus mastering of what we cleared (stop). Results are in
@@ -250,7 +256,7 @@ enum riommu_user_kind { RIOMMU_USER_MOUNT, RIOMMU_USER_SWAP, RIOMMU_USER_NETWORK
 struct riommu_user {
 	enum riommu_user_kind kind;
 	const char *function; /* the device, as in riommu_quiesce.functions */
-	char name[64];	      /* "nvme0n1p1", "eth0" */
+	char name[64];        /* "nvme0n1p1", "eth0" */
 	char where[128];      /* where it is mounted; "" for others */
 };
 
@@ -259,7 +265,8 @@ struct riommu_user {
  * it ends the search and is returned. Reads /proc/self/mountinfo, /proc/swaps, /sys/dev/block, /sys/class/block and /sys/class/net
  * (parameters proc.path and sysfs.path). A list that cannot be read is an error: silence must not mean "nobody".
  */
-int riommu_quiesce_users(const struct riommu_quiesce *q, int (*found)(void *arg, const struct riommu_user *user), void *arg);
+int riommu_quiesce_users(const struct riommu_quiesce *q,
+			 int (*found)(void *arg, const struct riommu_user *user), void *arg);
 
 /* -- the other way, for an IOMMU that is a PCI function ---------------------------------------------------------- */
 

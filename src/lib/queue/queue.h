@@ -13,23 +13,23 @@
 enum riommu_queue_kind { RIOMMU_CQ, RIOMMU_FQ, RIOMMU_PQ };
 
 /* Bits of cqcsr, fqcsr, pqcsr at the same place in all; OF in fqcsr and pqcsr only. */
-#define RIOMMU_QUEUE_EN	  ((uint32_t)1 << 0)
-#define RIOMMU_QUEUE_IE	  ((uint32_t)1 << 1)
-#define RIOMMU_QUEUE_MF	  ((uint32_t)1 << 8)
-#define RIOMMU_QUEUE_OF	  ((uint32_t)1 << 9)
-#define RIOMMU_QUEUE_ON	  ((uint32_t)1 << 16)
+#define RIOMMU_QUEUE_EN   ((uint32_t)1 << 0)
+#define RIOMMU_QUEUE_IE   ((uint32_t)1 << 1)
+#define RIOMMU_QUEUE_MF   ((uint32_t)1 << 8)
+#define RIOMMU_QUEUE_OF   ((uint32_t)1 << 9)
+#define RIOMMU_QUEUE_ON   ((uint32_t)1 << 16)
 #define RIOMMU_QUEUE_BUSY ((uint32_t)1 << 17)
 
 struct riommu_queue {
 	enum riommu_queue_kind kind;
 	struct riommu_source *memory;
 	bool big_endian;     /* fctl.BE */
-	uint64_t base;	     /* physical address */
+	uint64_t base;       /* physical address */
 	uint32_t entries;    /* 2 .. 2^32 / size, a power of two */
 	uint32_t entry_size; /* 16 or 32 bytes */
 	uint32_t head, tail; /* entry indexes */
 	uint32_t csr;
-	bool indexes_known;  /* false: head, tail or csr could not be read; only the ring is there */
+	bool indexes_known; /* false: head, tail or csr could not be read; only the ring is there */
 };
 
 /*
@@ -38,7 +38,8 @@ struct riommu_queue {
  * themselves: an index past the end (it is masked), a size past 4 GiB (it is cut), a base that is not aligned or past PAS;
  * *QUEUE is filled all the same and can be read.
  */
-int riommu_queue_open(const struct riommu_system *sys, size_t iommu, enum riommu_queue_kind kind, struct riommu_queue *queue);
+int riommu_queue_open(const struct riommu_system *sys, size_t iommu, enum riommu_queue_kind kind,
+		      struct riommu_queue *queue);
 
 /* Entries between head and tail: not yet consumed. 0 when the indexes are not known. */
 uint32_t riommu_queue_pending(const struct riommu_queue *queue);
@@ -77,7 +78,8 @@ struct riommu_fault_visit {
 	int error; /* entries could not be read: one visit stands for `skipped` of them, from `index` on, wrapping */
 	uint32_t skipped;
 };
-int riommu_visit_faults(const struct riommu_queue *queue, int (*visit)(void *arg, const struct riommu_fault_visit *v), void *arg);
+int riommu_visit_faults(const struct riommu_queue *queue,
+			int (*visit)(void *arg, const struct riommu_fault_visit *v), void *arg);
 
 /* The request that a fault record reports, for walking it: type, access, process_id, privilege. False when the record
  * is not about an inbound request (TTYP none, message, reserved). */

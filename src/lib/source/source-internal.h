@@ -12,7 +12,8 @@ extern const struct riommu_source_ops riommu_kcore_ops;
 extern const struct riommu_source_ops riommu_overlay_ops;
 
 /* A source without its open() called: slots and path. NULL when memory is short. */
-struct riommu_source *riommu_source_alloc(struct riommu_ctx *ctx, const struct riommu_source_ops *ops, const char *path);
+struct riommu_source *riommu_source_alloc(struct riommu_ctx *ctx,
+					  const struct riommu_source_ops *ops, const char *path);
 
 /* What open() of a live file gave, as the class of error that it stands for, with words. Returns -errno. */
 int riommu_source_open_failed(struct riommu_ctx *ctx, const char *path, int err);

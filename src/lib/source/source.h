@@ -44,7 +44,8 @@ struct riommu_source_ops {
 	 * One register of the IOMMU whose register page is at BASE. WIDTH is 4 or 8; an 8-byte register is read
 	 * as two 4-byte accesses. -ENODATA: not held; -EACCES: refused; -EFAULT: the bus did not answer.
 	 */
-	int (*reg_read)(struct riommu_source *src, uint64_t base, uint32_t offset, unsigned width, uint64_t *value);
+	int (*reg_read)(struct riommu_source *src, uint64_t base, uint32_t offset, unsigned width,
+			uint64_t *value);
 
 	/* Drops what the source itself remembers of a changing system (riommu_source_forget()). NULL: nothing. */
 	void (*forget)(struct riommu_source *src);
@@ -68,10 +69,12 @@ struct riommu_source {
 	const struct riommu_source_ops *ops;
 	struct riommu_ctx *ctx;
 	void *priv;
-	char *path;		     /* what was opened, for messages */
-	bool writable;		     /* opened for writing registers */
-	struct riommu_source *lower; /* asked for registers that this one does not have or may not read; owned */
-	uint64_t pages_read;	     /* pages fetched from below the slots: "each table page once" is measured here */
+	char *path;    /* what was opened, for messages */
+	bool writable; /* opened for writing registers */
+	struct riommu_source
+		*lower; /* asked for registers that this one does not have or may not read; owned */
+	uint64_t
+		pages_read; /* pages fetched from below the slots: "each table page once" is measured here */
 	struct riommu_page_slot *slots;
 };
 
@@ -80,31 +83,37 @@ const struct riommu_source_ops *const *riommu_sources(void);
 const struct riommu_source_ops *riommu_source_by_name(const char *name);
 
 /* Opens a source. *SRC is the caller's to close; closing NULL is fine. */
-int riommu_source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *ops, const char *path, struct riommu_source **src);
+int riommu_source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *ops,
+		       const char *path, struct riommu_source **src);
 void riommu_source_close(struct riommu_source *src);
 
 /* Opens a source that can write registers too. -EACCES where the method or the system does not allow it. */
-int riommu_source_open_writable(struct riommu_ctx *ctx, const struct riommu_source_ops *ops, struct riommu_source **src);
+int riommu_source_open_writable(struct riommu_ctx *ctx, const struct riommu_source_ops *ops,
+				struct riommu_source **src);
 
 /*
  * Writes 4 bytes of a register (of one half, for 8-byte ones); logs what is done. -EACCES on a source that was not opened for
  * it, -EINVAL for an offset that is not in the register table and a BASE that is no page.
  */
-int riommu_source_reg_write(struct riommu_source *src, uint64_t base, uint32_t offset, uint32_t value);
+int riommu_source_reg_write(struct riommu_source *src, uint64_t base, uint32_t offset,
+			    uint32_t value);
 
 /* A copy of LEN bytes at PA; the range may cross pages. Errors as ops->read. */
 int riommu_source_read(struct riommu_source *src, uint64_t pa, void *buf, size_t len);
 
 /* The slow half of riommu_source_entry(). */
-int riommu_source_fetch(struct riommu_source *src, uint64_t pa, size_t len, uint8_t *scratch, const uint8_t **data);
+int riommu_source_fetch(struct riommu_source *src, uint64_t pa, size_t len, uint8_t *scratch,
+			const uint8_t **data);
 
 /*
  * LEN bytes at PA that lie within one page, without a copy where possible. *DATA is good until the next call on
  * SRC; SCRATCH (at least LEN bytes) holds them when the page is only held in part.
  */
-static inline int riommu_source_entry(struct riommu_source *src, uint64_t pa, size_t len, uint8_t *scratch, const uint8_t **data)
+static inline int riommu_source_entry(struct riommu_source *src, uint64_t pa, size_t len,
+				      uint8_t *scratch, const uint8_t **data)
 {
-	const struct riommu_page_slot *slot = &src->slots[(pa >> RIOMMU_PAGE_SHIFT) % RIOMMU_PAGE_SLOTS];
+	const struct riommu_page_slot *slot =
+		&src->slots[(pa >> RIOMMU_PAGE_SHIFT) % RIOMMU_PAGE_SLOTS];
 
 	if (slot->tag == ((pa & ~RIOMMU_PAGE_MASK) | 1)) {
 		*data = slot->data + (pa & RIOMMU_PAGE_MASK);
@@ -114,7 +123,8 @@ static inline int riommu_source_entry(struct riommu_source *src, uint64_t pa, si
 }
 
 /* One register; checks offset and width against the register table first (-EINVAL). */
-int riommu_source_reg_read(struct riommu_source *src, uint64_t base, uint32_t offset, unsigned width, uint64_t *value);
+int riommu_source_reg_read(struct riommu_source *src, uint64_t base, uint32_t offset,
+			   unsigned width, uint64_t *value);
 
 /* Forgets the pages held in slots of a copying source: live memory changes. */
 void riommu_source_forget(struct riommu_source *src);
@@ -122,13 +132,16 @@ void riommu_source_forget(struct riommu_source *src);
 /* -- overlay: registers given by hand (--reg), by a capture's notes or by a handover record ------------------ */
 
 /* Lays an overlay over LOWER (which it then owns; may be NULL). */
-int riommu_overlay_new(struct riommu_ctx *ctx, struct riommu_source *lower, struct riommu_source **overlay);
+int riommu_overlay_new(struct riommu_ctx *ctx, struct riommu_source *lower,
+		       struct riommu_source **overlay);
 
 /* Sets a register; a later set of the same one wins. Offset and width are checked against the table: -EINVAL. */
-int riommu_overlay_set(struct riommu_source *overlay, uint64_t base, uint32_t offset, unsigned width, uint64_t value);
+int riommu_overlay_set(struct riommu_source *overlay, uint64_t base, uint32_t offset,
+		       unsigned width, uint64_t value);
 
 /* True if the overlay itself, not the source below, has the register. */
-bool riommu_overlay_get(const struct riommu_source *overlay, uint64_t base, uint32_t offset, uint64_t *value);
+bool riommu_overlay_get(const struct riommu_source *overlay, uint64_t base, uint32_t offset,
+			uint64_t *value);
 
 /* -- core: captures and vmcores ----------------------------------------------------------------------------- */
 
@@ -140,17 +153,24 @@ struct riommu_core_registers {
 	uint32_t count;
 	const uint8_t *entries;
 };
-bool riommu_core_registers_at(const struct riommu_source *core, size_t i, struct riommu_core_registers *out);
+bool riommu_core_registers_at(const struct riommu_source *core, size_t i,
+			      struct riommu_core_registers *out);
 
 /* The machine note's JSON text (not NUL-terminated), false when there is none. */
 bool riommu_core_machine(const struct riommu_source *core, const char **text, size_t *len);
 
 /* The Ith PT_LOAD by ascending address; false past the end. FILE_SIZE < MEM_SIZE: the rest is zero or not held. */
-bool riommu_core_segment_at(const struct riommu_source *core, size_t i, uint64_t *pa, uint64_t *file_size, uint64_t *mem_size);
+bool riommu_core_segment_at(const struct riommu_source *core, size_t i, uint64_t *pa,
+			    uint64_t *file_size, uint64_t *mem_size);
 
 /* -- why can't I read it? ----------------------------------------------------------------------------------- */
 
-enum riommu_way_state { RIOMMU_WAY_OPEN, RIOMMU_WAY_REFUSED, RIOMMU_WAY_ABSENT, RIOMMU_WAY_UNTRIED };
+enum riommu_way_state {
+	RIOMMU_WAY_OPEN,
+	RIOMMU_WAY_REFUSED,
+	RIOMMU_WAY_ABSENT,
+	RIOMMU_WAY_UNTRIED
+};
 
 /* One way to the registers of an IOMMU (or to memory): what became of it, what stops it, what to do. */
 struct riommu_way {

@@ -30,10 +30,10 @@ struct riommu_value_name {
 struct riommu_field {
 	const char *name; /* the specification's, e.g. "iommu_mode" */
 	uint8_t hi, lo;
-	uint8_t kind;			       /* enum riommu_field_kind */
-	uint8_t shift;			       /* RIOMMU_FIELD_ADDR: value << shift is the address */
+	uint8_t kind;  /* enum riommu_field_kind */
+	uint8_t shift; /* RIOMMU_FIELD_ADDR: value << shift is the address */
 	const struct riommu_value_name *names; /* RIOMMU_FIELD_ENUM: ended by a NULL name */
-	const char *doc;		       /* one line, present tense */
+	const char *doc;                       /* one line, present tense */
 };
 
 /* A register or a doubleword of a structure in memory. Every bit belongs to exactly one field. */
@@ -55,7 +55,8 @@ uint64_t riommu_field_value(const struct riommu_field *field, uint64_t v);
 const char *riommu_field_value_name(const struct riommu_field *field, uint64_t v);
 
 /* The field called NAME, NULL when there is none. */
-const struct riommu_field *riommu_layout_field(const struct riommu_layout *layout, const char *name);
+const struct riommu_field *riommu_layout_field(const struct riommu_layout *layout,
+					       const char *name);
 
 /* The bits of V that lie in reserved fields and are set. */
 uint64_t riommu_layout_reserved(const struct riommu_layout *layout, uint64_t v);

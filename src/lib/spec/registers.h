@@ -38,14 +38,15 @@ enum riommu_reg_offset {
 	RIOMMU_REG_TR_RESPONSE = 0x268,
 	RIOMMU_REG_IOMMU_QOSID = 0x270,
 	RIOMMU_REG_ICVEC = 0x2f8,
-	RIOMMU_REG_MSI_CFG_TBL = 0x300, /* 16 entries of 16 bytes: msi_addr, msi_data, msi_vec_ctl */
+	RIOMMU_REG_MSI_CFG_TBL =
+		0x300, /* 16 entries of 16 bytes: msi_addr, msi_data, msi_vec_ctl */
 };
 
 /* Fields that code tests, by bit. The layouts have all of them. */
-#define RIOMMU_CAP_SV32	       ((uint64_t)1 << 8)
-#define RIOMMU_CAP_SV39	       ((uint64_t)1 << 9)
-#define RIOMMU_CAP_SV48	       ((uint64_t)1 << 10)
-#define RIOMMU_CAP_SV57	       ((uint64_t)1 << 11)
+#define RIOMMU_CAP_SV32        ((uint64_t)1 << 8)
+#define RIOMMU_CAP_SV39        ((uint64_t)1 << 9)
+#define RIOMMU_CAP_SV48        ((uint64_t)1 << 10)
+#define RIOMMU_CAP_SV57        ((uint64_t)1 << 11)
 #define RIOMMU_CAP_SVRSW60T59B ((uint64_t)1 << 14)
 #define RIOMMU_CAP_SVPBMT      ((uint64_t)1 << 15)
 #define RIOMMU_CAP_SV32X4      ((uint64_t)1 << 16)
@@ -56,19 +57,19 @@ enum riommu_reg_offset {
 #define RIOMMU_CAP_MSI_FLAT    ((uint64_t)1 << 22)
 #define RIOMMU_CAP_MSI_MRIF    ((uint64_t)1 << 23)
 #define RIOMMU_CAP_AMO_HWAD    ((uint64_t)1 << 24)
-#define RIOMMU_CAP_ATS	       ((uint64_t)1 << 25)
+#define RIOMMU_CAP_ATS         ((uint64_t)1 << 25)
 #define RIOMMU_CAP_T2GPA       ((uint64_t)1 << 26)
-#define RIOMMU_CAP_END	       ((uint64_t)1 << 27)
-#define RIOMMU_CAP_HPM	       ((uint64_t)1 << 30)
-#define RIOMMU_CAP_DBG	       ((uint64_t)1 << 31)
-#define RIOMMU_CAP_PD8	       ((uint64_t)1 << 38)
-#define RIOMMU_CAP_PD17	       ((uint64_t)1 << 39)
-#define RIOMMU_CAP_PD20	       ((uint64_t)1 << 40)
+#define RIOMMU_CAP_END         ((uint64_t)1 << 27)
+#define RIOMMU_CAP_HPM         ((uint64_t)1 << 30)
+#define RIOMMU_CAP_DBG         ((uint64_t)1 << 31)
+#define RIOMMU_CAP_PD8         ((uint64_t)1 << 38)
+#define RIOMMU_CAP_PD17        ((uint64_t)1 << 39)
+#define RIOMMU_CAP_PD20        ((uint64_t)1 << 40)
 #define RIOMMU_CAP_QOSID       ((uint64_t)1 << 41)
-#define RIOMMU_CAP_NL	       ((uint64_t)1 << 42)
-#define RIOMMU_CAP_S	       ((uint64_t)1 << 43)
+#define RIOMMU_CAP_NL          ((uint64_t)1 << 42)
+#define RIOMMU_CAP_S           ((uint64_t)1 << 43)
 
-#define RIOMMU_FCTL_BE	((uint32_t)1 << 0)
+#define RIOMMU_FCTL_BE  ((uint32_t)1 << 0)
 #define RIOMMU_FCTL_WSI ((uint32_t)1 << 1)
 #define RIOMMU_FCTL_GXL ((uint32_t)1 << 2)
 

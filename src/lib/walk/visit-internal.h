@@ -20,7 +20,8 @@ struct walk_node {
  */
 struct walk_directory_visitor {
 	int (*enter)(void *arg, uint64_t page, enum riommu_structure structure, unsigned level);
-	int (*page)(void *arg, uint64_t page, enum riommu_structure structure, unsigned level, int error);
+	int (*page)(void *arg, uint64_t page, enum riommu_structure structure, unsigned level,
+		    int error);
 	int (*node)(void *arg, const struct walk_node *node);
 	void *arg;
 };
@@ -34,9 +35,11 @@ int walk_visit_processes(const struct riommu_walker *w, const struct riommu_dc *
 int walk_copy_table(const struct riommu_walker *w, uint64_t pa, uint8_t *buf, size_t len);
 
 /* A page as one structure of one level, for base_set: 56 address bits leave room for FORMAT (bits 7:6) in the low byte. */
-static inline uint64_t walk_page_key(uint64_t page, enum riommu_structure structure, unsigned level, unsigned format)
+static inline uint64_t walk_page_key(uint64_t page, enum riommu_structure structure, unsigned level,
+				     unsigned format)
 {
-	return (uint64_t)1 << 63 | (page >> RIOMMU_PAGE_SHIFT) << 8 | format | (unsigned)structure << 3 | level;
+	return (uint64_t)1 << 63 | (page >> RIOMMU_PAGE_SHIFT) << 8 | format |
+	       (unsigned)structure << 3 | level;
 }
 
 static inline bool walk_dc_two_stage(const struct riommu_dc *dc)

@@ -13,9 +13,9 @@
 struct walk {
 	const struct riommu_walker *w;
 	struct riommu_trace *trace; /* NULL: nobody looks */
-	uint64_t beyond_pas;	    /* address bits that no memory of this machine has */
-	uint64_t pte_reserved;	    /* bits that must be zero in an 8-byte PTE, by capabilities */
-	bool be;		    /* fctl.BE: directory, second stage, MSI tables */
+	uint64_t beyond_pas;        /* address bits that no memory of this machine has */
+	uint64_t pte_reserved;      /* bits that must be zero in an 8-byte PTE, by capabilities */
+	bool be;                    /* fctl.BE: directory, second stage, MSI tables */
 
 	/* the request, as the permission checks see it (3.2) */
 	bool is_read, is_write, is_exec;
@@ -38,10 +38,10 @@ struct walk {
 
 /* A leaf that a stage found. */
 struct walk_leaf {
-	uint64_t pa;	/* translated address */
-	uint64_t size;	/* of the leaf; 0: a Bare stage, which limits nothing */
-	uint64_t pte;	/* its bits, A/D updates included; R W X U A D set for a Bare stage */
-	uint8_t pbmt;	/* enum riommu_memory_type */
+	uint64_t pa;   /* translated address */
+	uint64_t size; /* of the leaf; 0: a Bare stage, which limits nothing */
+	uint64_t pte;  /* its bits, A/D updates included; R W X U A D set for a Bare stage */
+	uint8_t pbmt;  /* enum riommu_memory_type */
 	bool global;
 };
 
@@ -77,14 +77,18 @@ void walk_store(struct walk *k, const struct walk_entry *e, uint64_t value);
 
 /* Locates and checks contexts (directory.c). */
 enum riommu_result walk_directory(struct walk *k, uint32_t device_id, bool *valid);
-enum riommu_result walk_process_directory(struct walk *k, uint32_t process_id, struct riommu_pc *pc);
+enum riommu_result walk_process_directory(struct walk *k, uint32_t process_id,
+					  struct riommu_pc *pc);
 
 /* The two stages (stage.c). FSC and the DC's iohgatp hold mode and root. */
-enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova, struct walk_leaf *leaf);
-enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use use, struct walk_leaf *leaf);
+enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
+				    struct walk_leaf *leaf);
+enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use use,
+				 struct walk_leaf *leaf);
 
 /* MSI page table (msi.c): *OUT->msi stays NONE when GPA is not that of a virtual interrupt file. */
-enum riommu_result walk_msi(struct walk *k, uint64_t gpa, struct walk_leaf *leaf, struct riommu_translation *out);
+enum riommu_result walk_msi(struct walk *k, uint64_t gpa, struct walk_leaf *leaf,
+			    struct riommu_translation *out);
 
 /* The largest part of a leaf of SIZE around GPA that no virtual interrupt file lies in. */
 uint64_t walk_msi_limit(const struct walk *k, uint64_t gpa, uint64_t size);
@@ -96,7 +100,8 @@ unsigned walk_mgpaw(const struct riommu_walker *w);
  * The system physical page of a guest physical address, for enumerating tables that sit behind a second stage of DC (an
  * implicit read). 0, -EFAULT when the second stage does not map it, -ENODATA when a table on the way is not held.
  */
-int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uint64_t gpa, uint64_t *spa);
+int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uint64_t gpa,
+		  uint64_t *spa);
 
 static inline unsigned walk_mode(uint64_t v)
 {

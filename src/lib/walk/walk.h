@@ -22,16 +22,17 @@ struct riommu_walker {
 	uint64_t capabilities;
 	uint64_t ddtp;
 	uint32_t fctl;
-	bool gxl_writable;     /* fctl.GXL can be written: tc.SXL is free where GXL is 0 */
-	bool be_writable;      /* fctl.BE can be written: tc.SBE is free */
-	bool absent_is_fault;  /* memory that the source does not hold is memory that does not exist */
+	bool gxl_writable;    /* fctl.GXL can be written: tc.SXL is free where GXL is 0 */
+	bool be_writable;     /* fctl.BE can be written: tc.SBE is free */
+	bool absent_is_fault; /* memory that the source does not hold is memory that does not exist */
 };
 
 /*
  * Fills WALKER from the register snapshot and the parameters of SYS. -ENODATA when capabilities, fctl or ddtp is not known:
  * *MISSING_REGISTER then names it (design 3.2: a walk needs all three).
  */
-int riommu_walker_init(struct riommu_walker *walker, const struct riommu_system *sys, size_t iommu, const char **missing_register);
+int riommu_walker_init(struct riommu_walker *walker, const struct riommu_system *sys, size_t iommu,
+		       const char **missing_register);
 
 enum riommu_result { RIOMMU_OK, RIOMMU_FAULT, RIOMMU_UNKNOWN };
 enum riommu_response { RIOMMU_RESPONSE_UR, RIOMMU_RESPONSE_CA, RIOMMU_RESPONSE_SUCCESS };
@@ -60,9 +61,9 @@ struct riommu_translation {
 	/* fault */
 	uint16_t cause;
 	uint64_t iotval, iotval2;
-	bool reported;		       /* would an enabled, empty fault queue receive it */
+	bool reported;                 /* would an enabled, empty fault queue receive it */
 	enum riommu_response response; /* what the device is told */
-	const char *reason;	       /* which rule decided, in words; a static string */
+	const char *reason;            /* which rule decided, in words; a static string */
 
 	/* unknown: the entry at MISSING is not held; ERROR says why (-ENODATA, -EACCES, ...) */
 	uint64_t missing;
@@ -71,26 +72,35 @@ struct riommu_translation {
 	/* fault or unknown: the entry that decided is the last step */
 };
 
-enum riommu_structure { RIOMMU_S_DDTE, RIOMMU_S_DC, RIOMMU_S_PDTE, RIOMMU_S_PC, RIOMMU_S_PTE, RIOMMU_S_GPTE, RIOMMU_S_MSI_PTE };
+enum riommu_structure {
+	RIOMMU_S_DDTE,
+	RIOMMU_S_DC,
+	RIOMMU_S_PDTE,
+	RIOMMU_S_PC,
+	RIOMMU_S_PTE,
+	RIOMMU_S_GPTE,
+	RIOMMU_S_MSI_PTE
+};
 
 /* An entry that the walk read (or tried to). */
 struct riommu_step {
 	enum riommu_structure structure;
-	uint8_t level;	      /* 0 is the leaf level */
-	uint8_t size;	      /* bytes of the entry */
-	uint8_t count;	      /* of value[]: 0 when the read failed; a 4-byte PTE is one value */
-	bool implicit;	      /* GPTE: read to translate the address of a PDT entry or of a first-stage PTE */
-	uint64_t address;     /* system physical */
-	uint64_t guest;	      /* PTE, PDTE, PC under a second stage: the guest physical address; else = address */
-	uint64_t value[8];    /* host order, the endianness of the structure taken off */
+	uint8_t level; /* 0 is the leaf level */
+	uint8_t size;  /* bytes of the entry */
+	uint8_t count; /* of value[]: 0 when the read failed; a 4-byte PTE is one value */
+	bool implicit; /* GPTE: read to translate the address of a PDT entry or of a first-stage PTE */
+	uint64_t address; /* system physical */
+	uint64_t
+		guest; /* PTE, PDTE, PC under a second stage: the guest physical address; else = address */
+	uint64_t value[8]; /* host order, the endianness of the structure taken off */
 };
 
 /* Memory that the IOMMU would change: A and D bits. */
 struct riommu_update {
 	uint64_t address;
 	uint64_t value; /* host order, as the structure's own endianness reads it */
-	uint64_t raw;	/* as the bytes in memory read in little-endian order */
-	uint8_t size;	/* 4 or 8 */
+	uint64_t raw;   /* as the bytes in memory read in little-endian order */
+	uint8_t size;   /* 4 or 8 */
 };
 
 #define RIOMMU_MAX_STEPS   64
@@ -105,14 +115,15 @@ struct riommu_trace {
 };
 
 /* Translates REQUEST. Always gives an outcome in *OUT; TRACE may be NULL. */
-void riommu_translate(const struct riommu_walker *walker, const struct riommu_request *request, struct riommu_translation *out,
-		      struct riommu_trace *trace);
+void riommu_translate(const struct riommu_walker *walker, const struct riommu_request *request,
+		      struct riommu_translation *out, struct riommu_trace *trace);
 
 /* "ddte", "dc", ... as the JSON has them. */
 const char *riommu_structure_name(enum riommu_structure structure);
 
 /* The layout that decodes value[I] of a step. TC and FCTL as of the context the walk went through (0 is fine). */
-const struct riommu_layout *riommu_step_layout(const struct riommu_step *step, unsigned i, uint64_t tc, uint32_t fctl);
+const struct riommu_layout *riommu_step_layout(const struct riommu_step *step, unsigned i,
+					       uint64_t tc, uint32_t fctl);
 
 /* -- contexts ------------------------------------------------------------------------------------------------ */
 
@@ -133,15 +144,18 @@ struct riommu_pc {
  * Why a valid DC (PC) is misconfigured: the first rule of the specification's list ("Device-context configuration
  * checks") that it breaks, in words, or NULL when it breaks none. *RULE gets the number of the rule (facts 2.5; 0 none).
  */
-const char *riommu_dc_misconfigured(const struct riommu_walker *walker, const struct riommu_dc *dc, unsigned *rule);
-const char *riommu_pc_misconfigured(const struct riommu_walker *walker, const struct riommu_dc *dc, const struct riommu_pc *pc);
+const char *riommu_dc_misconfigured(const struct riommu_walker *walker, const struct riommu_dc *dc,
+				    unsigned *rule);
+const char *riommu_pc_misconfigured(const struct riommu_walker *walker, const struct riommu_dc *dc,
+				    const struct riommu_pc *pc);
 
 /*
  * Locates the device context of DEVICE_ID. RIOMMU_OK with *DC filled (whatever tc.V and its configuration say, as long
  * as it could be read), else RIOMMU_FAULT or RIOMMU_UNKNOWN with the details in *OUT.
  */
-enum riommu_result riommu_locate_dc(const struct riommu_walker *walker, uint32_t device_id, struct riommu_dc *dc,
-				    struct riommu_translation *out, struct riommu_trace *trace);
+enum riommu_result riommu_locate_dc(const struct riommu_walker *walker, uint32_t device_id,
+				    struct riommu_dc *dc, struct riommu_translation *out,
+				    struct riommu_trace *trace);
 
 /*
  * Visits, in ascending order of device_id, every device context that is not all zero, and every directory page that
@@ -154,7 +168,8 @@ struct riommu_dc_visit {
 	uint64_t address;
 	int error; /* -ENODATA, ...; -EBADMSG: reserved bits are set in the entry that leads there; -ELOOP: listed before */
 };
-int riommu_visit_dcs(const struct riommu_walker *walker, int (*visit)(void *arg, const struct riommu_dc_visit *v), void *arg);
+int riommu_visit_dcs(const struct riommu_walker *walker,
+		     int (*visit)(void *arg, const struct riommu_dc_visit *v), void *arg);
 
 /* Likewise for the process contexts of DC; addresses go through the second stage. */
 struct riommu_pc_visit {
@@ -163,7 +178,8 @@ struct riommu_pc_visit {
 	uint64_t address;
 	int error;
 };
-int riommu_visit_pcs(const struct riommu_walker *walker, const struct riommu_dc *dc, int (*visit)(void *arg, const struct riommu_pc_visit *v), void *arg);
+int riommu_visit_pcs(const struct riommu_walker *walker, const struct riommu_dc *dc,
+		     int (*visit)(void *arg, const struct riommu_pc_visit *v), void *arg);
 
 /* -- tables as pages: what a capture holds ------------------------------------------------------------------ */
 
@@ -179,7 +195,8 @@ struct riommu_page_visit {
 	uint8_t level;
 	int error;
 };
-int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables, int (*visit)(void *arg, const struct riommu_page_visit *v), void *arg);
+int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,
+		       int (*visit)(void *arg, const struct riommu_page_visit *v), void *arg);
 
 /* -- names --------------------------------------------------------------------------------------------------- */
 
