@@ -3,8 +3,7 @@
 #include "config.h"
 
 #include "dump.h"
-
-#include "queue/queue.h"
+#include "fault-words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -52,48 +51,15 @@ static bool never_set_up(const struct riommu_queue *q)
 	return !q->base && q->indexes_known && !(q->csr & RIOMMU_QUEUE_ON);
 }
 
-static struct json_object *queue_json(const struct riommu_queue *q)
-{
-	struct json_object *obj = json_object_new_object();
-
-	json_add(obj, "address", json_hex(q->base));
-	json_add(obj, "entries", json_object_new_int64(q->entries));
-	json_add(obj, "indexes_known", json_object_new_boolean(q->indexes_known));
-	json_add(obj, "head", q->indexes_known ? json_object_new_int64(q->head) : NULL);
-	json_add(obj, "tail", q->indexes_known ? json_object_new_int64(q->tail) : NULL);
-	json_add(obj, "pending",
-		 q->indexes_known ? json_object_new_int64(riommu_queue_pending(q)) : NULL);
-	json_add(obj, "on",
-		 q->indexes_known ? json_object_new_boolean((q->csr & RIOMMU_QUEUE_ON) != 0)
-				  : NULL);
-	json_add(obj, "overflow",
-		 q->indexes_known ? json_object_new_boolean((q->csr & RIOMMU_QUEUE_OF) != 0)
-				  : NULL);
-	json_add(obj, "memory_fault",
-		 q->indexes_known ? json_object_new_boolean((q->csr & RIOMMU_QUEUE_MF) != 0)
-				  : NULL);
-	return obj;
-}
-
 static void list_queues(struct dump *d)
 {
 	size_t index = 0;
 
 	out_list_begin(&d->out, "iommus");
 	for (; d->out.json && dump_next_iommu(d, &index); index++) {
-		const struct riommu_iommu *iommu = &d->sys->iommus[index];
-		struct json_object *obj = json_object_new_object();
-		struct riommu_queue queue;
-		int err = riommu_queue_open(d->sys, index, RIOMMU_FQ, &queue);
-		uint64_t ddtp;
+		struct json_object *obj = dump_iommu_json(d, index);
 
-		json_add(obj, "base", json_hex(iommu->base));
-		json_add(obj, "name", json_text(iommu->name));
-		json_add(obj, "mode",
-			 riommu_iommu_reg(iommu, RIOMMU_REG_DDTP, &ddtp)
-				 ? NULL
-				 : json_text(riommu_ddtp_mode_name(ddtp)));
-		json_add(obj, "fault_queue", err && err != -EBADMSG ? NULL : queue_json(&queue));
+		json_add(obj, "queues", dump_queues_json(d, index));
 		out_item(&d->out, obj);
 	}
 	out_list_end(&d->out);
@@ -133,23 +99,9 @@ static void print_queue(const struct listing *l)
 
 /* -- records in words -------------------------------------------------------------------------- */
 
-static bool has_gpa(const struct riommu_fault *f)
-{
-	return f->cause == RIOMMU_CAUSE_INSTRUCTION_GUEST_PAGE_FAULT ||
-	       f->cause == RIOMMU_CAUSE_READ_GUEST_PAGE_FAULT ||
-	       f->cause == RIOMMU_CAUSE_WRITE_GUEST_PAGE_FAULT;
-}
-
-/* TTYP 0 is no inbound request: its DID, PID and PRIV say nothing (facts 4.3). */
-static bool has_device(const struct riommu_fault *f)
-{
-	return f->ttyp != RIOMMU_TTYP_NONE;
-}
-
-/* iotval2 has a meaning for guest page faults only. */
 static const char *gpa_text(const struct riommu_fault *f, char *text, size_t size)
 {
-	if (!has_gpa(f))
+	if (!riommu_cause_has_gpa(f->cause))
 		return NULL;
 	snprintf(text, size, "0x%" PRIx64 "%s", f->iotval2 & ~(uint64_t)3,
 		 !riommu_bit(f->iotval2, 0)  ? ""
@@ -183,7 +135,7 @@ static const char *device_text(const struct listing *l, const struct riommu_faul
 {
 	const char *name = riommu_system_device_name(l->d->sys, l->iommu, f->did);
 
-	if (!has_device(f))
+	if (!riommu_fault_has_device(f))
 		return NULL;
 	if (name)
 		snprintf(text, size, "%s", name);
@@ -219,7 +171,7 @@ static void add_row(struct listing *l, const struct riommu_fault_visit *v)
 	static const char *const columns[] = {">INDEX", "STATE",  "CAUSE",   "DEVICE",
 					      "TYPE",   "IOTVAL", "PROCESS", "GPA"};
 	const struct riommu_fault *f = &v->fault;
-	size_t wanted = has_gpa(f) ? 8 : f->pv ? 7 : 6;
+	size_t wanted = riommu_cause_has_gpa(f->cause) ? 8 : f->pv ? 7 : 6;
 	char index[16], cause[80], device[96], process[40], iotval[24], gpa[80];
 
 	if (l->rows++ == ROWS_AT_ONCE || wanted > l->columns) {
@@ -361,7 +313,7 @@ static void print_walk(const struct listing *l, const struct distinct *w)
 	if (w->count > 1)
 		printf(" and %zu more like it", w->count - 1);
 	printf(": %u %s", f->cause, riommu_cause_name(f->cause));
-	if (has_device(f))
+	if (riommu_fault_has_device(f))
 		printf(", %s", dump_device_label(l->d, l->iommu, f->did, label, sizeof(label)));
 	printf(", %s%s%s of 0x%" PRIx64 "\n", riommu_ttyp_name(f->ttyp),
 	       f->pv ? " by process " : "", f->pv ? process_text(f, process, sizeof(process)) : "",
@@ -389,36 +341,31 @@ static void print_walks(const struct listing *l)
 
 /* -- all of them ------------------------------------------------------------------------------- */
 
-static struct json_object *fault_json(const struct listing *l, const struct riommu_fault_visit *v)
+static struct json_object *record_json(const struct listing *l, const struct riommu_fault_visit *v)
 {
 	struct json_object *obj = json_object_new_object(), *raw = json_object_new_array();
-	const struct riommu_fault *f = &v->fault;
-	const char *name =
-		has_device(f) ? riommu_system_device_name(l->d->sys, l->iommu, f->did) : NULL;
-	bool known = l->queue.indexes_known;
+	struct known_fault k = {
+		.fault = v->fault,
+		.has_header = true,
+		.has_iotval = true,
+		.has_iotval2 = true,
+		.has_dw1 = true,
+	};
+	const char *name = riommu_fault_has_device(&k.fault)
+				   ? riommu_system_device_name(l->d->sys, l->iommu, v->fault.did)
+				   : NULL;
 
 	json_add(obj, "iommu", json_hex(l->d->sys->iommus[l->iommu].base));
 	json_add(obj, "index", json_object_new_int64(v->index));
-	json_add(obj, "pending", known ? json_object_new_boolean(v->pending) : NULL);
-	json_add(obj, "cause", json_object_new_int(f->cause));
-	json_add(obj, "cause_name", json_text(riommu_cause_name(f->cause)));
-	json_add(obj, "device_id", has_device(f) ? json_hex(f->did) : NULL);
+	json_add(obj, "pending",
+		 l->queue.indexes_known ? json_object_new_boolean(v->pending) : NULL);
 	json_add(obj, "device", json_text(name));
-	json_add(obj, "type", json_text(riommu_ttyp_name(f->ttyp)));
-	json_add(obj, "process_id", f->pv ? json_hex(f->pid) : NULL);
-	json_add(obj, "privileged", json_object_new_boolean(f->priv));
-	json_add(obj, "iotval", json_hex(f->iotval));
-	json_add(obj, "iotval2", json_hex(f->iotval2));
-	if (has_gpa(f)) {
-		json_add(obj, "gpa", json_hex(f->iotval2 & ~(uint64_t)3));
-		json_add(obj, "implicit", json_object_new_boolean(riommu_bit(f->iotval2, 0)));
-		json_add(obj, "implicit_write", json_object_new_boolean((f->iotval2 & 3) == 3));
-	}
+	fault_members(obj, &k);
 	for (unsigned i = 0; i < 4; i++)
 		json_object_array_add(raw, json_hex(v->dw[i]));
 	json_add(obj, "raw", raw);
 	if (l->d->walk)
-		add_walk(l, l->pending + l->history, f, obj);
+		add_walk(l, l->pending + l->history, &v->fault, obj);
 	return obj;
 }
 
@@ -446,7 +393,7 @@ static int list_fault(void *arg, const struct riommu_fault_visit *v)
 	}
 	*(v->pending ? &l->pending : &l->history) += 1;
 	if (l->d->out.json) {
-		out_item(&l->d->out, fault_json(l, v));
+		out_item(&l->d->out, record_json(l, v));
 		return 0;
 	}
 	add_row(l, v);

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define LABEL    16 /* column of the values */
-#define WIDTH    79
 #define MAX_WAYS 8
 
 static const char *const found_names[] = {
@@ -117,17 +116,6 @@ static void summarize(struct dump *d, size_t index, struct summary *s)
 		s->way_count = riommu_ways(d->ctx, s->iommu->base, s->ways, MAX_WAYS);
 }
 
-/* "3LVL"; an encoding that has no name as the number it is. */
-static void mode_text(uint64_t ddtp, char *text, size_t size)
-{
-	const char *name = riommu_ddtp_mode_name(ddtp);
-
-	if (name)
-		snprintf(text, size, "%s", name);
-	else
-		snprintf(text, size, "0x%x", (unsigned)riommu_bits(ddtp, 3, 0));
-}
-
 static void version_text(uint64_t capabilities, char *text, size_t size)
 {
 	snprintf(text, size, "%u.%u", (unsigned)riommu_bits(capabilities, 7, 4),
@@ -159,33 +147,45 @@ static bool csr_flag(size_t queue, uint32_t csr, const char *suffix)
 
 /* -- JSON ---------------------------------------------------------------------------------------------------------- */
 
-static struct json_object *queue_json(struct dump *d, const struct summary *s, size_t queue)
+static struct json_object *error_bits(size_t queue, const struct riommu_queue *q)
 {
-	struct json_object *obj, *errors;
 	const struct riommu_layout *layout = csr_layout(queue);
+	struct json_object *errors = json_object_new_array();
+
+	for (size_t i = 0; i < layout->count; i++) {
+		if (is_error(&layout->fields[i]) && riommu_field_get(&layout->fields[i], q->csr))
+			json_object_array_add(errors, json_text(layout->fields[i].name));
+	}
+	return errors;
+}
+
+static struct json_object *queue_json(struct dump *d, size_t index, size_t queue)
+{
+	struct json_object *obj;
 	struct riommu_queue q;
-	int err = riommu_queue_open(d->sys, s->index, queues[queue].kind, &q);
+	int err = riommu_queue_open(d->sys, index, queues[queue].kind, &q);
+	bool known = q.indexes_known;
 
 	if (err && err != -EBADMSG)
 		return NULL;
 	obj = json_object_new_object();
 	json_add(obj, "base", json_hex(q.base));
 	json_add(obj, "entries", json_object_new_int64(q.entries));
-	json_add(obj, "head", q.indexes_known ? json_object_new_int64(q.head) : NULL);
-	json_add(obj, "tail", q.indexes_known ? json_object_new_int64(q.tail) : NULL);
-	json_add(obj, "pending",
-		 q.indexes_known ? json_object_new_int64(riommu_queue_pending(&q)) : NULL);
-	json_add(obj, "on",
-		 q.indexes_known ? json_object_new_boolean(csr_flag(queue, q.csr, "on")) : NULL);
-	errors = json_object_new_array();
-	for (size_t i = 0; q.indexes_known && i < layout->count; i++) {
-		if (is_error(&layout->fields[i]) && riommu_field_get(&layout->fields[i], q.csr))
-			json_object_array_add(errors, json_text(layout->fields[i].name));
-	}
-	json_add(obj, "error_bits", q.indexes_known ? errors : NULL);
-	if (!q.indexes_known)
-		json_object_put(errors);
+	json_add(obj, "head", known ? json_object_new_int64(q.head) : NULL);
+	json_add(obj, "tail", known ? json_object_new_int64(q.tail) : NULL);
+	json_add(obj, "pending", known ? json_object_new_int64(riommu_queue_pending(&q)) : NULL);
+	json_add(obj, "on", known ? json_object_new_boolean(csr_flag(queue, q.csr, "on")) : NULL);
+	json_add(obj, "error_bits", known ? error_bits(queue, &q) : NULL);
 	return obj;
+}
+
+struct json_object *dump_queues_json(struct dump *d, size_t index)
+{
+	struct json_object *all = json_object_new_object();
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(queues); i++)
+		json_add(all, queues[i].key, queue_json(d, index, i));
+	return all;
 }
 
 static struct json_object *ways_json(const struct summary *s)
@@ -206,51 +206,33 @@ static struct json_object *ways_json(const struct summary *s)
 
 static struct json_object *iommu_json(struct dump *d, const struct summary *s)
 {
-	struct json_object *obj = json_object_new_object(), *all = json_object_new_object();
+	struct json_object *obj = dump_iommu_json(d, s->index);
 	const struct riommu_layout *layout =
 		riommu_registers()[riommu_reg_by_offset(RIOMMU_REG_CAPABILITIES)].layout;
-	char mode[16], version[16];
+	char version[16];
 
-	mode_text(s->ddtp, mode, sizeof(mode));
 	version_text(s->capabilities, version, sizeof(version));
-	json_add(obj, "base", json_hex(s->iommu->base));
-	json_add(obj, "name", json_text(s->iommu->name));
 	json_add(obj, "found", json_text(found_names[s->iommu->found]));
 	json_add(obj, "where", json_text(s->iommu->where));
 	json_add(obj, "method", json_text(s->iommu->method));
 	json_add(obj, "reason", json_text(s->iommu->error ? s->iommu->reason : NULL));
 	json_add(obj, "version", s->has_capabilities ? json_text(version) : NULL);
-	json_add(obj, "mode", s->has_ddtp ? json_text(mode) : NULL);
 	json_add(obj, "capabilities",
 		 s->has_capabilities ? json_layout(layout, s->capabilities) : NULL);
 	json_add(obj, "contexts",
 		 s->counted && !s->unreadable
 			 ? json_object_new_int64((int64_t)(s->valid + s->not_valid))
 			 : NULL);
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(queues); i++)
-		json_add(all, queues[i].key, queue_json(d, s, i));
-	json_add(obj, "queues", all);
+	json_add(obj, "queues", dump_queues_json(d, s->index));
 	json_add(obj, "ways", ways_json(s));
 	return obj;
 }
 
 /* -- text ---------------------------------------------------------------------------------------------------------- */
 
-/* "  label         words", folded at WIDTH. */
 static void print_line(const char *label, const char *words)
 {
-	int column = printf("  %-*s", LABEL - 2, label);
-
-	while (*words) {
-		int len = (int)strcspn(words, " ");
-
-		if (column > LABEL && column + 1 + len > WIDTH)
-			column = printf("\n%*s", LABEL, "") - 1;
-		column += printf("%s%.*s", column > LABEL ? " " : "", len, words);
-		words += len;
-		words += strspn(words, " ");
-	}
-	putchar('\n');
+	print_wrapped(stdout, words, (size_t)printf("  %s", label), LABEL);
 }
 
 /* The flags of capabilities whose bits lie in HI..LO, by name, separated by spaces. */
@@ -308,7 +290,7 @@ static void print_mode(const struct summary *s)
 	uint64_t mode = riommu_bits(s->ddtp, 3, 0);
 	char name[16], text[128], directory[48] = "";
 
-	mode_text(s->ddtp, name, sizeof(name));
+	dump_mode_text(s->ddtp, name, sizeof(name));
 	if (has_directory(s->ddtp))
 		snprintf(directory, sizeof(directory), ", device directory at 0x%" PRIx64,
 			 (s->ddtp & 0x003ffffffffffc00) << 2);

@@ -334,20 +334,37 @@ bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker,
 	return true;
 }
 
+void dump_mode_text(uint64_t ddtp, char *text, size_t size)
+{
+	const char *name = riommu_ddtp_mode_name(ddtp);
+
+	if (name)
+		snprintf(text, size, "%s", name);
+	else
+		snprintf(text, size, "0x%x", (unsigned)riommu_bits(ddtp, 3, 0));
+}
+
+struct json_object *dump_iommu_json(const struct dump *d, size_t index)
+{
+	const struct riommu_iommu *unit = &d->sys->iommus[index];
+	struct json_object *obj = json_object_new_object();
+	char mode[16];
+	uint64_t ddtp;
+	bool known = !riommu_iommu_reg(unit, RIOMMU_REG_DDTP, &ddtp);
+
+	if (known)
+		dump_mode_text(ddtp, mode, sizeof(mode));
+	json_add(obj, "base", json_hex(unit->base));
+	json_add(obj, "name", json_text(unit->name));
+	json_add(obj, "mode", known ? json_text(mode) : NULL);
+	return obj;
+}
+
 void dump_iommus(struct dump *d)
 {
 	out_list_begin(&d->out, "iommus");
-	for (size_t i = 0; dump_next_iommu(d, &i); i++) {
-		const struct riommu_iommu *unit = &d->sys->iommus[i];
-		struct json_object *obj = json_object_new_object();
-		uint64_t ddtp;
-		bool known = !riommu_iommu_reg(unit, RIOMMU_REG_DDTP, &ddtp);
-
-		json_add(obj, "base", json_hex(unit->base));
-		json_add(obj, "name", json_text(unit->name));
-		json_add(obj, "mode", json_text(known ? riommu_ddtp_mode_name(ddtp) : NULL));
-		out_item(&d->out, obj);
-	}
+	for (size_t i = 0; d->out.json && dump_next_iommu(d, &i); i++)
+		out_item(&d->out, dump_iommu_json(d, i));
 	out_list_end(&d->out);
 }
 

@@ -89,29 +89,6 @@ static const char *meaning_of(unsigned cause)
 		       : "not defined by the specification that this tool knows";
 }
 
-static bool is_guest_page_fault(unsigned cause)
-{
-	return cause >= RIOMMU_CAUSE_INSTRUCTION_GUEST_PAGE_FAULT &&
-	       cause <= RIOMMU_CAUSE_WRITE_GUEST_PAGE_FAULT && riommu_cause(cause);
-}
-
-/* Access of a request that only its cause tells about. */
-static enum riommu_access access_of_cause(unsigned cause)
-{
-	switch (cause) {
-	case RIOMMU_CAUSE_INSTRUCTION_ACCESS_FAULT:
-	case RIOMMU_CAUSE_INSTRUCTION_PAGE_FAULT:
-	case RIOMMU_CAUSE_INSTRUCTION_GUEST_PAGE_FAULT:
-		return RIOMMU_EXEC;
-	case RIOMMU_CAUSE_WRITE_ACCESS_FAULT:
-	case RIOMMU_CAUSE_WRITE_PAGE_FAULT:
-	case RIOMMU_CAUSE_WRITE_GUEST_PAGE_FAULT:
-		return RIOMMU_WRITE;
-	default:
-		return RIOMMU_READ;
-	}
-}
-
 /* -- faults ------------------------------------------------------------------------------------------- */
 
 static const char *message_name(uint64_t code)
@@ -171,7 +148,7 @@ static bool request_of(const struct known_fault *k, struct riommu_request *reque
 		return false;
 	*request = (struct riommu_request){
 		.device_id = k->fault.did,
-		.access = access_of_cause(k->fault.cause),
+		.access = riommu_cause_access(k->fault.cause, RIOMMU_READ),
 		.type = RIOMMU_UNTRANSLATED,
 		.iova = k->fault.iotval,
 	};
@@ -196,41 +173,34 @@ static void walk_command(const struct known_fault *k, char *text, size_t size)
 		 q.device_id, q.iova, access[q.access], process, types[q.type]);
 }
 
-static void add_header(struct json_object *obj, const struct known_fault *k)
+static bool has_device(const struct known_fault *k)
 {
-	const struct riommu_fault *f = &k->fault;
-	bool process = k->has_header && f->pv;
-
-	json_add(obj, "ttyp", k->has_header ? json_object_new_int(f->ttyp) : NULL);
-	json_add(obj, "ttyp_name", k->has_header ? json_text(riommu_ttyp_name(f->ttyp)) : NULL);
-	json_add(obj, "device_id", json_hex(f->did));
-	json_add(obj, "process_id", process ? json_hex(f->pid) : NULL);
-	json_add(obj, "privileged", k->has_header ? json_object_new_boolean(f->priv) : NULL);
+	return !k->has_header || riommu_fault_has_device(&k->fault);
 }
 
-static void add_cause(struct json_object *obj, unsigned cause)
+static void add_transaction(struct json_object *obj, const struct known_fault *k)
 {
-	json_add(obj, "cause", json_object_new_int((int)cause));
-	json_add(obj, "cause_name", json_text(riommu_cause_name(cause)));
-	json_add(obj, "meaning", json_text(meaning_of(cause)));
-	json_add(obj, "advice", json_text(advice_of(cause)));
+	const struct riommu_fault *f = &k->fault;
+	bool known = k->has_header;
+
+	json_add(obj, "ttyp", known ? json_object_new_int(f->ttyp) : NULL);
+	json_add(obj, "ttyp_name", known ? json_text(riommu_ttyp_name(f->ttyp)) : NULL);
+	json_add(obj, "device_id", has_device(k) ? json_hex(f->did) : NULL);
+	json_add(obj, "process_id", known && f->pv ? json_hex(f->pid) : NULL);
+	json_add(obj, "privileged", known ? json_object_new_boolean(f->priv) : NULL);
 }
 
-struct json_object *fault_json(const struct known_fault *k)
+void fault_members(struct json_object *obj, const struct known_fault *k)
 {
-	struct json_object *obj = json_object_new_object();
 	const struct riommu_fault *f = &k->fault;
-	char command[160];
 
-	walk_command(k, command, sizeof(command));
-	json_add(obj, "kind", json_text("fault"));
-	json_add(obj, "iommu", json_text(k->iommu[0] ? k->iommu : NULL));
-	add_cause(obj, f->cause);
-	add_header(obj, k);
+	json_add(obj, "cause", json_object_new_int(f->cause));
+	json_add(obj, "cause_name", json_text(riommu_cause_name(f->cause)));
+	add_transaction(obj, k);
 	json_add(obj, "iotval", k->has_iotval ? json_hex(f->iotval) : NULL);
 	json_add(obj, "iotval2", k->has_iotval2 ? json_hex(f->iotval2) : NULL);
-	if (k->has_iotval2 && is_guest_page_fault(f->cause)) {
-		json_add(obj, "guest_address", json_hex(f->iotval2 & ~(uint64_t)3));
+	if (k->has_iotval2 && riommu_cause_has_gpa(f->cause)) {
+		json_add(obj, "gpa", json_hex(f->iotval2 & ~(uint64_t)3));
 		json_add(obj, "implicit", json_object_new_boolean(f->iotval2 & 1));
 		json_add(obj, "implicit_write", json_object_new_boolean((f->iotval2 & 3) == 3));
 	}
@@ -239,7 +209,25 @@ struct json_object *fault_json(const struct known_fault *k)
 		if (f->reserved)
 			json_add(obj, "reserved_set", json_hex(f->reserved));
 	}
-	json_add(obj, "walk", json_text(command[0] ? command : NULL));
+}
+
+static void add_words(struct json_object *obj, unsigned cause)
+{
+	json_add(obj, "meaning", json_text(meaning_of(cause)));
+	json_add(obj, "advice", json_text(advice_of(cause)));
+}
+
+struct json_object *fault_json(const struct known_fault *k)
+{
+	struct json_object *obj = json_object_new_object();
+	char command[160];
+
+	walk_command(k, command, sizeof(command));
+	json_add(obj, "kind", json_text("fault"));
+	json_add(obj, "iommu_name", json_text(k->iommu[0] ? k->iommu : NULL));
+	fault_members(obj, k);
+	add_words(obj, k->fault.cause);
+	json_add(obj, "walk_command", json_text(command[0] ? command : NULL));
 	return obj;
 }
 
@@ -261,8 +249,8 @@ static void print_device(FILE *f, const struct known_fault *k)
 		fprintf(f, LABEL "%s\n", "IOMMU", k->iommu);
 	if (k->has_header)
 		fprintf(f, LABEL "%s\n", "transaction", riommu_ttyp_name(r->ttyp));
-	if (k->has_header && r->ttyp == RIOMMU_TTYP_NONE)
-		return; /* the fields about the device are 0 then (4.2) */
+	if (!has_device(k))
+		return;
 	fprintf(f, LABEL "0x%x, as PCI function %02x:%02x.%x%s\n", "device", r->did,
 		r->did >> 8 & 0xff, r->did >> 3 & 0x1f, r->did & 7,
 		r->did >> 16 ? " of another segment" : "");
@@ -281,7 +269,7 @@ static void print_addresses(FILE *f, const struct known_fault *k)
 	}
 	if (!k->has_iotval2)
 		return;
-	if (is_guest_page_fault(r->cause))
+	if (riommu_cause_has_gpa(r->cause))
 		snprintf(text, sizeof(text), "0x%" PRIx64 ": guest address 0x%" PRIx64 ", %s",
 			 r->iotval2, r->iotval2 & ~(uint64_t)3, implicit_words(r->iotval2));
 	else
@@ -316,7 +304,9 @@ struct json_object *cause_json(unsigned code)
 	struct json_object *obj = json_object_new_object();
 
 	json_add(obj, "kind", json_text("cause"));
-	add_cause(obj, code);
+	json_add(obj, "cause", json_object_new_int((int)code));
+	json_add(obj, "cause_name", json_text(riommu_cause_name(code)));
+	add_words(obj, code);
 	json_add(obj, "despite_dtf", cause ? json_object_new_boolean(cause->despite_dtf) : NULL);
 	return obj;
 }

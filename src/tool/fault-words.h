@@ -15,7 +15,10 @@ struct known_fault {
 	bool has_dw1; /* custom, reserved */
 };
 
-/* {"kind":"fault", ...}: cause, meaning, advice, device, addresses; what is not known is null. */
+/* What every JSON of a fault has: cause, transaction, device, addresses; what is not known is null. */
+void fault_members(struct json_object *obj, const struct known_fault *k);
+
+/* {"kind":"fault", ...}: the members, the words about the cause, and how to walk it. */
 struct json_object *fault_json(const struct known_fault *k);
 void fault_print(FILE *f, const struct known_fault *k);
 

@@ -136,6 +136,35 @@ class Contents(common.Case):
         self.assertIn(b"0x80200000", self.ran("explain", "ddtp=0x20080004").out)
         self.assertIn(b"3LVL", self.ran("explain", "ddtp=0x20080004").out)
 
+    def test_fault_has_the_same_keys_in_the_queue_and_explained(self):
+        core = common.Machine()
+        core.memory.put64(core.FQ + 32, *common.fault_record(21, 8, 0x2010, 0x3003, ttyp=3, pid=5))
+        core.memory.put64(core.FQ + 64, *common.fault_record(273, 0, 0, ttyp=0))
+        capture.write(self.path("f.core"), core.memory, core.registers)
+        for record in self.object("-i", self.path("f.core"), "faults")["faults"]:
+            explained, = self.object("explain", " ".join(record["raw"]))["explained"]
+            common_keys = set(record) - {"iommu", "index", "pending", "device", "raw"}
+            self.assertEqual({k: record[k] for k in common_keys}, {k: explained.get(k) for k in common_keys})
+            self.assertEqual(set(explained) - common_keys, {"kind", "iommu_name", "meaning", "advice", "walk_command"})
+        self.assertIsNone(record["device_id"])
+
+    def test_queue_has_one_shape(self):
+        for registers in ({}, {"fqcsr": 0x10303}, {"fqh": None}):
+            core = self.machine(registers=registers)
+            listed, = self.object("-i", core, "list")["iommus"]
+            faults, = self.object("-i", core, "faults", status=common.call("-i", core, "faults").status)["iommus"]
+            self.assertEqual(faults["queues"], listed["queues"])
+            self.assertEqual(set(faults), {"base", "name", "mode", "queues"})
+            if "fqcsr" in registers:
+                self.assertEqual(faults["queues"]["fq"]["error_bits"], ["fqmf", "fqof"])
+
+    def test_mode_has_one_word_in_every_command(self):
+        for mode, word in ((0, "Off"), (2, "1LVL"), (7, "0x7")):
+            core = self.machine(registers={"ddtp": common.UPPER(common.Machine.DDT) | mode})
+            for command in (["list"], ["faults"], ["devices"], ["translate", "8", "0x1000"]):
+                iommu, = self.object("-i", core, *command, status=common.call("-i", core, *command).status)["iommus"]
+                self.assertEqual(iommu["mode"], word, command)
+
     def test_explain_of_rubbish_says_what_it_takes(self):
         done = common.call("explain", "no such thing")
         self.sane(done)

@@ -38,11 +38,7 @@ static const struct {
 	{RIOMMU_TTYP_ATS, RIOMMU_ATS, RIOMMU_READ},
 };
 
-/*
- * What an ATS record does not say, its cause does: an access or page fault for instruction, read or
- * write. Other causes do not depend on the access.
- */
-static enum riommu_access access_of_cause(unsigned cause, enum riommu_access otherwise)
+enum riommu_access riommu_cause_access(unsigned cause, enum riommu_access otherwise)
 {
 	switch (cause) {
 	case RIOMMU_CAUSE_INSTRUCTION_ACCESS_FAULT:
@@ -56,6 +52,18 @@ static enum riommu_access access_of_cause(unsigned cause, enum riommu_access oth
 	default:
 		return otherwise;
 	}
+}
+
+bool riommu_cause_has_gpa(unsigned cause)
+{
+	return cause == RIOMMU_CAUSE_INSTRUCTION_GUEST_PAGE_FAULT ||
+	       cause == RIOMMU_CAUSE_READ_GUEST_PAGE_FAULT ||
+	       cause == RIOMMU_CAUSE_WRITE_GUEST_PAGE_FAULT;
+}
+
+bool riommu_fault_has_device(const struct riommu_fault *fault)
+{
+	return fault->ttyp != RIOMMU_TTYP_NONE;
 }
 
 bool riommu_fault_request(const struct riommu_fault *fault, struct riommu_request *request)
@@ -74,7 +82,7 @@ bool riommu_fault_request(const struct riommu_fault *fault, struct riommu_reques
 			.iova = fault->iotval,
 		};
 		if (request->type == RIOMMU_ATS)
-			request->access = access_of_cause(fault->cause, requests[i].access);
+			request->access = riommu_cause_access(fault->cause, requests[i].access);
 		return true;
 	}
 	return false;

@@ -62,6 +62,18 @@ struct riommu_fault {
 /* A fault record of four doublewords, taken apart. */
 void riommu_fault_decode(const uint64_t dw[4], struct riommu_fault *fault);
 
+/*
+ * The access of a request that only its cause tells about (a log line, an ATS record): instruction, read and write faults
+ * have causes of their own. OTHERWISE for a cause that does not depend on the access.
+ */
+enum riommu_access riommu_cause_access(unsigned cause, enum riommu_access otherwise);
+
+/* True for guest page faults: only with them iotval2 means something (GPA in bits 63:2, implicit access, and a write). */
+bool riommu_cause_has_gpa(unsigned cause);
+
+/* False for TTYP 0, no inbound request: DID, PID and PRIV of such a record say nothing. */
+bool riommu_fault_has_device(const struct riommu_fault *fault);
+
 /* True if a record can be one: not all zero. Unused ring memory is zero. */
 bool riommu_fault_present(const uint64_t dw[4]);
 
