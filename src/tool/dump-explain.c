@@ -473,27 +473,13 @@ static char *trim(char *line)
 	return line;
 }
 
-/* Reads a line; of one that is too long, the rest is dropped. */
-static bool read_line(FILE *f, char *line, size_t size)
-{
-	size_t len;
-	int c;
-
-	if (!fgets(line, (int)size, f))
-		return false;
-	len = strlen(line);
-	if (len == size - 1 && line[len - 1] != '\n')
-		while ((c = getc(f)) != EOF && c != '\n')
-			;
-	return true;
-}
-
 static void explain_stream(struct dump *d, FILE *f)
 {
 	bool any = false;
 	char line[TEXT_SIZE];
+	size_t len;
 
-	while (read_line(f, line, sizeof(line)))
+	while (read_line(f, line, sizeof(line), &len))
 		any |= explain_text(d, trim(line), false) != NOT_MINE;
 	if (ferror(f))
 		out_error(&d->out, -EIO, "standard input: read error");

@@ -290,25 +290,28 @@ static void good_line(struct batch *b, size_t iommu, const struct riommu_request
 		b->error = t.error;
 }
 
-static bool is_comment(const char *text)
+/* CUT: more follows, so blanks alone do not make it empty. */
+static bool is_comment(const char *text, bool cut)
 {
-	text += strspn(text, " \t\r\n");
-	return !*text || *text == '#';
+	text += strspn(text, " \t\r");
+	return *text == '#' || (!*text && !cut);
 }
 
+/* TEXT holds what fits of a line of LEN bytes. */
 static void batch_line(struct batch *b, char *text, size_t len)
 {
+	bool cut = len > LINE_MAX_BYTES;
 	struct riommu_request q;
 	size_t iommu = 0;
 	bool ok;
 
 	b->line++;
-	if (strlen(text) != len)
+	if (strlen(text) != (cut ? LINE_MAX_BYTES : len))
 		ok = bad(b, "the line holds a NUL byte");
-	else if (len > LINE_MAX_BYTES && !is_comment(text))
-		ok = bad(b, "the line is longer than %d bytes", LINE_MAX_BYTES);
-	else if (is_comment(text))
+	else if (is_comment(text, cut))
 		return;
+	else if (cut)
+		ok = bad(b, "the line is longer than %d bytes", LINE_MAX_BYTES);
 	else
 		ok = parse_line(b, text, &q, &iommu);
 	if (ok)
@@ -326,14 +329,13 @@ static void batch(struct dump *d, FILE *f)
 		.missing = calloc(n, sizeof(*b.missing)),
 		.ready = calloc(n, sizeof(*b.ready)),
 	};
-	char *text = NULL;
-	size_t size = 0;
-	ssize_t len;
+	char text[LINE_MAX_BYTES + 1];
+	size_t len;
 
 	if (!b.walkers || !b.missing || !b.ready)
 		die(STATUS_ERROR, "out of memory");
-	while ((len = getline(&text, &size, f)) >= 0)
-		batch_line(&b, text, (size_t)len);
+	while (read_line(f, text, sizeof(text), &len))
+		batch_line(&b, text, len);
 	if (ferror(f))
 		out_error(&d->out, -errno, "%s: %s", d->batch, strerror(errno));
 	if (b.bad)
@@ -342,7 +344,6 @@ static void batch(struct dump *d, FILE *f)
 		out_error(&d->out, b.error,
 			  "%zu requests have no answer: an entry on the way is not to be had",
 			  b.unknown);
-	free(text);
 	free(b.walkers);
 	free(b.missing);
 	free(b.ready);

@@ -208,6 +208,21 @@ bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char 
 	}
 }
 
+bool read_line(FILE *f, char *line, size_t size, size_t *len)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = getc_unlocked(f)) != EOF && c != '\n') {
+		if (n < size - 1)
+			line[n] = (char)c;
+		n++;
+	}
+	line[n < size ? n : size - 1] = '\0';
+	*len = n;
+	return n || c != EOF;
+}
+
 static void log_to_stderr(void *arg, enum riommu_log_level level, const char *message)
 {
 	const struct options *o = arg;

@@ -75,6 +75,12 @@ struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *
 /* A context whose messages go to stderr as "PROGRAM: message". */
 struct riommu_ctx *tool_ctx(const struct options *o);
 
+/*
+ * Reads a line without what ends it into LINE, NUL-terminated; of one that is longer than SIZE - 1 bytes only the beginning is
+ * kept, so that a line without end needs no memory. *LEN is how long it was. False at the end of F, and after an error (ferror()).
+ */
+bool read_line(FILE *f, char *line, size_t size, size_t *len);
+
 /* -- output ------------------------------------------------------------------------------------------------- */
 
 /*

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """translate --batch: one request a line, one record a line."""
 import json
+import subprocess
 
 import common
 import expect
@@ -140,6 +141,32 @@ class BadLines(common.Case):
     def test_very_long_line_is_an_error_record(self):
         records = self.batch("8 0x1000 " + "x" * 300000 + "\n8 0x1000\n", status=2)
         self.assertEqual([r["result"] for r in records], ["error", "ok"])
+
+    def test_longest_line_is_read_and_the_next_longer_one_refused(self):
+        fits = "8 0x1000" + " " * (4096 - 8)
+        self.assertEqual([r["result"] for r in self.batch(f"{fits}\n{fits} \n8 0x1000\n", status=2)], ["ok", "error", "ok"])
+
+    def test_long_line_of_blanks_is_no_blank_line(self):
+        records = self.batch(" " * 5000 + "8 0x1000\n" + "#" + " " * 5000 + "\n", status=2)
+        self.assertEqual([(r["line"], r["result"]) for r in records], [(1, "error")])
+
+    def test_line_without_end_needs_no_memory(self):
+        process = subprocess.Popen([common.TOOL, "-i", self.machine(), "-J", "translate", "--batch", "-"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+        def peak():
+            with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
+                return next(int(line.split()[1]) for line in f if line.startswith("VmHWM:"))
+
+        with process:
+            process.stdin.write(b"x" * (1 << 20))
+            before = peak()
+            for _ in range(32):
+                process.stdin.write(b"x" * (1 << 20))
+            grown = peak() - before
+            out = process.communicate(b"\n8 0x1000\n")[0]
+        self.assertLess(grown, 4096)
+        self.assertEqual([json.loads(line)["result"] for line in out.splitlines()], ["error", "ok"])
 
     def test_usage_is_said_once_on_stderr(self):
         done = self.ran("-i", self.machine(), "-J", "translate", "--batch", "-", stdin=b"x\n" * 3, status=2)
