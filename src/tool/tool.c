@@ -5,7 +5,9 @@
 #include "tool.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum status status_of(int err)
 {
@@ -241,6 +243,33 @@ struct riommu_ctx *tool_ctx(const struct options *o)
 	return ctx;
 }
 
+/*
+ * A file that somebody truncates while it is mapped answers with SIGBUS, wherever it is read. What was printed so far may
+ * still be in a buffer and is lost: half an answer is none.
+ */
+static const char *guarded;
+
+static void on_bus_error(int sig)
+{
+	const char *const words[] = {program, ": ", guarded,
+				     ": became shorter while it was read; look at a copy of it\n"};
+	bool told = true;
+
+	(void)sig;
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(words); i++)
+		told = write(STDERR_FILENO, words[i], strlen(words[i])) > 0 && told;
+	_exit(told ? STATUS_DATA : STATUS_ERROR);
+}
+
+static void guard(const char *input)
+{
+	struct sigaction act = {.sa_handler = on_bus_error};
+
+	guarded = input;
+	sigemptyset(&act.sa_mask);
+	sigaction(SIGBUS, &act, NULL);
+}
+
 struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *o)
 {
 	struct riommu_open_args args = {
@@ -252,8 +281,11 @@ struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *
 		.override_count = o->override_count,
 	};
 	struct riommu_system *sys;
-	int err = riommu_system_open(ctx, &args, &sys);
+	int err;
 
+	if (o->input)
+		guard(o->input);
+	err = riommu_system_open(ctx, &args, &sys);
 	if (err)
 		die(status_of(err), "%s", riommu_error(ctx));
 	if (o->iommu && riommu_system_find_iommu(sys, o->iommu) == RIOMMU_NO_IOMMU)

@@ -8,6 +8,7 @@ import concurrent.futures
 import os
 import random
 import struct
+import subprocess
 
 import capture
 import common
@@ -468,6 +469,19 @@ class Words(Hostile):
         rng = random.Random(SEED + 8)
         for _ in range(50):
             self.check(common.call("-i", self.machine(), "-J", "translate", "--batch", "-", stdin=rng.randbytes(2000)))
+
+    def test_capture_that_shrinks_while_it_is_read(self):
+        core = self.machine()
+        process = subprocess.Popen([common.TOOL, "-i", core, "-J", "translate", "--batch", "-"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with process:
+            process.stdin.write(b"rubbish\n")
+            process.stdin.flush()
+            self.assertIn(b"line 1", process.stderr.readline())  # so the file is open by now
+            os.truncate(core, 0)
+            _, err = process.communicate(b"8 0x1000\n")
+        self.assertEqual(process.returncode, 5, err)
+        self.assertIn(b"became shorter", err)
 
     def test_random_text_to_explain(self):
         rng = random.Random(SEED + 9)

@@ -6,7 +6,8 @@
  * program headers to what a truncated file still holds, and this reader has to say what is missing.
  *
  * Nothing in the file is believed: headers, segments and notes are checked at open, and what was checked once is
- * used without looking again. A file that someone truncates while it is open takes the process down (SIGBUS).
+ * used without looking again. A file that someone truncates while it is open answers with SIGBUS: whoever opens one
+ * handles that, as src/tool/tool.c does. (Copying would cost every walk what hardly ever happens.)
  */
 #include "source/source-internal.h"
 #include "spec/notes.h"
