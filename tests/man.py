@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Does the man page tell the truth? It is compared with the program, and its examples are run.
+"""Do the man pages tell the truth? Each is compared with its program, and its examples are run.
 
-    man.py [PAGE]           PAGE: default ../man/iommu-dump.8
+    man.py [PAGE...]        PAGE: default all of ../man/*.8
 
 * commands, options, parameters, methods and exit statuses: what the page has the program has, and the other way round;
 * every key of the JSON of a translation is described;
@@ -10,7 +10,7 @@
   where only a usage error would be wrong;
 * mandoc -Tlint has nothing to say.
 
-IOMMU_DUMP names the program (default ./iommu-dump), CAPTURE the capture (default ../examples/demo.core), MANDOC the linter.
+IOMMU_DUMP and IOMMU_KEXEC_PREP name the programs (default ./iommu-dump, ...), CAPTURE the capture (default ../examples/demo.core), MANDOC the linter.
 The last line is `N passed, N failed, N skipped`. Exit status: 0 all passed, 1 not, 77 no program to test.
 """
 import json
@@ -23,9 +23,10 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROMPT = re.compile(r"^([#$]) (iommu-dump\b.*)$")
+PROMPT = re.compile(r"^([#$]) (iommu-[a-z]+(?:-[a-z]+)*\b.*)$")
 CAPTURES = re.compile(r"\b(?:demo|capture)\.core\b")
 FILE_HEAD = re.compile(r"^# ([\w-]+\.(?:txt|log))$")
+PROGRAMS = {"iommu-dump": "IOMMU_DUMP", "iommu-kexec-prep": "IOMMU_KEXEC_PREP"}  # and who names them
 DONE, FINDING, USAGE = 0, 7, 2
 TIMEOUT = 60
 # What sanitizers say; they end a program with status 1, which a machine without an IOMMU may give, too.
@@ -43,6 +44,7 @@ class Page:
 
     def __init__(self, path):
         self.path = path
+        self.name = os.path.basename(path).rsplit(".", 1)[0]
         with open(path, encoding="utf-8") as f:
             self.lines = [line for line in f.read().splitlines() if not line.startswith('.\\"')]
 
@@ -159,18 +161,23 @@ def test_commands(page, tool, _capture):
 
 
 def test_methods(page, tool, _capture):
+    if page.name != "iommu-dump":
+        raise Skip("the page refers to iommu-dump(8)")
     both_ways({t.split()[1] for t in page.tags("WAYS TO THE REGISTERS")}, tool.methods(), "method")
 
 
 def test_parameters(page, tool, _capture):
-    both_ways({t.split()[1] for t in page.tags("PARAMETERS")}, set(tool.parameters()), "parameter")
+    told = {t.split()[1] for t in page.tags("PARAMETERS")}
+    if page.name == "iommu-dump":  # where all of them are told of
+        both_ways(told, set(tool.parameters()), "parameter")
+    assert told and not told - set(tool.parameters()), f"not in the program: {sorted(told - set(tool.parameters()))}"
 
 
 def test_defaults_of_parameters(page, tool, _capture):
     items = re.split(r"^\.It Cm ", "\n".join(page.section("PARAMETERS")), flags=re.M)[1:]
     text = {item.split()[0]: item for item in items}
     wrong = [f"{key}: the default {default} is not told" for key, default in tool.parameters().items()
-             if default and not re.search(r"(?<![\w/])" + re.escape(default) + r"(?![\w/])", text.get(key, "").split("\n", 1)[-1])]
+             if default and (key in text or page.name == "iommu-dump") and not re.search(r"(?<![\w/])" + re.escape(default) + r"(?![\w/])", text.get(key, "").split("\n", 1)[-1])]
     assert not wrong, "; ".join(wrong)
 
 
@@ -202,8 +209,29 @@ def json_keys(page):
     return set(re.findall(r"\b[a-z][a-z0-9_]*\b", " ".join(marked)))
 
 
+def keys_of_schema(value):
+    """What a schema calls a property."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of_schema, value))
+    if not isinstance(value, dict):
+        return set()
+    return set(value.get("properties", ())) | set().union(*(keys_of_schema(v) for v in value.values()))
+
+
+def test_keys_of_the_schema(page, _tool, _capture):
+    path = os.path.join(HERE, "..", "src", "schema", f"{page.name}-1.schema.json")
+    with open(path, encoding="utf-8") as f:
+        found = keys_of_schema(json.load(f))
+    assert len(found) > 30, f"only {sorted(found)}: is this a schema?"
+    if page.name == "iommu-dump":
+        raise Skip("what it prints is compared instead: its schema has keys that only a kind of text shows")
+    assert not found - json_keys(page), f"keys that the page does not have: {sorted(found - json_keys(page))}"
+
+
 def test_keys_of_the_json(page, tool, capture):
     """What the program prints is described; the capture decides which outcomes there are."""
+    if page.name != "iommu-dump":
+        raise Skip("its schema is compared instead")
     need(capture)
     found = set()
     for kind in ("untranslated", "translated", "ats"):
@@ -233,8 +261,9 @@ def programs(command):
 
 
 def shell(command, tool, directory, extra=()):
-    """Runs an example where `iommu-dump` is the program under test."""
-    function = "iommu-dump() { " + " ".join([shlex.quote(tool.path), *map(shlex.quote, extra)]) + ' "$@"; }\n'
+    """Runs an example where our names are the programs under test."""
+    programs_here = {**{name: os.path.join(os.path.dirname(tool.path), name) for name in PROGRAMS}, os.path.basename(tool.path): tool.path}
+    function = "".join(f"{name}() {{ {' '.join(map(shlex.quote, [path, *extra]))} \"$@\"; }}\n" for name, path in programs_here.items())
     # bash, because a name with a hyphen is no function for sh; pipefail shows what the left side said
     done = subprocess.run(["bash", "-c", "set -o pipefail\n" + function + command], capture_output=True, text=True, cwd=directory,
                           timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL)
@@ -284,18 +313,19 @@ def example_tests(page):
     return [("examples of both kinds", test_both_kinds)] + out
 
 
-def main():
-    page = Page(sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "..", "man", "iommu-dump.8"))
-    path = os.environ.get("IOMMU_DUMP", "./iommu-dump")
-    if not os.path.exists(path):
-        print(f"{path}: no program to test")
-        print("0 passed, 0 failed, 1 skipped")
-        return 77
-    tool = Tool(path)
+def test_page(path):
+    """Counts of ok, FAIL, skip; None: there is no program to test."""
+    page = Page(path)
+    program = os.environ.get(PROGRAMS[page.name]) or os.path.join(os.path.dirname(os.environ.get("IOMMU_DUMP", "./iommu-dump")), page.name)
+    if not os.path.exists(program):
+        print(f"{program}: no program to test")
+        return None
+    tool = Tool(program)
     demo = os.path.join(HERE, "..", "examples", "demo.core")
     capture = os.environ.get("CAPTURE") or (demo if os.path.exists(demo) else None)
     capture = os.path.abspath(capture) if capture else None
-    tests = [(name[5:].replace("_", " "), test) for name, test in sorted(globals().items()) if name.startswith("test_")]
+    tests = [(name[5:].replace("_", " "), test) for name, test in sorted(globals().items())
+             if name.startswith("test_") and test is not test_page]
     count = {"ok": 0, "FAIL": 0, "skip": 0}
     for name, test in tests + example_tests(page):
         result, words = "ok", ""
@@ -306,9 +336,16 @@ def main():
         except (AssertionError, subprocess.TimeoutExpired, ValueError) as why:
             result, words = "FAIL", str(why)
         count[result] += 1
-        print(f"{result}: {name}" + (f": {words}" if words else ""))
-    print(f"{count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped")
-    return 1 if count["FAIL"] else 0
+        print(f"{result}: {page.name}: {name}" + (f": {words}" if words else ""))
+    return count
+
+
+def main():
+    pages = sys.argv[1:] or [os.path.join(HERE, "..", "man", name + ".8") for name in PROGRAMS]
+    counts = [c for c in map(test_page, pages) if c]
+    total = {kind: sum(c[kind] for c in counts) for kind in ("ok", "FAIL", "skip")}
+    print(f"{total['ok']} passed, {total['FAIL']} failed, {total['skip'] + len(pages) - len(counts)} skipped")
+    return 1 if total["FAIL"] else 0 if counts else 77
 
 
 if __name__ == "__main__":

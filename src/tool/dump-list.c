@@ -15,13 +15,13 @@
 static const char *const found_names[] = {
 	[RIOMMU_FOUND_DT] = "device_tree", [RIOMMU_FOUND_ACPI] = "acpi",
 	[RIOMMU_FOUND_PCI] = "pci",        [RIOMMU_FOUND_NOTE] = "note",
-	[RIOMMU_FOUND_OPTION] = "option",
+	[RIOMMU_FOUND_OPTION] = "option",  [RIOMMU_FOUND_RECORD] = "record",
 };
 
 static const char *const found_words[] = {
 	[RIOMMU_FOUND_DT] = "device tree", [RIOMMU_FOUND_ACPI] = "ACPI",
 	[RIOMMU_FOUND_PCI] = "PCI bus",    [RIOMMU_FOUND_NOTE] = "capture",
-	[RIOMMU_FOUND_OPTION] = "option",
+	[RIOMMU_FOUND_OPTION] = "option",  [RIOMMU_FOUND_RECORD] = "handover",
 };
 
 static const char *const way_names[] = {

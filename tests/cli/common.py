@@ -28,6 +28,8 @@ COMMANDS = ("list", "regs", "devices", "processes", "translate", "faults", "expl
 SANITIZER = ("AddressSanitizer", "UndefinedBehavior", "LeakSanitizer", "runtime error:")
 
 TOOL = vectors.program()
+# The other tools are beside it, unless the environment names them.
+KEXEC_PREP = os.environ.get("IOMMU_KEXEC_PREP") or (TOOL and os.path.join(os.path.dirname(TOOL), "iommu-kexec-prep"))
 
 
 def sanitized():
@@ -60,14 +62,14 @@ class Done:
         return f"{' '.join(map(repr, self.args))}\nstatus {self.status}\nstdout: {shown!r}\nstderr: {self.err[:2000]!r}"
 
 
-def call(*args, stdin=b"", env=None, timeout=TIMEOUT, user=None, stdout=None):
-    """Runs the program. Bytes in and out; status None: it did not end in time."""
+def call(*args, stdin=b"", env=None, timeout=TIMEOUT, user=None, stdout=None, tool=None):
+    """Runs the program, TOOL unless another is named. Bytes in and out; status None: it did not end in time."""
     environment = dict(os.environ, LC_ALL="C", TERM="dumb", COLUMNS="80")
     environment.pop("NO_COLOR", None)
     environment.update(env or {})
     extra = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
     try:
-        done = subprocess.run([TOOL, *args], input=stdin, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
+        done = subprocess.run([tool or TOOL, *args], input=stdin, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
                               env=environment, timeout=timeout, check=False, **extra)
     except subprocess.TimeoutExpired as err:
         return Done(None, err.stdout or b"", err.stderr or b"", args)

@@ -12,6 +12,7 @@ SILENT = {"$schema", "$comment", "$id", "title", "description", "definitions"}
 TYPES = {
     "object": lambda v: isinstance(v, dict), "array": lambda v: isinstance(v, list),
     "string": lambda v: isinstance(v, str), "boolean": lambda v: isinstance(v, bool),
+    "number": lambda v: isinstance(v, (int, float)) and not isinstance(v, bool),
     "integer": lambda v: isinstance(v, int) and not isinstance(v, bool), "null": lambda v: v is None,
 }
 

@@ -93,7 +93,7 @@ START_TEST(every_parameter_is_listed_with_help_and_a_valid_default)
 		if (o.def)
 			ck_assert_int_eq(riommu_option_set(ctx, o.key, o.def), 0);
 	}
-	ck_assert_uint_eq(n, 13);
+	ck_assert_uint_eq(n, 17);
 }
 END_TEST
 

@@ -242,6 +242,11 @@ int riommu_dt_load(struct riommu_system *sys, struct riommu_dt **out)
 	return 0;
 }
 
+const void *riommu_dt_blob(const struct riommu_dt *dt)
+{
+	return dt->blob;
+}
+
 void riommu_dt_free(struct riommu_dt *dt)
 {
 	if (!dt)

@@ -8,13 +8,14 @@
 /* -- lists.c: all of them return 0 or -ENOMEM (-EINVAL: a base that is not aligned), or an index or NULL -------- */
 
 /* The IOMMU at BASE, made if it is new (then NAME, FOUND, WHERE are what is known of it; NAME "" is the base). */
-int riommu_list_iommu(struct riommu_system *sys, uint64_t base, const char *name, enum riommu_found found, const char *where,
-		      size_t *index);
+int riommu_list_iommu(struct riommu_system *sys, uint64_t base, const char *name,
+		      enum riommu_found found, const char *where, size_t *index);
 size_t riommu_list_iommu_at(const struct riommu_system *sys, uint64_t base);
 
 /* A device; one that is there already (name, device_id) gets the IOMMU if it had none. DEVICE is copied. */
 int riommu_list_device(struct riommu_system *sys, const struct riommu_device *device);
-int riommu_list_region(struct riommu_system *sys, uint64_t start, uint64_t end, const char *name, size_t name_len);
+int riommu_list_region(struct riommu_system *sys, uint64_t start, uint64_t end, const char *name,
+		       size_t name_len);
 
 /* After the last device: sorted by IOMMU and device_id, which lookup relies on. */
 void riommu_list_sort(struct riommu_system *sys);
@@ -34,11 +35,15 @@ int riommu_discover_class(struct riommu_system *sys);
 struct riommu_dt;
 int riommu_dt_load(struct riommu_system *sys, struct riommu_dt **dt);
 void riommu_dt_free(struct riommu_dt *dt);
+/* The tree itself, checked by fdt_check_full(). */
+const void *riommu_dt_blob(const struct riommu_dt *dt);
 int riommu_dt_iommus(struct riommu_dt *dt, struct riommu_system *sys);
 /* iommu-map of the host bridge of PCI segment SEGMENT. -ENOENT when the tree does not say. */
-int riommu_dt_pci_device(const struct riommu_dt *dt, uint32_t segment, uint16_t rid, size_t *iommu, uint32_t *device_id);
+int riommu_dt_pci_device(const struct riommu_dt *dt, uint32_t segment, uint16_t rid, size_t *iommu,
+			 uint32_t *device_id);
 /* The Ith (IOMMU, device_id) that the node at PATH has by its `iommus`. -ENOENT past the end. */
-int riommu_dt_platform_device(const struct riommu_dt *dt, const char *path, size_t i, size_t *iommu, uint32_t *device_id);
+int riommu_dt_platform_device(const struct riommu_dt *dt, const char *path, size_t i, size_t *iommu,
+			      uint32_t *device_id);
 
 /* sysfs.c: the devices behind them; DT may be NULL. */
 int riommu_discover_devices(struct riommu_system *sys, const struct riommu_dt *dt);
@@ -46,12 +51,16 @@ int riommu_discover_devices(struct riommu_system *sys, const struct riommu_dt *d
 /* regions.c: /proc/iomem. */
 int riommu_discover_regions(struct riommu_system *sys);
 
+/* record.c: registers from the handover record that goes with a vmcore. */
+int riommu_discover_record(struct riommu_system *sys, const struct riommu_open_args *args);
+
 /* -- paths and texts in sysfs ---------------------------------------------------------------------------------------- */
 
 #define RIOMMU_PATH_MAX 1024
 
 /* The parameter KEY and what follows it, as one path; false when that is too long. */
-bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key, const char *fmt, ...) RIOMMU_PRINTF(4, 5);
+bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key,
+		 const char *fmt, ...) RIOMMU_PRINTF(4, 5);
 
 /* "0000:00:02.0": segment and bus, device, function as a requester ID. */
 bool riommu_parse_pci_name(const char *name, uint32_t *segment, uint16_t *rid);

@@ -8,57 +8,66 @@
 
 #include "source/source.h"
 
-enum riommu_found { RIOMMU_FOUND_DT, RIOMMU_FOUND_ACPI, RIOMMU_FOUND_PCI, RIOMMU_FOUND_NOTE, RIOMMU_FOUND_OPTION };
+enum riommu_found {
+	RIOMMU_FOUND_DT,
+	RIOMMU_FOUND_ACPI,
+	RIOMMU_FOUND_PCI,
+	RIOMMU_FOUND_NOTE,
+	RIOMMU_FOUND_OPTION,
+	RIOMMU_FOUND_RECORD
+};
 
 /* State of one register in a snapshot. */
 enum riommu_reg_state {
-	RIOMMU_REG_UNREAD,  /* not asked for, or not there by capabilities */
+	RIOMMU_REG_UNREAD, /* not asked for, or not there by capabilities */
 	RIOMMU_REG_KNOWN,
 	RIOMMU_REG_MISSING, /* the source does not hold it */
 	RIOMMU_REG_REFUSED,
-	RIOMMU_REG_DEAD,    /* the bus did not answer */
+	RIOMMU_REG_DEAD, /* the bus did not answer */
 };
 
 struct riommu_iommu {
 	uint64_t base;
-	char name[64];		/* as /sys/class/iommu has it without "riscv-iommu@": "3010000.iommu", "0000:00:02.0"; else "0x.." */
+	char name
+		[64]; /* as /sys/class/iommu has it without "riscv-iommu@": "3010000.iommu", "0000:00:02.0"; else "0x.." */
 	enum riommu_found found;
-	char where[128];	/* the device tree node, the PCI function, the note, ... that said so */
+	char where[128]; /* the device tree node, the PCI function, the note, ... that said so */
 	uint64_t value[RIOMMU_REG_COUNT];
 	uint8_t state[RIOMMU_REG_COUNT]; /* enum riommu_reg_state */
-	int error;		/* first error of reading its registers, 0 when none; the words are in `reason` */
+	int error; /* first error of reading its registers, 0 when none; the words are in `reason` */
 	char reason[256];
-	const char *method;	/* how the registers were read; NULL when they were not */
+	const char *method; /* how the registers were read; NULL when they were not */
 };
 
 #define RIOMMU_NO_IOMMU ((size_t)-1)
 
 struct riommu_device {
 	uint32_t device_id;
-	size_t iommu;		/* index, or RIOMMU_NO_IOMMU */
-	char name[64];		/* "0000:00:01.0", or the platform device's name */
-	char driver[32];	/* "" when no driver is bound */
-	char group[16];		/* number of the iommu group, "" when unknown */
-	char domain_type[24];	/* /sys/kernel/iommu_groups/N/type: "identity", "DMA", ... */
+	size_t iommu;         /* index, or RIOMMU_NO_IOMMU */
+	char name[64];        /* "0000:00:01.0", or the platform device's name */
+	char driver[32];      /* "" when no driver is bound */
+	char group[16];       /* number of the iommu group, "" when unknown */
+	char domain_type[24]; /* /sys/kernel/iommu_groups/N/type: "identity", "DMA", ... */
 };
 
 struct riommu_region {
-	uint64_t start, end;	/* inclusive, as /proc/iomem writes it */
-	char name[48];		/* "System RAM", "Crash kernel", "Kernel code", "Reserved", ... */
+	uint64_t start, end; /* inclusive, as /proc/iomem writes it */
+	char name[48];       /* "System RAM", "Crash kernel", "Kernel code", "Reserved", ... */
 };
 
 /* Everything that was opened and found. Fields are read-only for callers. */
 struct riommu_system {
 	struct riommu_ctx *ctx;
-	struct riommu_source *memory;	 /* physical memory; NULL when there is no way to it (memory_error) */
+	struct riommu_source
+		*memory; /* physical memory; NULL when there is no way to it (memory_error) */
 	struct riommu_source *registers; /* the overlay on top of whatever gives registers */
 	int memory_error;
 	char memory_reason[256];
-	int registers_error;		 /* live: no way to any register could be opened, and why */
+	int registers_error; /* live: no way to any register could be opened, and why */
 	char registers_reason[256];
 	bool live;
 	char model[128], kernel[128], time[40]; /* "" when unknown */
-	char path[256];			 /* the file given with -i */
+	char path[256];                         /* the file given with -i */
 	struct riommu_iommu *iommus;
 	size_t iommu_count;
 	struct riommu_device *devices;
@@ -68,16 +77,16 @@ struct riommu_system {
 };
 
 struct riommu_reg_override {
-	char iommu[64];		/* name or base of which one; "" for all */
+	char iommu[64]; /* name or base of which one; "" for all */
 	uint32_t offset;
 	unsigned width;
 	uint64_t value;
 };
 
 struct riommu_open_args {
-	const char *input;	/* -i; NULL: this machine */
-	const char *access;	/* -A; NULL: choose */
-	const uint64_t *bases;	/* --base, no discovery */
+	const char *input;     /* -i; NULL: this machine */
+	const char *access;    /* -A; NULL: choose */
+	const uint64_t *bases; /* --base, no discovery */
 	size_t base_count;
 	const struct riommu_reg_override *overrides; /* --reg */
 	size_t override_count;
@@ -87,7 +96,8 @@ struct riommu_open_args {
  * Opens and discovers. Success does not mean that registers could be read: see riommu_iommu.error. -ENODEV when
  * there is no IOMMU at all, -EBADMSG for a damaged file, -EINVAL for arguments. *SYS is the caller's to close.
  */
-int riommu_system_open(struct riommu_ctx *ctx, const struct riommu_open_args *args, struct riommu_system **sys);
+int riommu_system_open(struct riommu_ctx *ctx, const struct riommu_open_args *args,
+		       struct riommu_system **sys);
 void riommu_system_close(struct riommu_system *sys);
 
 /* Reads all registers that capabilities say exist (or again); fills value[], state[], error, reason. */
@@ -99,6 +109,18 @@ int riommu_iommu_reg(const struct riommu_iommu *iommu, uint32_t offset, uint64_t
 /* True when the running kernel's driver has registered this IOMMU (/sys/class/iommu). */
 bool riommu_system_driven(const struct riommu_system *sys, size_t iommu);
 
+/* What firmware may have left running: a device that reads or writes memory by itself, from before there was a driver. */
+struct riommu_firmware_dma {
+	bool framebuffer; /* a simple-framebuffer; else reserved memory with iommu-addresses */
+	char node[128];   /* of the device tree */
+	char device[128]; /* the node of the device that uses it, "" when the tree does not say */
+};
+
+/* Calls FOUND for each that this machine's device tree tells of; non-zero from it ends the search. -errno without a tree. */
+int riommu_system_firmware_dma(struct riommu_system *sys,
+			       int (*found)(void *arg, const struct riommu_firmware_dma *dma),
+			       void *arg);
+
 /* By name, "riscv-iommu@NAME", or base in hex. RIOMMU_NO_IOMMU when there is none. */
 size_t riommu_system_find_iommu(const struct riommu_system *sys, const char *text);
 
@@ -108,10 +130,12 @@ struct riommu_device_ref {
 	size_t iommu;
 	uint32_t device_id;
 };
-size_t riommu_system_find_device(const struct riommu_system *sys, const char *text, struct riommu_device_ref *refs, size_t max);
+size_t riommu_system_find_device(const struct riommu_system *sys, const char *text,
+				 struct riommu_device_ref *refs, size_t max);
 
 /* The name of a device, NULL when none is known. */
-const char *riommu_system_device_name(const struct riommu_system *sys, size_t iommu, uint32_t device_id);
+const char *riommu_system_device_name(const struct riommu_system *sys, size_t iommu,
+				      uint32_t device_id);
 
 /*
  * The machine note of a capture (design 3.1): what SYS knows besides registers and memory, as JSON. *TEXT is the

@@ -114,7 +114,9 @@ static void finish_recorded(struct riommu_system *sys, struct riommu_iommu *iomm
 			 regs[i].name);
 		set_error(iommu, -ENODATA, words);
 	}
-	if (given)
+	if (given && iommu->found == RIOMMU_FOUND_RECORD)
+		iommu->method = "record";
+	else if (given)
 		iommu->method =
 			iommu->found == RIOMMU_FOUND_NOTE ? sys->memory->ops->name : "option";
 }
@@ -290,6 +292,8 @@ static int open_file(struct riommu_system *sys, const struct riommu_open_args *a
 		if (base_wanted(args, note.base))
 			err = take_note(sys, &note);
 	}
+	if (!err && !riommu_core_registers_at(sys->memory, 0, &note))
+		err = riommu_discover_record(sys, args);
 	if (!err)
 		err = add_bases(sys, args);
 	if (!err && riommu_core_machine(sys->memory, &text, &len))

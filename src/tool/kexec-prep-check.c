@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * check: what will happen at the handover, as far as it can be known before: what Linux does (7.2: the driver's shutdown leaves
+ * ddtp Bare; a panic leaves it as it is; a kernel that finds a mode above Bare gives up unless it is a crash kernel), what the
+ * stub in the Image would do instead, and what may get in the way.
+ */
+#include "config.h"
+
+#include "kexec-prep.h"
+
+#include "walk/walk.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LABEL 9
+#define NAMES 400 /* bytes of names of devices that a finding has room for */
+
+struct check {
+	struct prep *p;
+	struct prep_kernel kernel;
+	bool has_kernel;
+	char *command_line; /* NULL: not known */
+	bool kexec, panic;  /* which handovers are looked at */
+	unsigned count[3];  /* findings by severity */
+};
+
+/* -- findings ----------------------------------------------------------------------------------------------------- */
+
+static const char *const severities[] = {"info", "warning", "error"};
+
+static void emit(struct check *c, enum severity severity, const char *id,
+		 const struct riommu_iommu *iommu, const char *message, const char *advice)
+{
+	char text[1400];
+
+	c->count[severity]++;
+	if (severity >= c->p->severity)
+		out_status(&c->p->out, STATUS_FINDING);
+	if (c->p->out.json) {
+		struct json_object *obj = json_object_new_object();
+
+		json_add(obj, "id", json_text(id));
+		json_add(obj, "severity", json_text(severities[severity]));
+		json_add(obj, "iommu", iommu ? json_hex(iommu->base) : NULL);
+		json_add(obj, "message", json_text(message));
+		json_add(obj, "advice", json_text(advice));
+		out_item(&c->p->out, obj);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s%s%s [%s]", iommu ? iommu->name : "", iommu ? ": " : "",
+		 message, id);
+	print_wrapped(stdout, text, (size_t)printf("%-*s", LABEL - 1, severities[severity]), LABEL);
+	snprintf(text, sizeof(text), "-> %s", advice ? advice : "");
+	if (advice)
+		print_wrapped(stdout, text, 0, LABEL);
+}
+
+static void finding(struct check *c, enum severity severity, const char *id,
+		    const struct riommu_iommu *iommu, const char *advice, const char *fmt, ...)
+	RIOMMU_PRINTF(6, 7);
+
+static void finding(struct check *c, enum severity severity, const char *id,
+		    const struct riommu_iommu *iommu, const char *advice, const char *fmt, ...)
+{
+	char message[1200];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(message, sizeof(message), fmt, args);
+	va_end(args);
+	printable(message);
+	emit(c, severity, id, iommu, message, advice);
+}
+
+/* -- the Image ---------------------------------------------------------------------------------------------------- */
+
+static const struct riommu_stub_iommu *table_entry(const struct check *c, uint64_t base)
+{
+	const struct riommu_stub_table *table = &c->kernel.image.table;
+
+	for (uint32_t i = 0; c->has_kernel && c->kernel.image.wrapped && i < table->count; i++)
+		if (table->iommu[i].base == base)
+			return &table->iommu[i];
+	return NULL;
+}
+
+/* Whether the stub would write to an IOMMU with these capabilities. */
+static bool entry_fits(const struct riommu_stub_iommu *entry, const struct riommu_iommu *iommu)
+{
+	uint64_t capabilities;
+
+	return !entry->capabilities ||
+	       riommu_iommu_reg(iommu, RIOMMU_REG_CAPABILITIES, &capabilities) ||
+	       capabilities == entry->capabilities;
+}
+
+static bool is_blocked(const struct check *c, const struct riommu_iommu *iommu)
+{
+	const struct riommu_stub_iommu *entry = table_entry(c, iommu->base);
+
+	return entry && entry->policy == RIOMMU_POLICY_BLOCK && entry_fits(entry, iommu);
+}
+
+static void check_entry(struct check *c, const struct riommu_iommu *iommu)
+{
+	const struct riommu_stub_iommu *entry = table_entry(c, iommu->base);
+
+	if (!entry)
+		finding(c, SEVERITY_ERROR, "iommu-not-covered", iommu,
+			"wrap the Image again: image IN -o OUT",
+			"the stub in the Image does not know this IOMMU");
+	else if (!entry_fits(entry, iommu))
+		finding(c, SEVERITY_ERROR, "capabilities-changed", iommu,
+			"wrap the Image again: image IN -o OUT",
+			"the stub expects capabilities 0x%" PRIx64
+			", which it does not have: it would be left alone",
+			entry->capabilities);
+	else if (entry->policy == RIOMMU_POLICY_LEAVE)
+		finding(c, SEVERITY_INFO, "policy-leave", iommu, NULL,
+			"the stub only records its state (--policy leave)");
+}
+
+/* Table entries for IOMMUs that are not on this machine. */
+static void check_extra(struct check *c)
+{
+	const struct riommu_stub_table *table = &c->kernel.image.table;
+
+	for (uint32_t i = 0; i < table->count; i++) {
+		bool here = false;
+
+		for (size_t j = 0; j < c->p->sys->iommu_count; j++)
+			here = here || c->p->sys->iommus[j].base == table->iommu[i].base;
+		if (!here)
+			finding(c, SEVERITY_WARNING, "iommu-extra", NULL,
+				"wrap the Image again: image IN -o OUT",
+				"the stub has an IOMMU at 0x%" PRIx64
+				", which this machine does not show",
+				table->iommu[i].base);
+	}
+}
+
+static void check_image(struct check *c)
+{
+	const struct riommu_image *image = &c->kernel.image;
+
+	if (!c->has_kernel) {
+		finding(c, SEVERITY_INFO, "no-image", NULL, "check IMAGE",
+			"no Image was named: what follows is what happens without the stub");
+		return;
+	}
+	if (!image->wrapped) {
+		finding(c, SEVERITY_WARNING, "image-not-wrapped", NULL,
+			"image IN -o OUT, or load IMAGE, which does it", "%s has no stub",
+			c->kernel.path);
+		return;
+	}
+	finding(c, SEVERITY_INFO, "image-wrapped", NULL, NULL,
+		"%s has the stub, by layout %c (%s), for %" PRIu32 " IOMMUs", c->kernel.path,
+		(char)image->layout, riommu_layout_name(image->layout), image->table.count);
+	if (!image->stub_current)
+		finding(c, SEVERITY_WARNING, "stub-old", NULL, "wrap it again: image IN -o OUT",
+			"its stub is not the one of this program");
+	check_extra(c);
+	for (size_t i = 0; prep_next_iommu(c->p, &i); i++)
+		check_entry(c, &c->p->sys->iommus[i]);
+}
+
+/* -- the driver ----------------------------------------------------------------------------------------------------- */
+
+static void check_driver(struct check *c, const struct riommu_iommu *iommu)
+{
+	char words[512];
+	const char *problem =
+		prep_driver_problem(&c->kernel, iommu, c->command_line, words, sizeof(words));
+	enum driver driver = iommu_driver(iommu);
+
+	if (problem && is_blocked(c, iommu))
+		finding(c, SEVERITY_ERROR, "driver-missing", iommu,
+			"a kernel with the driver, or --policy leave for this IOMMU",
+			"%s, and the stub blocks it: no device behind it (disks) would work",
+			problem);
+	else if (problem)
+		finding(c, SEVERITY_WARNING, "driver-missing", iommu, NULL, "%s", problem);
+	else if (c->kernel.known.driver[driver] == ANSWER_UNKNOWN)
+		finding(c, SEVERITY_INFO, "driver-unknown", iommu,
+			"see that its configuration has RISCV_IOMMU_PCI=y",
+			"whether kernel %s has a driver for it cannot be seen",
+			c->kernel.known.release);
+	else
+		finding(c, SEVERITY_INFO, "driver-present", iommu, NULL,
+			"kernel %s has a driver for it (by %s)", c->kernel.known.release,
+			c->kernel.known.evidence);
+}
+
+/* -- what the next kernel finds --------------------------------------------------------------------------------------- */
+
+static const char *mode_name(uint64_t ddtp)
+{
+	const char *name = riommu_ddtp_mode_name(ddtp);
+
+	return name ? name : "a reserved mode";
+}
+
+/* After kexec -e. A driver that runs now leaves Bare behind; without one ddtp stays as it is. */
+static void check_kexec(struct check *c, const struct riommu_iommu *iommu, bool driven,
+			const uint64_t *ddtp)
+{
+	static const char open[] = "wrap the Image: image IN -o OUT, or load IMAGE";
+	uint64_t mode = ddtp ? riommu_bits(*ddtp, 3, 0) : 0;
+
+	if (driven)
+		finding(c, SEVERITY_WARNING, "kexec-open", iommu, open,
+			"kexec: this kernel's driver leaves it Bare, so all DMA passes until the "
+			"next kernel's driver takes over; "
+			"the next kernel accepts that");
+	else if (!ddtp)
+		finding(c, SEVERITY_WARNING, "kexec-unknown", iommu,
+			"iommu-dump list says why and what to do",
+			"kexec: no driver has it, and ddtp is not known (%s)", iommu->reason);
+	else if (*ddtp & RIOMMU_DDTP_BUSY || mode > RIOMMU_DDTP_BARE)
+		finding(c, SEVERITY_ERROR, "kexec-refused", iommu, open,
+			"kexec: the next kernel finds %s%s and gives up on this IOMMU (-EBUSY)",
+			mode_name(*ddtp), *ddtp & RIOMMU_DDTP_BUSY ? ", busy," : "");
+	else if (mode == RIOMMU_DDTP_BARE)
+		finding(c, SEVERITY_WARNING, "kexec-open", iommu, open,
+			"kexec: it stays Bare: all DMA passes; the next kernel accepts that");
+	else
+		finding(c, SEVERITY_INFO, "kexec-off", iommu, NULL,
+			"kexec: it stays Off, which the next kernel accepts");
+}
+
+/* After a panic nothing runs before the crash kernel: what ddtp is now it will be then. */
+static void check_panic(struct check *c, const struct riommu_iommu *iommu, bool driven,
+			const uint64_t *ddtp)
+{
+	static const char live[] =
+		"wrap the crash kernel's Image: image IN -o OUT, or load -p IMAGE";
+	uint64_t mode = ddtp ? riommu_bits(*ddtp, 3, 0) : RIOMMU_DDTP_3LVL;
+
+	if (!ddtp && !driven)
+		finding(c, SEVERITY_WARNING, "panic-unknown", iommu,
+			"iommu-dump list says why and what to do",
+			"panic: no driver has it, and ddtp is not known (%s)", iommu->reason);
+	else if (ddtp && *ddtp & RIOMMU_DDTP_BUSY)
+		finding(c, SEVERITY_ERROR, "panic-refused", iommu, live,
+			"panic: ddtp is busy; if it stays so the crash kernel gives up on this "
+			"IOMMU (-EBUSY)");
+	else if (mode > RIOMMU_DDTP_BARE)
+		finding(c, SEVERITY_WARNING, "panic-live", iommu, live,
+			"panic: the old tables%s%s%s stay live, and devices go on writing, until "
+			"the crash kernel's driver takes over; it "
+			"accepts that because it is a crash kernel",
+			ddtp ? " (" : "", ddtp ? mode_name(*ddtp) : "", ddtp ? ")" : "");
+	else if (mode == RIOMMU_DDTP_BARE)
+		finding(c, SEVERITY_WARNING, "panic-open", iommu, live,
+			"panic: it stays Bare: all DMA passes; the crash kernel accepts that");
+	else
+		finding(c, SEVERITY_INFO, "panic-off", iommu, NULL,
+			"panic: it stays Off, which the crash kernel accepts");
+}
+
+/* Whether the kernel has a driver at work. A capture shows that by the groups of devices, which only that driver makes. */
+static bool is_driven(const struct riommu_system *sys, size_t index)
+{
+	for (size_t i = 0; !sys->live && i < sys->device_count; i++)
+		if (sys->devices[i].iommu == index && sys->devices[i].group[0])
+			return true;
+	return riommu_system_driven(sys, index);
+}
+
+static void check_state(struct check *c, size_t index)
+{
+	const struct riommu_iommu *iommu = &c->p->sys->iommus[index];
+	bool driven = is_driven(c->p->sys, index);
+	uint64_t value, *ddtp = riommu_iommu_reg(iommu, RIOMMU_REG_DDTP, &value) ? NULL : &value;
+
+	if (is_blocked(c, iommu)) {
+		finding(c, SEVERITY_INFO, "blocked", iommu, NULL,
+			"the stub puts it Off, with its queues off, before the next kernel runs, "
+			"which accepts that");
+		return;
+	}
+	if (c->kexec)
+		check_kexec(c, iommu, driven, ddtp);
+	if (c->panic)
+		check_panic(c, iommu, driven, ddtp);
+}
+
+/* -- DMA over the crash kernel -------------------------------------------------------------------------------------- */
+
+struct windows {
+	struct check *c;
+	size_t iommu;
+	unsigned identity, translated, unreadable;
+	char identity_names[NAMES], translated_names[NAMES];
+};
+
+static void add_name(const struct windows *w, char names[NAMES], uint32_t device_id)
+{
+	const char *name = riommu_system_device_name(w->c->p->sys, w->iommu, device_id);
+	size_t used = strlen(names);
+
+	if (used > NAMES - 100) {
+		if (names[used - 1] != '.')
+			strcpy(names + used, ", ...");
+		return;
+	}
+	if (name)
+		snprintf(names + used, NAMES - used, "%s%s", used ? ", " : "", name);
+	else
+		snprintf(names + used, NAMES - used, "%s0x%" PRIx32, used ? ", " : "", device_id);
+}
+
+/* Bare in both stages, without a process directory: what the device says is where it goes. */
+static bool is_identity(const struct riommu_dc *dc)
+{
+	return !(dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_PDTV) &&
+	       !riommu_bits(dc->dw[RIOMMU_DC_FSC], 63, 60) &&
+	       !riommu_bits(dc->dw[RIOMMU_DC_IOHGATP], 63, 60);
+}
+
+static int see_context(void *arg, const struct riommu_dc_visit *v)
+{
+	struct windows *w = arg;
+
+	if (!v->dc) {
+		w->unreadable++;
+	} else if (v->dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V && is_identity(v->dc)) {
+		w->identity++;
+		add_name(w, w->identity_names, v->dc->device_id);
+	} else if (v->dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V) {
+		w->translated++;
+		add_name(w, w->translated_names, v->dc->device_id);
+	}
+	return 0;
+}
+
+/* Registers or memory cannot be read: what the kernel says of the groups. */
+static void see_groups(struct windows *w)
+{
+	const struct riommu_system *sys = w->c->p->sys;
+
+	for (size_t i = 0; i < sys->device_count; i++) {
+		const struct riommu_device *device = &sys->devices[i];
+
+		if (device->iommu != w->iommu || !device->domain_type[0] ||
+		    !strcmp(device->domain_type, "blocked"))
+			continue;
+		if (!strcmp(device->domain_type, "identity")) {
+			w->identity++;
+			add_name(w, w->identity_names, device->device_id);
+		} else {
+			w->translated++;
+			add_name(w, w->translated_names, device->device_id);
+		}
+	}
+}
+
+static void report_windows(const struct windows *w, const char *where)
+{
+	const struct riommu_iommu *iommu = &w->c->p->sys->iommus[w->iommu];
+	bool blocked = is_blocked(w->c, iommu);
+
+	if (w->identity)
+		finding(w->c, SEVERITY_INFO, "dma-identity", iommu, NULL,
+			"%u devices have an identity mapping (usual for Linux 7.2), and with it "
+			"all memory, the crash kernel at %s too%s: %s",
+			w->identity, where, blocked ? ", until the stub blocks them" : "",
+			w->identity_names);
+	if (w->translated)
+		finding(w->c, SEVERITY_INFO, "dma-not-checked", iommu, "iommu-dump devices",
+			"%u devices use page tables, which are not compared with the crash kernel "
+			"at %s: %s",
+			w->translated, where, w->translated_names);
+	if (w->unreadable)
+		finding(w->c, SEVERITY_INFO, "dma-unknown", iommu, NULL,
+			"%u parts of the device directory cannot be read", w->unreadable);
+}
+
+static void check_windows(struct check *c, size_t index, const char *where)
+{
+	struct riommu_system *sys = c->p->sys;
+	struct windows w = {.c = c, .iommu = index};
+	struct riommu_walker walker;
+	const char *missing;
+	uint64_t ddtp;
+
+	if (!riommu_iommu_reg(&sys->iommus[index], RIOMMU_REG_DDTP, &ddtp)) {
+		if (riommu_bits(ddtp, 3, 0) == RIOMMU_DDTP_OFF)
+			return;
+		if (riommu_bits(ddtp, 3, 0) == RIOMMU_DDTP_BARE) {
+			finding(c, SEVERITY_INFO, "dma-identity", &sys->iommus[index], NULL,
+				"it is Bare: every device behind it reaches all memory, the crash "
+				"kernel at %s too",
+				where);
+			return;
+		}
+	}
+	if (sys->memory && !riommu_walker_init(&walker, sys, index, &missing))
+		riommu_visit_dcs(&walker, see_context, &w);
+	if (!w.identity && !w.translated)
+		see_groups(&w);
+	report_windows(&w, where);
+}
+
+static void check_crash_memory(struct check *c)
+{
+	const struct riommu_system *sys = c->p->sys;
+	char where[200] = "";
+
+	for (size_t i = 0; i < sys->region_count; i++) {
+		size_t used = strlen(where);
+
+		if (!strncmp(sys->regions[i].name, "Crash kernel", 12))
+			snprintf(where + used, sizeof(where) - used, "%s0x%" PRIx64 "-0x%" PRIx64,
+				 used ? ", " : "", sys->regions[i].start, sys->regions[i].end);
+	}
+	if (!where[0]) {
+		finding(c, SEVERITY_INFO, "no-crash-memory", NULL,
+			"boot with crashkernel=256M, if a crash kernel is wanted",
+			"no memory is reserved for a crash kernel, or /proc/iomem does not show "
+			"it");
+		return;
+	}
+	for (size_t i = 0; prep_next_iommu(c->p, &i); i++)
+		check_windows(c, i, where);
+}
+
+/* -- firmware ----------------------------------------------------------------------------------------------------------- */
+
+/* Whether DMA is blocked for anybody: else what firmware left running goes on. */
+static bool blocks_any(const struct check *c)
+{
+	if (!c->has_kernel || !c->kernel.image.wrapped)
+		return true; /* it will be, by default */
+	for (size_t i = 0; i < c->p->sys->iommu_count; i++)
+		if (is_blocked(c, &c->p->sys->iommus[i]))
+			return true;
+	return false;
+}
+
+static const char leave_advice[] =
+	"--policy NAME=leave for the IOMMU that it is behind, if that matters";
+
+static int see_firmware(void *arg, const struct riommu_firmware_dma *dma)
+{
+	struct check *c = arg;
+	enum severity severity = blocks_any(c) ? SEVERITY_WARNING : SEVERITY_INFO;
+
+	if (dma->framebuffer)
+		finding(c, severity, "firmware-framebuffer", NULL, leave_advice,
+			"firmware shows a framebuffer (%s): behind a blocked IOMMU the screen goes "
+			"dark until its driver runs",
+			dma->node);
+	else
+		finding(c, severity, "firmware-dma", NULL, leave_advice,
+			"%s uses memory at fixed addresses (iommu-addresses of %s): blocked, it "
+			"stops until its driver runs",
+			dma->device[0] ? dma->device : "a device", dma->node);
+	return 0;
+}
+
+/* "0 simple", "0 EFI VGA", "0 simpledrmdrmfb": a framebuffer whose memory firmware set up. */
+static void check_framebuffers(struct check *c)
+{
+	static const char *const drivers[] = {"simple", "EFI",     "VESA",
+					      "efidrm", "vesadrm", "ofdrm"};
+	char *text = read_text(c->p, "proc.path", "/fb"), *next = NULL;
+
+	for (char *line = text ? strtok_r(text, "\n", &next) : NULL; line;
+	     line = strtok_r(NULL, "\n", &next)) {
+		const char *name = line + strspn(line, " 0123456789");
+
+		for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(drivers); i++) {
+			if (strncasecmp(name, drivers[i], strlen(drivers[i])))
+				continue;
+			finding(c, blocks_any(c) ? SEVERITY_WARNING : SEVERITY_INFO,
+				"firmware-framebuffer", NULL, leave_advice,
+				"the screen shows a framebuffer of the firmware (%s): behind a "
+				"blocked IOMMU it goes dark until its driver runs",
+				line);
+			break;
+		}
+	}
+	free(text);
+}
+
+/* -- the system --------------------------------------------------------------------------------------------------------- */
+
+static void check_loaded(struct check *c, bool crash)
+{
+	const char *what = crash ? "crash kernel" : "kernel for kexec -e";
+
+	switch (kernel_loaded(c->p, crash)) {
+	case ANSWER_YES:
+		finding(c, SEVERITY_INFO, crash ? "crash-loaded" : "kexec-loaded", NULL, NULL,
+			"a %s is loaded (from which Image cannot be seen)", what);
+		break;
+	case ANSWER_NO:
+		finding(c, SEVERITY_INFO, crash ? "crash-not-loaded" : "kexec-not-loaded", NULL,
+			crash ? "load -p IMAGE" : "load IMAGE", "no %s is loaded", what);
+		break;
+	case ANSWER_UNKNOWN:
+		finding(c, SEVERITY_WARNING, "no-kexec", NULL, "a kernel with CONFIG_KEXEC",
+			"this kernel does not say whether a %s is loaded", what);
+		break;
+	}
+}
+
+/* The first line that the program says of itself. */
+static bool kexec_version(const char *path, char *text, size_t size)
+{
+	int ends[2];
+	size_t used = 0;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(ends))
+		return false;
+	pid = fork();
+	if (!pid) {
+		dup2(ends[1], STDOUT_FILENO);
+		dup2(ends[1], STDERR_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		execl(path, path, "--version", (char *)NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	while (used < size - 1 && (n = read(ends[0], text + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	close(ends[0]);
+	text[used] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return text[0];
+}
+
+static void check_kexec_tools(struct check *c)
+{
+	char path[1024], text[160];
+	unsigned major, minor, patch;
+	int used = 0;
+
+	if (!kexec_find(c->p, path, sizeof(path))) {
+		finding(c, SEVERITY_WARNING, "kexec-missing", NULL,
+			"install kexec-tools, or -O kexec.path=FILE",
+			"the program kexec is not here");
+		return;
+	}
+	if (!kexec_version(path, text, sizeof(text)) ||
+	    sscanf(text, "kexec-tools %u.%u.%u%n", &major, &minor, &patch, &used) != 3)
+		finding(c, SEVERITY_INFO, "kexec-version", NULL, NULL,
+			"%s does not say its version", path);
+	else if (c->panic && major * 1000000 + minor * 1000 + patch <= 2000032 &&
+		 strncmp(text + used, ".git", 4))
+		finding(c, SEVERITY_INFO, "kexec-version", NULL,
+			"copy /proc/vmcore as it is, or use a newer kexec-tools",
+			"kexec-tools %u.%u.%u describes memory wrongly to a crash kernel on "
+			"riscv64: makedumpfile can fail on the dump",
+			major, minor, patch);
+	else
+		finding(c, SEVERITY_INFO, "kexec-version", NULL, NULL, "%s is kexec-tools %u.%u.%u",
+			path, major, minor, patch);
+}
+
+static void check_system(struct check *c)
+{
+	const char *level = lockdown_level(c->p);
+
+	if (level)
+		finding(c, SEVERITY_ERROR, "lockdown", NULL, "boot without lockdown (Secure Boot)",
+			"the kernel is locked down (%s): it refuses kexec_load, and "
+			"kexec_file_load cannot pass a device tree",
+			level);
+	if (c->kexec)
+		check_loaded(c, false);
+	if (c->panic)
+		check_loaded(c, true);
+	check_kexec_tools(c);
+}
+
+/* -- all of it ------------------------------------------------------------------------------------------------------------ */
+
+static void check_all(struct check *c)
+{
+	struct prep *p = c->p;
+
+	check_image(c);
+	for (size_t i = 0; prep_next_iommu(p, &i); i++) {
+		if (c->has_kernel)
+			check_driver(c, &p->sys->iommus[i]);
+		check_state(c, i);
+	}
+	if (c->panic)
+		check_crash_memory(c);
+	if (!p->sys->live) /* the rest is of the machine that this runs on */
+		return;
+	riommu_system_firmware_dma(p->sys, see_firmware, c);
+	check_framebuffers(c);
+	check_system(c);
+}
+
+void prep_check(struct prep *p, int argc, char **argv)
+{
+	struct check c = {.p = p, .kexec = p->load || !p->panic, .panic = p->panic || !p->load};
+
+	if (argc > 1) {
+		out_error(&p->out, -EINVAL, "check takes one Image, not '%s'", argv[1]);
+		return;
+	}
+	out_begin(&p->out, PREP_SCHEMA, p->sys);
+	if (argc && !prep_kernel_open(p, argv[0], &c.kernel))
+		return;
+	c.has_kernel = argc;
+	if (p->append || p->sys->live) /* a capture is of another machine than this */
+		c.command_line = next_command_line(p);
+	out_list_begin(&p->out, "findings");
+	check_all(&c);
+	out_list_end(&p->out);
+	if (!p->out.json)
+		printf("%u error%s, %u warning%s\n", c.count[SEVERITY_ERROR],
+		       c.count[SEVERITY_ERROR] == 1 ? "" : "s", c.count[SEVERITY_WARNING],
+		       c.count[SEVERITY_WARNING] == 1 ? "" : "s");
+	free(c.command_line);
+	prep_kernel_close(&c.kernel);
+}

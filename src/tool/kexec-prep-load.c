@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * load: a wrapped Image and a device tree with a record, in a directory that nobody else can look into, and the program kexec
+ * on them. Whatever happens, the directory is gone afterwards: the kernel has its own copy by then.
+ */
+#include "config.h"
+
+#include "kexec-prep.h"
+
+#include "base/file.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_ARGS 8
+
+struct load {
+	struct prep *p;
+	struct prep_kernel kernel;
+	void *tree;
+	size_t tree_len;
+	char *command_line;
+	char kexec[1024];
+	char folder[512], image[512 + 16], dtb[512 + 16]; /* "": not made */
+	char *args[MAX_ARGS + 1];
+	size_t arg_count;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
+/* -- the program kexec -------------------------------------------------------------------------------------------- */
+
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
+}
+
+/* Root's PATH does not always have the sbin directories. */
+bool kexec_find(const struct prep *p, char *path, size_t size)
+{
+	const char *given = riommu_option(p->ctx, "kexec.path"), *folders = getenv("PATH");
+	char all[4096];
+
+	if (given) {
+		snprintf(path, size, "%s", given);
+		return is_program(path);
+	}
+	snprintf(all, sizeof(all), "%s:/sbin:/usr/sbin", folders ? folders : "");
+	for (const char *at = all; *at;) {
+		size_t n = strcspn(at, ":");
+		int len = snprintf(path, size, "%.*s/kexec", (int)n, at);
+
+		if (at[0] == '/' && len > 0 && (size_t)len < size && is_program(path))
+			return true;
+		at += n + (at[n] == ':');
+	}
+	path[0] = '\0';
+	return false;
+}
+
+/* -- what it is given ----------------------------------------------------------------------------------------------- */
+
+static void add_arg(struct load *l, const char *head, const char *tail)
+{
+	if (asprintf(&l->args[l->arg_count++], "%s%s", head, tail) < 0)
+		die(STATUS_ERROR, "out of memory");
+}
+
+/*
+ * -c is the system call kexec_load: with kexec_file_load the kernel makes the next one's device tree from its own, and the
+ * record would not be in it.
+ */
+static void make_args(struct load *l)
+{
+	add_arg(l, l->kexec, "");
+	add_arg(l, "-c", "");
+	add_arg(l, l->p->panic ? "-p" : "-l", "");
+	add_arg(l, l->image, "");
+	add_arg(l, "--dtb=", l->dtb);
+	if (l->p->initrd)
+		add_arg(l, "--initrd=", l->p->initrd);
+	add_arg(l, "--append=", l->command_line);
+}
+
+/* An argument as a shell would need it. */
+static void print_quoted(const char *text)
+{
+	if (*text && !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					"0123456789_./=:,+-@%")]) {
+		fputs(text, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*text);
+	}
+	putchar('\'');
+}
+
+static void print_command(const struct load *l)
+{
+	for (size_t i = 0; i < l->arg_count; i++) {
+		fputs(i ? " " : "  ", stdout);
+		print_quoted(l->args[i]);
+	}
+	putchar('\n');
+}
+
+/* -- the private directory ------------------------------------------------------------------------------------------ */
+
+static void set_folder(struct load *l)
+{
+	const char *top = getenv("TMPDIR");
+
+	snprintf(l->folder, sizeof(l->folder), "%s/iommu-kexec-prep.XXXXXX",
+		 top && top[0] == '/' ? top : "/tmp");
+}
+
+static void name_files(struct load *l)
+{
+	snprintf(l->image, sizeof(l->image), "%s/Image", l->folder);
+	snprintf(l->dtb, sizeof(l->dtb), "%s/dtb", l->folder);
+}
+
+static bool write_files(struct load *l)
+{
+	struct prep *p = l->p;
+	int err = 0;
+
+	if (!mkdtemp(l->folder)) { /* 0700 */
+		err = -errno;
+		out_error(&p->out, err, "%s: %s", l->folder, strerror(-err));
+		l->folder[0] = '\0';
+		return false;
+	}
+	name_files(l);
+	err = riommu_write_file(p->ctx, l->image, l->kernel.bytes, l->kernel.len, 0600);
+	if (!err)
+		err = riommu_write_file(p->ctx, l->dtb, l->tree, l->tree_len, 0600);
+	if (err)
+		out_error(&p->out, err, "%s", riommu_error(p->ctx));
+	return !err;
+}
+
+static void remove_files(struct load *l)
+{
+	if (!l->folder[0])
+		return;
+	unlink(l->image);
+	unlink(l->dtb);
+	if (rmdir(l->folder) < 0)
+		fprintf(stderr, "%s: %s: cannot be removed: %s\n", program, l->folder,
+			strerror(errno));
+	l->folder[0] = '\0';
+}
+
+/* -- running it ----------------------------------------------------------------------------------------------------- */
+
+/* kexec's messages go to stderr: with -J standard output is ours alone. */
+static _Noreturn void become_kexec(const struct load *l)
+{
+	signal(SIGPIPE, SIG_DFL);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	execv(l->kexec, l->args);
+	fprintf(stderr, "%s: %s: %s\n", program, l->kexec, strerror(errno));
+	_exit(127);
+}
+
+/* Waits for it, and hands on what we are told to end with. */
+static int wait_for(pid_t pid)
+{
+	int status, told = 0;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return -errno;
+		if (interrupted && !told)
+			kill(pid, told = interrupted);
+	}
+	return status;
+}
+
+static bool run(struct load *l)
+{
+	struct prep *p = l->p;
+	int status;
+	pid_t pid;
+
+	if (interrupted)
+		return false;
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		become_kexec(l);
+	status = pid < 0 ? -errno : wait_for(pid);
+	if (status < 0)
+		out_error(&p->out, status, "%s: %s", l->kexec, strerror(-status));
+	else if (WIFSIGNALED(status))
+		out_error(&p->out, -EIO, "%s: ended by signal %d", l->kexec, WTERMSIG(status));
+	else if (WEXITSTATUS(status) && geteuid())
+		out_error(&p->out, -EPERM, "%s: ended with status %d; only root may load a kernel",
+			  l->kexec, WEXITSTATUS(status));
+	else if (WEXITSTATUS(status))
+		out_error(&p->out, -EIO, "%s: ended with status %d; nothing new is loaded",
+			  l->kexec, WEXITSTATUS(status));
+	else
+		return true;
+	return false;
+}
+
+/* kexec said yes; the kernel has the last word. */
+static bool is_loaded(const struct load *l)
+{
+	struct prep *p = l->p;
+
+	if (kernel_loaded(p, p->panic) != ANSWER_NO)
+		return true;
+	out_error(&p->out, -EIO, "%s ended well, but the kernel says that nothing is loaded",
+		  l->kexec);
+	return false;
+}
+
+static void catch_signals(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(numbers); i++)
+		sigaction(numbers[i], &action, NULL);
+	signal(SIGPIPE,
+	       SIG_IGN); /* whoever read our output may be gone: that must not leave files behind */
+}
+
+/* -- what may not work ------------------------------------------------------------------------------------------------ */
+
+static bool may_load(struct load *l)
+{
+	struct prep *p = l->p;
+	const char *level = lockdown_level(p);
+	char *size = NULL;
+	bool good = false;
+
+	if (level)
+		out_error(&p->out, -EPERM,
+			  "the kernel is locked down (%s): it refuses kexec_load, and "
+			  "kexec_file_load "
+			  "cannot pass a device tree; boot without lockdown (Secure Boot) to use "
+			  "this",
+			  level);
+	else if (!kexec_find(p, l->kexec, sizeof(l->kexec)))
+		out_error(&p->out, -ENOENT,
+			  "the program kexec is not here%s%s: install kexec-tools, or -O "
+			  "kexec.path=FILE",
+			  l->kexec[0] ? ": " : "", l->kexec);
+	else if (p->panic && (size = read_text(p, "sysfs.path", "/kernel/kexec_crash_size")) &&
+		 !strcmp(size, "0"))
+		out_error(&p->out, -ENOMEM,
+			  "no memory is reserved for a crash kernel: boot with crashkernel=256M");
+	else if (p->initrd && access(p->initrd, R_OK))
+		out_error(&p->out, -errno, "%s: %s", p->initrd, strerror(errno));
+	else if (!(l->command_line = next_command_line(p)))
+		out_error(&p->out, -ENOENT,
+			  "this kernel's command line cannot be read: give the next one's with "
+			  "--append");
+	else
+		good = true;
+	free(size);
+	return good;
+}
+
+/* -- showing ---------------------------------------------------------------------------------------------------------- */
+
+static struct json_object *loaded_json(const struct load *l)
+{
+	struct json_object *obj = json_object_new_object(), *args = json_object_new_array();
+
+	for (size_t i = 0; i < l->arg_count; i++)
+		json_object_array_add(args, json_text(l->args[i]));
+	json_add(obj, "handover", json_text(l->p->panic ? "panic" : "kexec"));
+	json_add(obj, "plan", json_object_new_boolean(l->p->plan));
+	json_add(obj, "kernel", json_text(l->kernel.path));
+	json_add(obj, "release",
+		 json_text(l->kernel.known.release[0] ? l->kernel.known.release : NULL));
+	json_add(obj, "initrd", json_text(l->p->initrd));
+	json_add(obj, "command_line", json_text(l->command_line));
+	json_add(obj, "command", args);
+	return obj;
+}
+
+static void show(struct load *l)
+{
+	struct prep *p = l->p;
+	const struct prep_kernel *k = &l->kernel;
+
+	out_member(&p->out, "load", p->out.json ? loaded_json(l) : NULL);
+	if (!p->out.json) {
+		printf("%s for %s: %s, kernel %s, stub by layout %c (%s)\n",
+		       p->plan ? "Would load" : "Loaded", p->panic ? "a panic" : "kexec -e",
+		       k->path, k->known.release[0] ? k->known.release : "of unknown release",
+		       (char)k->image.layout, riommu_layout_name(k->image.layout));
+		printf("  %-20s %s\n  %-20s %s\n", "command line", l->command_line, "initrd",
+		       p->initrd ? p->initrd : "none");
+	}
+	prep_show_table(p, &k->image);
+	if (!p->out.json && p->plan) {
+		printf("\nwith the Image and the device tree in a directory of their own:\n");
+		print_command(l);
+	}
+}
+
+static void go(struct load *l)
+{
+	struct prep *p = l->p;
+
+	set_folder(l);
+	if (p->plan) {
+		name_files(l);
+		make_args(l);
+		show(l);
+		l->folder[0] = '\0';
+		return;
+	}
+	catch_signals();
+	if (!write_files(l))
+		return;
+	make_args(l);
+	if (run(l) && is_loaded(l))
+		show(l);
+	if (interrupted)
+		out_error(&p->out, -EINTR, "ended by signal %d", (int)interrupted);
+}
+
+void prep_load(struct prep *p, int argc, char **argv)
+{
+	struct load l = {.p = p};
+
+	if (argc != 1) {
+		out_error(&p->out, -EINVAL, "load takes one kernel: load [-l|-p] IMAGE");
+		return;
+	}
+	out_begin(&p->out, PREP_SCHEMA, p->sys);
+	if (may_load(&l) && prep_kernel_open(p, argv[0], &l.kernel)) {
+		if (prep_wrap(p, &l.kernel, l.command_line))
+			l.tree = prep_tree(p, p->tree, &l.tree_len);
+		if (l.tree)
+			go(&l);
+	}
+	remove_files(&l);
+	for (size_t i = 0; i < l.arg_count; i++)
+		free(l.args[i]);
+	free(l.tree);
+	free(l.command_line);
+	prep_kernel_close(&l.kernel);
+}
