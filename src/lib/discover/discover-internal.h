@@ -4,6 +4,7 @@
 #define RIOMMU_DISCOVER_INTERNAL_H
 
 #include "discover/discover.h"
+#include "discover/paths.h"
 
 /* -- lists.c: all of them return 0 or -ENOMEM (-EINVAL: a base that is not aligned), or an index or NULL -------- */
 
@@ -53,16 +54,5 @@ int riommu_discover_regions(struct riommu_system *sys);
 
 /* record.c: registers from the handover record that goes with a vmcore. */
 int riommu_discover_record(struct riommu_system *sys, const struct riommu_open_args *args);
-
-/* -- paths and texts in sysfs ---------------------------------------------------------------------------------------- */
-
-#define RIOMMU_PATH_MAX 1024
-
-/* The parameter KEY and what follows it, as one path; false when that is too long. */
-bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key,
-		 const char *fmt, ...) RIOMMU_PRINTF(4, 5);
-
-/* "0000:00:02.0": segment and bus, device, function as a requester ID. */
-bool riommu_parse_pci_name(const char *name, uint32_t *segment, uint16_t *rid);
 
 #endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* discover: paths below a parameter, and names of PCI functions; for all rooms that look into /proc and /sys. */
+#ifndef RIOMMU_DISCOVER_PATHS_H
+#define RIOMMU_DISCOVER_PATHS_H
+
+#include "base/base.h"
+
+#define RIOMMU_PATH_MAX 1024
+
+/* The parameter KEY and what follows it, as one path; false when that is too long. */
+bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key, const char *fmt, ...) RIOMMU_PRINTF(4, 5);
+
+/* "0000:00:02.0": segment and bus, device, function as a requester ID. */
+bool riommu_parse_pci_name(const char *name, uint32_t *segment, uint16_t *rid);
+
+#endif
