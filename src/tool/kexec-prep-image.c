@@ -194,7 +194,7 @@ static struct json_object *kernel_json(const struct prep_kernel *k)
 	struct json_object *obj = json_object_new_object();
 	char layout[2] = {(char)k->image.layout, '\0'};
 
-	json_add(obj, "path", json_text(k->path));
+	json_add(obj, "path", prep_json_text(k->path));
 	json_add(obj, "release", json_text(k->known.release[0] ? k->known.release : NULL));
 	json_add(obj, "packing", json_text(riommu_packing_name(k->packing)));
 	json_add(obj, "layout", k->image.wrapped ? json_text(layout) : NULL);
@@ -209,7 +209,7 @@ static struct json_object *kernel_json(const struct prep_kernel *k)
 static void show_image(struct prep *p, const struct prep_kernel *k)
 {
 	out_member(&p->out, "kernel", p->out.json ? kernel_json(k) : NULL);
-	out_member(&p->out, "output", json_text(p->output));
+	out_member(&p->out, "output", prep_json_text(p->output));
 	if (!p->out.json)
 		printf("%s: kernel %s (%s), wrapped with layout %c (%s)\n", p->output,
 		       k->known.release[0] ? k->known.release : "of unknown release",
@@ -302,7 +302,7 @@ void prep_dtb(struct prep *p, int argc, char **argv)
 	out_begin(&p->out, PREP_SCHEMA, NULL);
 	tree = prep_tree(p, p->tree, &len);
 	if (tree && write_output(p, tree, len, 0600)) { /* it can hold seeds of random numbers */
-		out_member(&p->out, "output", json_text(p->output));
+		out_member(&p->out, "output", prep_json_text(p->output));
 		out_member(&p->out, "capacity", json_object_new_int(RIOMMU_RECORD_MAX));
 		if (!p->out.json)
 			printf("%s: a device tree with a record that no stub has seen yet\n",

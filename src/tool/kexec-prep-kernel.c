@@ -100,9 +100,12 @@ const char *kernel_driver_disabled(const char *command_line, enum driver driver)
 	for (const char *at = command_line; *at;) {
 		size_t n = word_length(at), head = sizeof(parameter);
 
+		size_t quote = at[0] == '"'; /* around the whole of it */
+
 		if (n == 2 && !strncmp(at, "--", 2)) /* the rest is for init */
 			return NULL;
-		if (is_parameter(at, parameter) && lists(at + head, n - head, initcall))
+		if (is_parameter(at + quote, parameter) &&
+		    lists(at + quote + head, n - quote - head, initcall))
 			return initcall;
 		at += n;
 		while (isspace((unsigned char)*at))

@@ -288,14 +288,14 @@ static struct json_object *loaded_json(const struct load *l)
 	struct json_object *obj = json_object_new_object(), *args = json_object_new_array();
 
 	for (size_t i = 0; i < l->arg_count; i++)
-		json_object_array_add(args, json_text(l->args[i]));
+		json_object_array_add(args, prep_json_text(l->args[i]));
 	json_add(obj, "handover", json_text(l->p->panic ? "panic" : "kexec"));
 	json_add(obj, "plan", json_object_new_boolean(l->p->plan));
-	json_add(obj, "kernel", json_text(l->kernel.path));
+	json_add(obj, "kernel", prep_json_text(l->kernel.path));
 	json_add(obj, "release",
 		 json_text(l->kernel.known.release[0] ? l->kernel.known.release : NULL));
-	json_add(obj, "initrd", json_text(l->p->initrd));
-	json_add(obj, "command_line", json_text(l->command_line));
+	json_add(obj, "initrd", prep_json_text(l->p->initrd));
+	json_add(obj, "command_line", prep_json_text(l->command_line));
 	json_add(obj, "command", args);
 	return obj;
 }

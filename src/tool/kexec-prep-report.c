@@ -260,7 +260,7 @@ void prep_report(struct prep *p, int argc, char **argv)
 	if (p->out.json) {
 		struct json_object *obj = json_object_new_object();
 
-		json_add(obj, "path", json_text(path));
+		json_add(obj, "path", prep_json_text(path));
 		json_add(obj, "state", json_text(riommu_record_state_name(record.state)));
 		json_add(obj, "verdict", json_text(words));
 		json_add(obj, "capacity", json_object_new_int64(record.capacity));

@@ -281,6 +281,20 @@ const char *prep_name(const struct prep *p, uint64_t base)
 	return "";
 }
 
+struct json_object *prep_json_text(const char *text)
+{
+	char *clean = text ? strdup(text) : NULL;
+	struct json_object *obj;
+
+	if (text && !clean)
+		die(STATUS_ERROR, "out of memory");
+	if (clean)
+		printable(clean);
+	obj = json_text(clean);
+	free(clean);
+	return obj;
+}
+
 int main(int argc, char **argv)
 {
 	static struct prep p = {.severity = SEVERITY_WARNING}; /* big: 512 overrides */

@@ -58,6 +58,9 @@ enum riommu_policy prep_policy(const struct prep *p, const struct riommu_iommu *
 /* It is not done unless it is forced: status 7, and the words. */
 void prep_refuse(struct prep *p, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
 
+/* A text from outside: JSON has to stay UTF-8, whatever a path or a command line holds. */
+struct json_object *prep_json_text(const char *text);
+
 /* -- what can be known of a kernel before it runs (kexec-prep-kernel.c) --------------------------------------------- */
 
 enum answer { ANSWER_UNKNOWN, ANSWER_YES, ANSWER_NO };

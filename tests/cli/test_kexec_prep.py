@@ -217,9 +217,8 @@ class Image(Prep):
     def test_refuses_a_command_line_that_holds_the_driver_back(self):
         root = self.root()
         source = self.write("vmlinuz", image())
-        held = ("initcall_blacklist=riscv_iommu_platform_driver_init", 'x "initcall-blacklist=a,riscv_iommu_platform_driver_init" y',
-                "quiet initcall_blacklist=a,riscv_iommu_platform_driver_init,b")
-        for line in held[0], held[2]:
+        for line in ("initcall_blacklist=riscv_iommu_platform_driver_init", 'x "initcall-blacklist=a,riscv_iommu_platform_driver_init" y',
+                     "quiet initcall_blacklist=a,riscv_iommu_platform_driver_init,b", 'initcall_blacklist="riscv_iommu_platform_driver_init"'):
             with self.subTest(line):
                 self.refused(*root, "--append", line, "image", source, status=7, words=b"initcall_blacklist")
         for line in ("initcall_blacklist=riscv_iommu_pci_driver_init", "-- initcall_blacklist=riscv_iommu_platform_driver_init",
@@ -390,6 +389,12 @@ class Load(Prep):
         top = self.one_object(self.load("-J", "-p"))
         self.assertEqual((top["load"]["handover"], top["load"]["plan"]), ("panic", False))
         self.assertEqual(top["iommus"][0]["policy"], "block")
+
+    def test_bytes_that_are_no_text(self):
+        self.kexec()
+        top = self.one_object(self.load("-J", "--append", b"x=\xff\x01"))
+        self.assertEqual(top["load"]["command_line"], "x=??")
+        self.assertIn(b"--append=x=\xff\x01\n", self.given("args"))
 
     def test_plan_shows_and_does_nothing(self):
         self.kexec()
