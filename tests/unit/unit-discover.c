@@ -658,6 +658,38 @@ START_TEST(an_iommu_that_only_the_kernel_names_is_found_by_its_name)
 }
 END_TEST
 
+/* What may be written to must not depend on how the IOMMU was found: --base gives it no name. */
+START_TEST(the_kernel_drives_an_iommu_whatever_it_is_called_here)
+{
+	static const struct {
+		const char *class;
+		bool driven;
+	} cases[] = {
+		{"riscv-iommu@3010000.iommu", true},
+		{"riscv-iommu@3020000.iommu", false},
+		{"riscv-iommu@0000:00:02.0", true},
+		{"riscv-iommu@0000:00:03.0", false},
+		{"riscv-iommu@RSCV0004:00", true}, /* where that is cannot be told */
+		{"dmar0", false},
+		{NULL, false},
+	};
+	const uint64_t base = BASE;
+	struct riommu_open_args args = {.bases = &base, .base_count = 1};
+	char path[128];
+
+	make_machine();
+	make_function("0000:00:02.0", "0x080600\n", "0x3010000 0x3010fff 0x40200\n");
+	make_function("0000:00:03.0", "0x080600\n", "0x3020000 0x3020fff 0x40200\n");
+	if (cases[_i].class) {
+		snprintf(path, sizeof(path), "sys/class/iommu/%s", cases[_i].class);
+		make_dir(path);
+	}
+	ck_assert_int_eq(open_args(&args), 0);
+	ck_assert_str_eq(sys->iommus[0].name, "0x3010000");
+	ck_assert_int_eq(riommu_system_driven(sys, 0), cases[_i].driven);
+}
+END_TEST
+
 START_TEST(a_function_has_the_id_that_the_iommu_map_gives_it)
 {
 	struct riommu_device_ref ref;
@@ -993,6 +1025,7 @@ static void add_machine_tests(TCase *tc)
 	tcase_add_loop_test(tc, a_bar_that_cannot_be_the_registers_is_left_out, 0,
 			    (int)RIOMMU_ARRAY_SIZE(bad_bars));
 	tcase_add_test(tc, an_iommu_that_only_the_kernel_names_is_found_by_its_name);
+	tcase_add_loop_test(tc, the_kernel_drives_an_iommu_whatever_it_is_called_here, 0, 7);
 	tcase_add_test(tc, a_function_has_the_id_that_the_iommu_map_gives_it);
 	tcase_add_test(tc, without_a_map_a_function_has_its_requester_id);
 	tcase_add_test(tc, a_platform_device_has_the_ids_of_its_node);

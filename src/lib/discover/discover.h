@@ -106,7 +106,10 @@ void riommu_system_read_registers(struct riommu_system *sys, size_t iommu);
 /* The value of a register in the snapshot: 0 with *VALUE, or -ENODATA, -EACCES, -EFAULT by its state. */
 int riommu_iommu_reg(const struct riommu_iommu *iommu, uint32_t offset, uint64_t *value);
 
-/* True when the running kernel's driver has registered this IOMMU (/sys/class/iommu). */
+/*
+ * True when the running kernel's driver has registered this IOMMU (/sys/class/iommu), whatever it is called here, or one of
+ * which cannot be told where it is: who writes registers has to assume that it is this one.
+ */
 bool riommu_system_driven(const struct riommu_system *sys, size_t iommu);
 
 /* What firmware may have left running: a device that reads or writes memory by itself, from before there was a driver. */

@@ -28,7 +28,7 @@ static int read_number(struct riommu_system *sys, const char *name, const char *
 }
 
 /* BAR 0 as the first line of `resource` has it: start, end, flags. The CPU's addresses, readable by everyone. */
-static int read_bar(struct riommu_system *sys, const char *name, uint64_t *base)
+int riommu_pci_base(const struct riommu_system *sys, const char *name, uint64_t *base)
 {
 	unsigned long long start, end, flags;
 	char path[RIOMMU_PATH_MAX], *text;
@@ -58,7 +58,7 @@ static int add_function(struct riommu_system *sys, const char *name)
 
 	if (read_number(sys, name, "class", &class) || class != PCI_CLASS_IOMMU)
 		return 0;
-	err = read_bar(sys, name, &base);
+	err = riommu_pci_base(sys, name, &base);
 	if (err) {
 		riommu_log(sys->ctx, RIOMMU_LOG_WARNING,
 			   "%s is an IOMMU, but its BAR 0 gives no register page", name);

@@ -29,21 +29,29 @@ bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const
 
 /* -- IOMMUs ------------------------------------------------------------------------------------------------ */
 
-/*
- * A platform device is called after its address: "3010000.iommu". A PCI function was found on its bus already; one from
- * ACPI ("RSCV0004:00") does not say where it is.
- */
+/* A platform device is called after its address: "3010000.iommu". One from ACPI ("RSCV0004:00") does not say where it is. */
+static bool platform_base(const char *name, uint64_t *base)
+{
+	unsigned long long address;
+	int used = 0;
+
+	if (sscanf(name, "%16llx.%n", &address, &used) != 1 || !used ||
+	    address & (RIOMMU_REGS_SIZE - 1))
+		return false;
+	*base = address;
+	return true;
+}
+
+/* A PCI function was found on its bus already. */
 static int add_class_entry(struct riommu_system *sys, const char *name)
 {
-	unsigned long long base;
 	char where[128];
+	uint64_t base;
 	size_t index;
-	int used = 0;
 
 	if (riommu_system_find_iommu(sys, name) != RIOMMU_NO_IOMMU)
 		return 0;
-	if (sscanf(name, "%16llx.%n", &base, &used) != 1 || !used ||
-	    base & (RIOMMU_REGS_SIZE - 1)) {
+	if (!platform_base(name, &base)) {
 		riommu_log(sys->ctx, RIOMMU_LOG_INFO,
 			   "the kernel has an IOMMU %s, but not where it is", name);
 		return 0;
@@ -52,14 +60,43 @@ static int add_class_entry(struct riommu_system *sys, const char *name)
 	return riommu_list_iommu(sys, base, name, RIOMMU_FOUND_DT, where, &index);
 }
 
+/* With --base an IOMMU has no name but its address: so the kernel's name is asked for its address. */
+static bool may_be(const struct riommu_system *sys, const struct riommu_iommu *iommu,
+		   const char *name)
+{
+	size_t named = riommu_system_find_iommu(sys, name);
+	uint32_t segment;
+	uint16_t rid;
+	uint64_t base;
+
+	if (named != RIOMMU_NO_IOMMU)
+		return iommu == &sys->iommus[named];
+	if (platform_base(name, &base))
+		return base == iommu->base;
+	if (riommu_parse_pci_name(name, &segment, &rid) && !riommu_pci_base(sys, name, &base))
+		return base == iommu->base;
+	return true;
+}
+
 bool riommu_system_driven(const struct riommu_system *sys, size_t iommu)
 {
 	char path[RIOMMU_PATH_MAX];
+	struct dirent *entry;
+	bool driven = false;
+	DIR *dir;
 
-	return sys->live &&
-	       riommu_path(sys->ctx, path, "sysfs.path", "/class/iommu/" CLASS_PREFIX "%s",
-			   sys->iommus[iommu].name) &&
-	       !access(path, F_OK);
+	if (!sys->live || !riommu_path(sys->ctx, path, "sysfs.path", "/class/iommu"))
+		return false;
+	dir = opendir(path);
+	if (!dir)
+		return errno != ENOENT; /* a kernel without IOMMUs has no such directory */
+	while (!driven && (entry = readdir(dir))) {
+		if (!strncmp(entry->d_name, CLASS_PREFIX, sizeof(CLASS_PREFIX) - 1))
+			driven = may_be(sys, &sys->iommus[iommu],
+					entry->d_name + sizeof(CLASS_PREFIX) - 1);
+	}
+	closedir(dir);
+	return driven;
 }
 
 int riommu_discover_class(struct riommu_system *sys)
