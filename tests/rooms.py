@@ -34,8 +34,8 @@ FOREIGN = [(re.compile(pattern), what) for pattern, what in (
      "the host of a registry"),
 )]
 
-# What autotools and builds leave in a tree without git, by name or pattern.
-GENERATED = ("Makefile", "Makefile.in", "aclocal.m4", "autom4te.cache", "build-*", "config.h", "config.h.in", "config.log",
+# What autotools and builds leave in a tree without git, by name or pattern; make distcheck builds in _build.
+GENERATED = ("Makefile", "Makefile.in", "_build", "aclocal.m4", "autom4te.cache", "build-*", "config.h", "config.h.in", "config.log",
              "config.status", "configure", "libtool", "m4", "stamp-h1", "iommu-dump", "iommu-kexec-prep", ".deps", ".dirstamp", ".libs", "__pycache__",
              "*.pyc", "*~", "*.o", "*.lo", "*.la", "*.log", "*.trs")
 
