@@ -6,29 +6,29 @@
 #include "control/quiesce.h"
 
 /* Bits that are the same in cqcsr, fqcsr and pqcsr (specification, 6.10 to 6.12). */
-#define CSR_EN	 ((uint32_t)1 << 0)
-#define CSR_IE	 ((uint32_t)1 << 1)
-#define CSR_ON	 ((uint32_t)1 << 16)
+#define CSR_EN   ((uint32_t)1 << 0)
+#define CSR_IE   ((uint32_t)1 << 1)
+#define CSR_ON   ((uint32_t)1 << 16)
 #define CSR_BUSY ((uint32_t)1 << 17)
 
-#define DDTP_MODE  ((uint64_t)0xf)
-#define TR_REQ_GO  ((uint64_t)1 << 0)
-#define IPSR_OURS  ((uint32_t)0xf) /* cip, fip, pmip, pip */
+#define DDTP_MODE     ((uint64_t)0xf)
+#define TR_REQ_GO     ((uint64_t)1 << 0)
+#define IPSR_OURS     ((uint32_t)0xf) /* cip, fip, pmip, pip */
 #define VECTOR_MASKED ((uint32_t)1)
 
 /* PCI config space. */
-#define PCI_VENDOR	   0x00
-#define PCI_COMMAND	   0x04
+#define PCI_VENDOR         0x00
+#define PCI_COMMAND        0x04
 #define PCI_COMMAND_MASTER ((uint32_t)1 << 2)
-#define PCI_STATUS	   0x06
-#define PCI_STATUS_CAPS	   ((uint32_t)1 << 4)
-#define PCI_CLASS	   0x0a
-#define PCI_CLASS_IOMMU	   0x0806
-#define PCI_HEADER	   0x0e
+#define PCI_STATUS         0x06
+#define PCI_STATUS_CAPS    ((uint32_t)1 << 4)
+#define PCI_CLASS          0x0a
+#define PCI_CLASS_IOMMU    0x0806
+#define PCI_HEADER         0x0e
 #define PCI_CAPABILITIES   0x34
-#define PCI_CAP_EXPRESS	   0x10
-#define PCI_EXP_STATUS	   0x0a
-#define PCI_EXP_PENDING	   ((uint32_t)1 << 5)
+#define PCI_CAP_EXPRESS    0x10
+#define PCI_EXP_STATUS     0x0a
+#define PCI_EXP_PENDING    ((uint32_t)1 << 5)
 
 /* -- state.c: what outlives a run ------------------------------------------------------------------------------ */
 
@@ -46,15 +46,16 @@ struct state_head {
 struct state_iommu {
 	char name[64];
 	uint64_t base, capabilities, ddtp_old, ddtp_new, cqb, fqb;
-	uint32_t below[24];	/* the registers below 0x60, word by word; those that do not exist are 0 */
-	uint32_t ddtp_touched;	/* to be restored by undo */
+	uint32_t below
+		[24]; /* the registers below 0x60, word by word; those that do not exist are 0 */
+	uint32_t ddtp_touched;   /* to be restored by undo */
 	uint32_t queues_touched; /* final */
 };
 
 struct state_function {
 	char name[64];
-	uint64_t base;	  /* of its IOMMU */
-	uint32_t id;	  /* device and vendor: another one in this slot is none of our business */
+	uint64_t base;    /* of its IOMMU */
+	uint32_t id;      /* device and vendor: another one in this slot is none of our business */
 	uint32_t command; /* before we cleared bus mastering */
 	uint32_t touched;
 	uint32_t zero;
@@ -94,9 +95,9 @@ struct riommu_quiesce_inside {
 	struct riommu_system *sys;
 	struct riommu_hw *hw;
 	struct state state;
-	struct state_iommu **records;		 /* of each of q->iommus; once prepared */
+	struct state_iommu **records;             /* of each of q->iommus; once prepared */
 	struct state_function **function_records; /* of each of q->functions; NULL: never written */
-	bool prepared;
+	bool prepared, no_registers;
 };
 
 /* -- job.c: one stage of one IOMMU ----------------------------------------------------------------------------- */
@@ -112,25 +113,31 @@ struct job {
 	void *arg;
 };
 
-void control_job_begin(struct job *job, struct riommu_quiesce *q, struct riommu_quiesce_iommu *iommu, enum riommu_stage stage,
+void control_job_begin(struct job *job, struct riommu_quiesce *q,
+		       struct riommu_quiesce_iommu *iommu, enum riommu_stage stage,
 		       riommu_progress_fn progress, void *arg);
 void control_job_end(struct job *job);
 
 /* All answer with an outcome: DONE, or why not (DEAD for all ones, too). */
 enum riommu_outcome control_read(struct job *job, uint32_t offset, uint64_t *value);
 enum riommu_outcome control_write(struct job *job, uint32_t offset, uint32_t old, uint32_t value);
-enum riommu_outcome control_config_read(struct job *job, const char *function, unsigned offset, unsigned width, uint32_t *value);
-enum riommu_outcome control_config_write(struct job *job, const char *function, unsigned offset, uint32_t old, uint32_t value);
+enum riommu_outcome control_config_read(struct job *job, const char *function, unsigned offset,
+					unsigned width, uint32_t *value);
+enum riommu_outcome control_config_write(struct job *job, const char *function, unsigned offset,
+					 uint32_t old, uint32_t value);
 /* Reads until none of MASK is set: DONE, TIMEOUT, or as control_read(). */
-enum riommu_outcome control_wait_clear(struct job *job, uint32_t offset, uint64_t mask, uint64_t *value);
+enum riommu_outcome control_wait_clear(struct job *job, uint32_t offset, uint64_t mask,
+				       uint64_t *value);
 /* Announces a write in the state. FAILED: then it must not be made. */
 enum riommu_outcome control_touch(struct job *job, uint32_t *word);
 
 /* The object is through: to the caller, and into the result of the stage. Returns OUTCOME. */
-enum riommu_outcome control_report(struct job *job, const char *object, const char *reg, enum riommu_outcome outcome,
-				   const char *fmt, ...) RIOMMU_PRINTF(5, 6);
+enum riommu_outcome control_report(struct job *job, const char *object, const char *reg,
+				   enum riommu_outcome outcome, const char *fmt, ...)
+	RIOMMU_PRINTF(5, 6);
 /* The words for an outcome of control_read() and its like that needs no more said. */
-enum riommu_outcome control_report_bad(struct job *job, const char *object, const char *reg, enum riommu_outcome outcome);
+enum riommu_outcome control_report_bad(struct job *job, const char *object, const char *reg,
+				       enum riommu_outcome outcome);
 
 bool control_time_is_up(const struct job *job);
 void control_pause(const struct job *job);
@@ -167,8 +174,9 @@ static inline uint32_t vector_ctl(unsigned vector)
 const char *control_reg_name(uint32_t offset);
 
 /* An empty plan for COUNT IOMMUs and FUNCTIONS devices; riommu_quiesce_close() frees it. */
-int control_plan_new(struct riommu_system *sys, struct riommu_hw *hw, const struct riommu_quiesce_args *args, size_t count,
-		     size_t functions, struct riommu_quiesce **q);
+int control_plan_new(struct riommu_system *sys, struct riommu_hw *hw,
+		     const struct riommu_quiesce_args *args, size_t count, size_t functions,
+		     struct riommu_quiesce **q);
 /* Looks at a function: kind, COMMAND, capability. */
 void control_look_at_function(struct riommu_quiesce *q, struct riommu_quiesce_function *f);
 void control_plan_write(struct riommu_quiesce *q, const struct riommu_quiesce_write *w);

@@ -89,8 +89,10 @@ int control_plan_new(struct riommu_system *sys, struct riommu_hw *hw,
 				     .skip = args->skip,
 				     .timeout_ms = args->timeout_ms,
 				     .inside = inside};
-	*inside = (struct riommu_quiesce_inside){
-		.sys = sys, .hw = hw, .state = {.lock_fd = -1, .fd = -1}};
+	*inside = (struct riommu_quiesce_inside){.sys = sys,
+						 .hw = hw,
+						 .no_registers = args->no_registers,
+						 .state = {.lock_fd = -1, .fd = -1}};
 	q->iommus = calloc(count + 1, sizeof(*q->iommus));
 	q->functions = calloc(functions + 1, sizeof(*q->functions));
 	/* a function, or of an IOMMU: ddtp, 16 vectors, three queues, ipsr */
@@ -179,7 +181,7 @@ static int look_at_iommu(struct riommu_quiesce *q, struct riommu_quiesce_iommu *
 	return err;
 }
 
-static int add_iommu(struct riommu_quiesce *q, size_t index)
+static int add_iommu(struct riommu_quiesce *q, size_t index, bool look)
 {
 	const struct riommu_system *sys = q->inside->sys;
 	struct riommu_quiesce_iommu *iommu;
@@ -194,7 +196,7 @@ static int add_iommu(struct riommu_quiesce *q, size_t index)
 	iommu->index = index;
 	iommu->base = sys->iommus[index].base;
 	memcpy(iommu->name, sys->iommus[index].name, sizeof(iommu->name));
-	return look_at_iommu(q, iommu);
+	return look ? look_at_iommu(q, iommu) : 0;
 }
 
 /* -- functions ----------------------------------------------------------------------------------------------------- */
@@ -439,12 +441,12 @@ static int make_plan(struct riommu_quiesce *q, const struct riommu_quiesce_args 
 	int err = 0;
 
 	for (size_t i = 0; i < count && !err; i++)
-		err = add_iommu(q, args->iommus ? args->iommus[i] : i);
+		err = add_iommu(q, args->iommus ? args->iommus[i] : i, !args->no_registers);
 	if (err)
 		return err;
 	add_functions(q, args);
 	err = check_keep(q, args);
-	return err ? err : plan_writes(q);
+	return err || args->no_registers ? err : plan_writes(q);
 }
 
 int riommu_quiesce_plan(struct riommu_system *sys, struct riommu_hw *hw,

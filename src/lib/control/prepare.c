@@ -269,6 +269,9 @@ int riommu_quiesce_prepare(struct riommu_quiesce *q)
 
 	if (q->inside->prepared)
 		return 0;
+	if (q->inside->no_registers)
+		return riommu_fail(q->ctx, -EINVAL,
+				   "a plan that looked at no register cannot be carried out");
 	err = control_state_lock(&q->inside->state, true);
 	if (!err)
 		err = make_state(q);

@@ -94,6 +94,8 @@ struct riommu_quiesce_args {
 		*keep; /* PCI functions whose bus mastering is left alone, as sysfs calls them */
 	size_t keep_count;
 	unsigned timeout_ms; /* for each stage of each IOMMU */
+	/* Only the functions are looked at, no register: enough for riommu_quiesce_users(). Such a plan cannot be prepared. */
+	bool no_registers;
 };
 
 /* -- what came of it ---------------------------------------------------------------------------------------------- */
