@@ -258,7 +258,6 @@ static size_t narrow(const struct dump *d, struct riommu_device_ref *refs, size_
 {
 	size_t only = d->options.iommu ? riommu_system_find_iommu(d->sys, d->options.iommu)
 				       : RIOMMU_NO_IOMMU;
-	struct riommu_device_ref found[64];
 	size_t kept = 0, existing = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -266,41 +265,52 @@ static size_t narrow(const struct dump *d, struct riommu_device_ref *refs, size_
 			refs[kept++] = refs[i];
 	if (kept < 2)
 		return kept;
-	for (size_t i = 0; i < kept; i++)
-		if (device_exists(d, &refs[i]))
-			found[existing++] = refs[i];
-	if (!existing)
-		return kept;
-	memcpy(refs, found, existing * sizeof(*refs));
-	return existing;
+	for (size_t i = 0; i < kept; i++) {
+		struct riommu_device_ref ref = refs[i];
+
+		if (!device_exists(d, &ref))
+			continue;
+		refs[i] = refs[existing]; /* none is lost, lest none exists */
+		refs[existing++] = ref;
+	}
+	return existing ? existing : kept;
+}
+
+/* Why TEXT is not one device. */
+static void not_one(const struct dump *d, const char *text, const struct riommu_device_ref *refs,
+		    size_t n, char *message, size_t size)
+{
+	int at;
+
+	if (n)
+		at = snprintf(message, size,
+			      "%.64s is on several IOMMUs; choose one with -u:", text);
+	else
+		at = snprintf(message, size,
+			      "%.64s: no such device (a device_id of 24 bits, or a name that '%s "
+			      "devices' shows)",
+			      text, program);
+	for (size_t i = 0; i < n && at >= 0 && (size_t)at < size; i++)
+		at += snprintf(message + at, size - (size_t)at, " %s",
+			       d->sys->iommus[refs[i].iommu].name);
+	printable(message);
 }
 
 bool dump_find_device(struct dump *d, const char *text, struct riommu_device_ref *ref,
 		      char *message, size_t size)
 {
-	struct riommu_device_ref refs[64];
-	size_t n = riommu_system_find_device(d->sys, text, refs, RIOMMU_ARRAY_SIZE(refs));
-	int at;
+	size_t n = riommu_system_find_device(d->sys, text, NULL, 0);
+	struct riommu_device_ref *refs = calloc(n + 1, sizeof(*refs));
 
-	n = narrow(d, refs, n < RIOMMU_ARRAY_SIZE(refs) ? n : RIOMMU_ARRAY_SIZE(refs));
-	if (n == 1) {
+	if (!refs)
+		die(STATUS_ERROR, "out of memory");
+	n = narrow(d, refs, riommu_system_find_device(d->sys, text, refs, n));
+	if (n == 1)
 		*ref = refs[0];
-		return true;
-	}
-	if (!n) {
-		snprintf(message, size,
-			 "%.64s: no such device (a device_id of 24 bits, or a name that '%s "
-			 "devices' shows)",
-			 text, program);
-		printable(message);
-		return false;
-	}
-	at = snprintf(message, size, "%.64s is on several IOMMUs; choose one with -u:", text);
-	for (size_t i = 0; i < n && at >= 0 && (size_t)at < size; i++)
-		at += snprintf(message + at, size - (size_t)at, " %s",
-			       d->sys->iommus[refs[i].iommu].name);
-	printable(message);
-	return false;
+	else
+		not_one(d, text, refs, n, message, size);
+	free(refs);
+	return n == 1;
 }
 
 bool dump_device(struct dump *d, const char *text, struct riommu_device_ref *ref)

@@ -232,6 +232,14 @@ class SeveralIommus(common.Case):
         record, = self.batch("8 0x1000\n", capture_file=self.two(), status=2)
         self.assertIn("second", record["message"])
 
+    def test_each_of_many_iommus_can_be_chosen(self):
+        m = common.Machine()
+        notes = b"".join(capture.registers_note(m.registers, common.BASE + i * 0x1000, f"unit{i}") for i in range(100))
+        core = self.write("many.core", capture.core(notes, m.memory.segments()))
+        for unit in ("unit0", "unit99"):
+            record, = self.object("-i", core, "-u", unit, "translate", "8", "0x1000")["translations"]
+            self.assertEqual(record["pa"], "0x90000000")
+
     def test_iommu_option_decides(self):
         for name, pa in (("first", "0x90000000"), (f"{self.OTHER:#x}", "0x1000"), ("second", "0x1000")):
             with self.subTest(name):

@@ -16,11 +16,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define MAX_TREE     (16u << 20)
-#define MAX_DEPTH    32
-#define MAX_PROVIDER 64
-#define MAX_HOST     64
-#define MAX_IOMMUS   256 /* cells of one `iommus` that are looked at */
+#define MAX_TREE  (16u << 20)
+#define MAX_DEPTH 32
+#define MAX_HOSTS 1024
+#define MAX_CELLS 256 /* cells of one `iommus` that are looked at */
 
 /* A node that IOMMU'd devices refer to. */
 struct provider {
@@ -37,8 +36,8 @@ struct host {
 struct riommu_dt {
 	char *blob;
 	size_t provider_count, host_count;
-	struct provider providers[MAX_PROVIDER];
-	struct host hosts[MAX_HOST];
+	struct provider providers[RIOMMU_MAX_IOMMUS];
+	struct host hosts[MAX_HOSTS];
 	uint32_t next_segment; /* of hosts that do not say theirs: as Linux does, in order */
 };
 
@@ -344,7 +343,7 @@ static int take_node(struct riommu_dt *dt, struct riommu_system *sys, const int 
 	int node = stack[depth], err = 0;
 	size_t index = RIOMMU_NO_IOMMU;
 
-	if (fdt_getprop(dt->blob, node, "iommu-map", NULL) && dt->host_count < MAX_HOST) {
+	if (fdt_getprop(dt->blob, node, "iommu-map", NULL) && dt->host_count < MAX_HOSTS) {
 		uint32_t segment = host_segment(dt, node);
 
 		dt->hosts[dt->host_count++] = (struct host){.segment = segment, .node = node};
@@ -357,7 +356,7 @@ static int take_node(struct riommu_dt *dt, struct riommu_system *sys, const int 
 		err = add_platform(sys, dt, stack, depth, &index);
 	else if (!fdt_node_check_compatible(dt->blob, node, "riscv,pci-iommu"))
 		index = find_pci(sys, dt, stack, depth);
-	if (index != RIOMMU_NO_IOMMU && dt->provider_count < MAX_PROVIDER)
+	if (index != RIOMMU_NO_IOMMU && dt->provider_count < RIOMMU_MAX_IOMMUS)
 		dt->providers[dt->provider_count++] = (struct provider){
 			.phandle = fdt_get_phandle(dt->blob, node), .iommu = index};
 	return err;
@@ -423,7 +422,7 @@ int riommu_dt_platform_device(const struct riommu_dt *dt, const char *path, size
 	const uint8_t *cells;
 	size_t count = node < 0 ? 0 : get_cells(dt->blob, node, "iommus", &cells), at = 0;
 
-	while (at < count && at < MAX_IOMMUS) {
+	while (at < count && at < MAX_CELLS) {
 		uint32_t phandle = cell(cells, at), width;
 		int provider = fdt_node_offset_by_phandle(dt->blob, phandle);
 

@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #define MAX_SEGMENTS  (1u << 24) /* 64 GiB in single pages */
-#define MAX_IOMMUS    1024
 #define MAX_NOTE_SIZE (64u << 20)
 
 struct segment {
@@ -516,8 +515,8 @@ static int add_registers(struct riommu_source *src, struct core *core, const uin
 			return damaged(src, "two register notes of the IOMMU at 0x%llx",
 				       (unsigned long long)note.base);
 	}
-	if (core->note_count == MAX_IOMMUS)
-		return damaged(src, "more than %u register notes", MAX_IOMMUS);
+	if (core->note_count == RIOMMU_MAX_IOMMUS)
+		return damaged(src, "more than %u register notes", RIOMMU_MAX_IOMMUS);
 	more = realloc(core->notes, (core->note_count + 1) * sizeof(note));
 	if (!more)
 		return riommu_fail(src->ctx, -ENOMEM, "out of memory");

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #define MAX_FILE   (64u << 10) /* 135 registers of at most 40 bytes each: 6 KiB */
-#define MAX_IOMMUS 64
 #define DIR_PREFIX "riscv-iommu@"
 
 struct file {
@@ -31,7 +30,7 @@ struct debugfs {
 	bool loaded;
 	bool stale; /* told to forget since */
 	size_t count;
-	struct file *files[MAX_IOMMUS];
+	struct file *files[RIOMMU_MAX_IOMMUS];
 };
 
 static int bad(struct file *file, unsigned line, const char *why)
@@ -179,7 +178,7 @@ static int load(struct riommu_source *src)
 
 	if (!dir)
 		return riommu_source_open_failed(src->ctx, src->path, errno);
-	while (!err && debugfs->count < MAX_IOMMUS && (entry = readdir(dir))) {
+	while (!err && debugfs->count < RIOMMU_MAX_IOMMUS && (entry = readdir(dir))) {
 		if (!strncmp(entry->d_name, DIR_PREFIX, sizeof(DIR_PREFIX) - 1))
 			err = add_file(debugfs, src->path, entry->d_name);
 	}

@@ -19,8 +19,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MAX_PAGES 64 /* register pages mapped at a time: as many IOMMUs as the options take */
-
 struct page {
 	uint64_t base;
 	volatile uint32_t *regs; /* mapped without PROT_WRITE unless the source is writable */
@@ -29,7 +27,7 @@ struct page {
 struct devmem {
 	int fd;
 	size_t count;
-	struct page pages[MAX_PAGES];
+	struct page pages[RIOMMU_MAX_IOMMUS];
 };
 
 static _Thread_local sigjmp_buf *guard;
@@ -110,7 +108,7 @@ static int map_page(struct riommu_source *src, uint64_t base, volatile uint32_t 
 			return 0;
 		}
 	}
-	if (devmem->count == MAX_PAGES || base > INT64_MAX)
+	if (devmem->count == RIOMMU_MAX_IOMMUS || base > INT64_MAX)
 		return riommu_fail(src->ctx, -EINVAL, "%s: cannot map registers at 0x%llx",
 				   src->path, (unsigned long long)base);
 	map = mmap(NULL, RIOMMU_REGS_SIZE, PROT_READ | (src->writable ? PROT_WRITE : 0), MAP_SHARED,

@@ -16,6 +16,8 @@ enum riommu_provides { RIOMMU_PROVIDES_MEMORY = 1, RIOMMU_PROVIDES_REGISTERS = 2
 
 struct riommu_source;
 
+#define RIOMMU_MAX_IOMMUS 1024 /* of one machine, and of one capture */
+
 struct riommu_source_ops {
 	const char *name; /* for -A */
 	const char *help;
