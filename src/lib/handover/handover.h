@@ -34,7 +34,7 @@ int riommu_record_put(struct riommu_ctx *ctx, const void *fdt, size_t len, uint3
 
 /* -- the Image -------------------------------------------------------------------------------------------------- */
 
-#define RIOMMU_IMAGE_MAX ((uint64_t)512 << 20) /* of a file, packed or not, and of image_size */
+#define RIOMMU_IMAGE_MAX ((uint64_t)256 << 20) /* of a file, packed or not, and of image_size */
 
 /* Where the stub is (facts and drawings: iommu-kexec-prep(8)). The values are what the wrapped Image holds. */
 enum riommu_image_layout {

@@ -121,13 +121,17 @@ static const char *other_format(const uint8_t *b, size_t len)
 	return NULL;
 }
 
-/* True if the PE header names a section that ends behind the file. Without one, or with one that is not the usual, nobody knows. */
+/* True if the PE header, or a section that it names, ends behind the file. Without one nobody knows. */
 static bool truncated(const uint8_t *b, size_t len)
 {
 	uint64_t pe = get32(b, IMAGE_AT_PE), sections;
 
-	if (memcmp(b, "MZ", 2) || !riommu_inside(pe, PE_HEAD, len) || memcmp(b + pe, "PE\0\0", 4))
-		return !memcmp(b, "MZ", 2) && pe >= len;
+	if (memcmp(b, "MZ", 2))
+		return false;
+	if (!riommu_inside(pe, PE_HEAD, len))
+		return true;
+	if (memcmp(b + pe, "PE\0\0", 4))
+		return false;
 	sections = pe + PE_HEAD + get16(b, pe + PE_AT_OPTIONAL_SIZE);
 	for (uint32_t i = 0; i < get16(b, pe + PE_AT_SECTIONS); i++) {
 		uint64_t s = sections + i * PE_SECTION;
