@@ -160,8 +160,9 @@ static void check_image(struct check *c)
 		return;
 	}
 	finding(c, SEVERITY_INFO, "image-wrapped", NULL, NULL,
-		"%s has the stub, by layout %c (%s), for %" PRIu32 " IOMMUs", c->kernel.path,
-		(char)image->layout, riommu_layout_name(image->layout), image->table.count);
+		"%s has the stub, by layout %c (%s), which knows of %" PRIu32 " IOMMU%s",
+		c->kernel.path, (char)image->layout, riommu_layout_name(image->layout),
+		image->table.count, image->table.count == 1 ? "" : "s");
 	if (!image->stub_current)
 		finding(c, SEVERITY_WARNING, "stub-old", NULL, "wrap it again: image IN -o OUT",
 			"its stub is not the one of this program");
@@ -368,15 +369,16 @@ static void report_windows(const struct windows *w, const char *where)
 
 	if (w->identity)
 		finding(w->c, SEVERITY_INFO, "dma-identity", iommu, NULL,
-			"%u devices have an identity mapping (usual for Linux 7.2), and with it "
-			"all memory, the crash kernel at %s too%s: %s",
-			w->identity, where, blocked ? ", until the stub blocks them" : "",
-			w->identity_names);
+			"by an identity mapping, usual for Linux 7.2, these reach all memory, the "
+			"crash kernel at %s too%s: "
+			"%s (%u in all)",
+			where, blocked ? ", until the stub blocks them" : "", w->identity_names,
+			w->identity);
 	if (w->translated)
 		finding(w->c, SEVERITY_INFO, "dma-not-checked", iommu, "iommu-dump devices",
-			"%u devices use page tables, which are not compared with the crash kernel "
-			"at %s: %s",
-			w->translated, where, w->translated_names);
+			"these use page tables, which are not compared with the crash kernel at "
+			"%s: %s (%u in all)",
+			where, w->translated_names, w->translated);
 	if (w->unreadable)
 		finding(w->c, SEVERITY_INFO, "dma-unknown", iommu, NULL,
 			"%u parts of the device directory cannot be read", w->unreadable);

@@ -89,7 +89,7 @@ static void make_args(struct load *l)
 	add_arg(l, "--dtb=", l->dtb);
 	if (l->p->initrd)
 		add_arg(l, "--initrd=", l->p->initrd);
-	add_arg(l, "--append=", l->command_line);
+	add_arg(l, "--command-line=", l->command_line);
 }
 
 /* An argument as a shell would need it. */

@@ -183,6 +183,10 @@ static void print_mode(const char *label, uint64_t ddtp)
 static void print_queue(const char *label, uint64_t base, uint32_t head, uint32_t tail,
 			uint32_t csr)
 {
+	if (!base && !riommu_bit(csr, 16)) {
+		printf("  %-*soff, never set up\n", LABEL, label);
+		return;
+	}
 	printf("  %-*sat 0x%" PRIx64 ", %" PRIu64 " entries, head %" PRIu32 ", tail %" PRIu32
 	       ", %s (0x%" PRIx32 ")\n",
 	       LABEL, label, (base & riommu_mask(53, 10)) << 2,
@@ -202,9 +206,11 @@ static void print_time(uint32_t ticks, uint64_t hz)
 
 static void print_entry(const struct riommu_record_entry *e, uint64_t hz)
 {
-	int n = printf("  %-*s%s: ", LABEL, "status", riommu_record_status_name(e->status));
+	char words[400];
 
-	print_wrapped(stdout, meaning[e->status], (size_t)(n > 0 ? n : 0), LABEL + 2);
+	snprintf(words, sizeof(words), "%s: %s", riommu_record_status_name(e->status),
+		 meaning[e->status]);
+	print_wrapped(stdout, words, (size_t)printf("  %-*s", LABEL - 1, "status"), LABEL + 2);
 	if (was_read(e)) {
 		print_mode("ddtp before", e->ddtp_old);
 		print_mode("ddtp after", e->ddtp_new);

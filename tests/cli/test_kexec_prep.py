@@ -366,7 +366,7 @@ class Load(Prep):
         args = self.args()
         self.assertEqual(args[:2], ["-c", "-l"])
         self.assertIn(f"--initrd={self.initrd}", args)
-        self.assertIn('--append=root=/dev/vda crashkernel=256M a="b c"', args)
+        self.assertIn('--command-line=root=/dev/vda crashkernel=256M a="b c"', args)
         self.assertEqual(self.given("mode").strip(), b"700")
         self.assertIn(b"RVIOMMU-HANDOVER", self.given("dtb"))
         found = self.answer("-i", self.machine(), "check", self.write("copy", self.given("image")))
@@ -377,12 +377,12 @@ class Load(Prep):
         self.kexec()
         self.load("-p")
         self.assertEqual(self.args()[:2], ["-c", "-p"])
-        self.assertIn('--append=root=/dev/vda a="b c"', self.args())
+        self.assertIn('--command-line=root=/dev/vda a="b c"', self.args())
 
     def test_command_line_of_the_user(self):
         self.kexec()
         self.load("--append", "x y 'z'")
-        self.assertIn("--append=x y 'z'", self.args())
+        self.assertIn("--command-line=x y 'z'", self.args())
 
     def test_json_is_not_mixed_with_what_kexec_says(self):
         self.kexec()
@@ -394,7 +394,7 @@ class Load(Prep):
         self.kexec()
         top = self.one_object(self.load("-J", "--append", b"x=\xff\x01"))
         self.assertEqual(top["load"]["command_line"], "x=??")
-        self.assertIn(b"--append=x=\xff\x01\n", self.given("args"))
+        self.assertIn(b"--command-line=x=\xff\x01\n", self.given("args"))
 
     def test_plan_shows_and_does_nothing(self):
         self.kexec()
@@ -404,7 +404,7 @@ class Load(Prep):
         self.assertEqual(len(command), 1, str(done))
         words = subprocess.run(["sh", "-c", "for a in " + command[0] + "; do echo \"$a\"; done"], capture_output=True, text=True,
                                check=True).stdout.splitlines()
-        self.assertEqual(words[-1], "--append=a 'b'")
+        self.assertEqual(words[-1], "--command-line=a 'b'")
         self.assertTrue(any(w.startswith("--dtb=") for w in words))
 
     def test_kexec_that_fails(self):
