@@ -260,10 +260,26 @@ static void show_dc(struct listing *l, const struct riommu_dc *dc,
 		dc_row(l, dc, device);
 }
 
+/* Whether there is a directory, and what the IOMMU does with requests, is written down nowhere then. */
+static bool is_undefined_mode(const struct listing *l)
+{
+	return riommu_bits(l->walker.ddtp, 3, 0) > RIOMMU_DDTP_3LVL;
+}
+
+static void report_mode(const struct listing *l)
+{
+	out_error(&l->d->out, -EBADMSG,
+		  "%s: ddtp.iommu_mode is 0x%x, a reserved or custom encoding: whether there is a "
+		  "device directory is not defined",
+		  l->d->sys->iommus[l->iommu].name, (unsigned)riommu_bits(l->walker.ddtp, 3, 0));
+}
+
 static const char *absent_note(const struct listing *l, enum context_state state)
 {
 	unsigned mode = (unsigned)riommu_bits(l->walker.ddtp, 3, 0);
 
+	if (is_undefined_mode(l))
+		return "ddtp.iommu_mode is reserved or custom";
 	if (state == CONTEXT_UNKNOWN)
 		return "its part of the directory could not be read";
 	if (mode == RIOMMU_DDTP_OFF)
@@ -437,6 +453,10 @@ static void list_devices(struct dump *d, size_t iommu)
 	const char *missing;
 	bool walkable = dump_walker(d, iommu, &l.walker, &missing);
 
+	if (walkable && is_undefined_mode(&l)) {
+		report_mode(&l);
+		walkable = false;
+	}
 	if (!walkable)
 		l.absent = CONTEXT_UNKNOWN; /* what the machine has can be told all the same */
 	else if (!d->out.json)
@@ -518,7 +538,9 @@ static void no_dc(struct listing *l, uint32_t device_id, const struct riommu_dev
 		print_no_dc(l, label, result, t);
 	else if (!l->dc) /* a list of processes holds no device */
 		out_item(&l->d->out, device_json(l, device_id, device, state, NULL));
-	if (result == RIOMMU_UNKNOWN)
+	if (is_undefined_mode(l))
+		report_mode(l);
+	else if (result == RIOMMU_UNKNOWN)
 		out_error(&l->d->out, gap_status(t->error),
 			  "%s: the entry at 0x%" PRIx64 " on the way to its context %s", label,
 			  t->missing, gap_reason(t->error));

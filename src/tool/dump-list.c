@@ -429,11 +429,11 @@ static void print_iommu(struct dump *d, const struct summary *s)
 
 void dump_list(struct dump *d, int argc, char **argv)
 {
+	out_begin(&d->out, DUMP_SCHEMA, d->sys);
 	if (argc) {
 		out_error(&d->out, -EINVAL, "list takes no argument '%s'", argv[0]);
 		return;
 	}
-	out_begin(&d->out, DUMP_SCHEMA, d->sys);
 	out_list_begin(&d->out, "iommus");
 	for (size_t i = 0, n = 0; dump_next_iommu(d, &i); i++, n++) {
 		struct summary s;

@@ -158,6 +158,21 @@ class Contents(common.Case):
             if "fqcsr" in registers:
                 self.assertEqual(faults["queues"]["fq"]["error_bits"], ["fqmf", "fqof"])
 
+    def test_mode_that_is_not_defined_leaves_devices_unknown(self):
+        note = {"devices": [{"device_id": "0x8", "name": "0000:00:01.0", "iommu": f"{common.BASE:#x}"}]}
+        core = self.machine(registers={"ddtp": common.UPPER(common.Machine.DDT) | 7}, note=note)
+        for args in ([], ["8"]):
+            with self.subTest(args=args):
+                top = self.object("-i", core, "devices", *args, status=5)
+                self.assertEqual([(d["state"], d["valid"]) for d in top["devices"]], [("unknown", None)])
+                self.assertIn("ddtp.iommu_mode is 0x7", top["errors"][0])
+                self.assertNotIn(b"refused", self.ran("-i", core, "devices", *args, status=5).out)
+
+    def test_usage_error_is_an_object_too(self):
+        core = self.machine()
+        for args in (["list", "x"], ["faults", "x"], ["regs", "x"], ["processes"], ["translate", "8"]):
+            self.assertFalse(self.object("-i", core, *args, status=2)["complete"], args)
+
     def test_mode_has_one_word_in_every_command(self):
         for mode, word in ((0, "Off"), (2, "1LVL"), (7, "0x7")):
             core = self.machine(registers={"ddtp": common.UPPER(common.Machine.DDT) | mode})
