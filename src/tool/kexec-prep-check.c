@@ -572,6 +572,20 @@ static void check_kexec_tools(struct check *c)
 			path, major, minor, patch);
 }
 
+/* kexec takes this kernel's device tree unless it is given one: with the record of how this kernel was started. */
+static void check_own_record(struct check *c)
+{
+	char *text = read_text(c->p, "dt.path", RIOMMU_RECORD_NODE "/" RIOMMU_RECORD_PROPERTY);
+
+	if (text)
+		finding(c, SEVERITY_INFO, "own-record", NULL,
+			"use load, or kexec --dtb with a tree by dtb",
+			"this kernel's device tree has the record of its own start; a kernel "
+			"loaded by plain kexec "
+			"inherits it, and a report there would tell of the wrong handover");
+	free(text);
+}
+
 static void check_system(struct check *c)
 {
 	const char *level = lockdown_level(c->p);
@@ -586,6 +600,7 @@ static void check_system(struct check *c)
 	if (c->panic)
 		check_loaded(c, true);
 	check_kexec_tools(c);
+	check_own_record(c);
 }
 
 /* -- all of it ------------------------------------------------------------------------------------------------------------ */

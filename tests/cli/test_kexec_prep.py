@@ -711,6 +711,12 @@ class Check(Prep):
         self.assertIn("makedumpfile", self.found["kexec-version"]["message"])
         self.assertNotIn("kexec-missing", self.found)
 
+    def test_record_that_a_next_kernel_would_inherit(self):
+        root = self.root()
+        self.assertNotIn("own-record", self.ids(root))
+        self.write(f"root/dt/chosen/{PROPERTY}", record(entry()))
+        self.assertIn("own-record", self.ids(root))
+
     def test_save(self):
         core = self.path("saved.core")
         self.prep("-i", self.machine(), "check", "--save", core, status=7)
