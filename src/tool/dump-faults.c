@@ -268,15 +268,6 @@ static void remember(struct walks *w, const struct riommu_fault_visit *v)
 	}
 }
 
-/* tc of the device context that the walk went through: it decides formats (SXL, PDTV). */
-static uint64_t tc_of(const struct riommu_trace *trace)
-{
-	for (size_t i = 0; i < trace->step_count; i++)
-		if (trace->step[i].structure == RIOMMU_S_DC && trace->step[i].count)
-			return trace->step[i].value[RIOMMU_DC_TC];
-	return 0;
-}
-
 /* The entry that decided, field by field; of a context only what is not zero. */
 static void print_decider(const struct listing *l, const struct riommu_trace *trace)
 {
@@ -286,13 +277,13 @@ static void print_decider(const struct listing *l, const struct riommu_trace *tr
 
 	if (!step)
 		return;
-	step_words(step, l->walker.fctl, words, sizeof(words));
+	step_words(step, trace_tc(trace), l->walker.fctl, words, sizeof(words));
 	printf("    %s the %s of level %u at 0x%" PRIx64 ": %s\n",
 	       step->count ? "decided by" : "the walk ends at",
 	       riommu_structure_name(step->structure), step->level, step->address, words);
 	for (unsigned i = 0; i < step->count; i++) {
 		const struct riommu_layout *layout =
-			riommu_step_layout(step, i, tc_of(trace), l->walker.fctl);
+			riommu_step_layout(step, i, trace_tc(trace), l->walker.fctl);
 
 		if (!layout || !step->value[i])
 			continue;

@@ -108,8 +108,11 @@ bool hardware_ask(struct dump *d, struct riommu_source *control, size_t iommu,
 void hardware_json(struct json_object *obj, const struct hardware_answer *answer);
 void hardware_print(FILE *f, int indent, const struct hardware_answer *answer);
 
+/* tc of the device context that the walk went through: it decides formats (SXL, PDTV). 0 before there is one. */
+uint64_t trace_tc(const struct riommu_trace *trace);
+
 /* What an entry says, in a few words: "V R W U A D -> 0x80200000". */
-void step_words(const struct riommu_step *step, uint32_t fctl, char *buf, size_t size);
+void step_words(const struct riommu_step *step, uint64_t tc, uint32_t fctl, char *buf, size_t size);
 
 /* "4 KiB", "2 MiB"; "any size" for 0. */
 const char *size_words(uint64_t size, char *buf, size_t n);

@@ -183,10 +183,17 @@ static void dc_words(const struct riommu_step *s, uint32_t fctl, char *buf, size
 			 first ? first : "reserved", second ? second : "reserved");
 }
 
-static void pc_words(const struct riommu_step *s, char *buf, size_t size)
+uint64_t trace_tc(const struct riommu_trace *trace)
 {
-	/* SXL is the device context's; a 32-bit first stage shows as Sv39 here and right in `processes`. */
-	const char *mode = riommu_fsc_mode_name(s->value[1], 0, true);
+	for (size_t i = 0; i < trace->step_count; i++)
+		if (trace->step[i].structure == RIOMMU_S_DC && trace->step[i].count)
+			return trace->step[i].value[RIOMMU_DC_TC];
+	return 0;
+}
+
+static void pc_words(const struct riommu_step *s, uint64_t tc, char *buf, size_t size)
+{
+	const char *mode = riommu_fsc_mode_name(s->value[1], tc, true);
 
 	if (!(s->value[0] & RIOMMU_PC_V))
 		snprintf(buf, size, "not valid");
@@ -209,7 +216,7 @@ static void msi_words(const struct riommu_step *s, char *buf, size_t size)
 			 riommu_ppn_upper(s->value[1]));
 }
 
-void step_words(const struct riommu_step *s, uint32_t fctl, char *buf, size_t size)
+void step_words(const struct riommu_step *s, uint64_t tc, uint32_t fctl, char *buf, size_t size)
 {
 	if (!s->count) {
 		snprintf(buf, size, "could not be read");
@@ -220,7 +227,7 @@ void step_words(const struct riommu_step *s, uint32_t fctl, char *buf, size_t si
 		dc_words(s, fctl, buf, size);
 		return;
 	case RIOMMU_S_PC:
-		pc_words(s, buf, size);
+		pc_words(s, tc, buf, size);
 		return;
 	case RIOMMU_S_MSI_PTE:
 		msi_words(s, buf, size);
@@ -239,13 +246,14 @@ void step_words(const struct riommu_step *s, uint32_t fctl, char *buf, size_t si
 
 static void print_steps(FILE *f, int indent, uint32_t fctl, const struct riommu_trace *trace)
 {
+	uint64_t tc = trace_tc(trace);
 	char words[96];
 
 	for (size_t i = 0; i < trace->step_count; i++) {
 		const struct riommu_step *s = &trace->step[i];
 		bool last = i + 1 == trace->step_count;
 
-		step_words(s, fctl, words, sizeof(words));
+		step_words(s, tc, fctl, words, sizeof(words));
 		fprintf(f, "%*s%c %s%-7s %u  0x%-14" PRIx64 " ", indent, "", last ? '>' : ' ',
 			s->implicit ? "  " : "", riommu_structure_name(s->structure), s->level,
 			s->address);

@@ -173,6 +173,15 @@ class Contents(common.Case):
         for args in (["list", "x"], ["faults", "x"], ["regs", "x"], ["processes"], ["translate", "8"]):
             self.assertFalse(self.object("-i", core, *args, status=2)["complete"], args)
 
+    def test_first_stage_of_a_process_is_named_by_the_width_of_its_device(self):
+        for sxl, name in ((0, b"Sv39"), (1 << 11, b"Sv32")):
+            m = common.Machine()
+            m.memory.put64(m.DDT + 64 * 9, 1 | 1 << 5 | sxl)
+            capture.write(self.path("sxl.core"), m.memory, {**m.registers, "capabilities": common.CAPABILITIES | 1 << 8})
+            out = common.call("-i", self.path("sxl.core"), "translate", "9", "0x1000", "--process", "5").out
+            step = next(line for line in out.splitlines() if b" pc " in line)
+            self.assertIn(b"first stage " + name, step)
+
     def test_mode_has_one_word_in_every_command(self):
         for mode, word in ((0, "Off"), (2, "1LVL"), (7, "0x7")):
             core = self.machine(registers={"ddtp": common.UPPER(common.Machine.DDT) | mode})
