@@ -81,6 +81,11 @@ bool hardware_ask(struct dump *d, struct riommu_source *control, size_t iommu,
 		return false;
 	}
 	answer->agreement = w ? compare(w, q, &answer->probe) : AGREEMENT_UNKNOWN;
+	if (answer->agreement ==
+	    AGREEMENT_NO) { /* the tables may have changed since they were read */
+		riommu_source_forget(w->memory);
+		answer->agreement = compare(w, q, &answer->probe);
+	}
 	if (answer->agreement == AGREEMENT_NO)
 		out_status(&d->out, STATUS_FINDING);
 	return true;
@@ -108,7 +113,7 @@ void hardware_print(FILE *f, int indent, const struct hardware_answer *answer)
 		[AGREEMENT_UNKNOWN] = "the walk has no answer to compare it with",
 		[AGREEMENT_YES] = "agrees with the walk",
 		[AGREEMENT_NO] =
-			"DIFFERS from the walk: a missing invalidation, or tables that changed",
+			"DIFFERS from the walk, also of tables read again: a missing invalidation?",
 	};
 	const struct riommu_probe *p = &answer->probe;
 	char size[32];

@@ -89,14 +89,8 @@ static enum riommu_result pdt_load(struct walk *k, struct walk_entry *e, uint64_
 	enum stage_end end = walk_second_stage(k, e->guest, USE_PDT, &leaf);
 	int err;
 
-	if (end == STAGE_PAGE_FAULT) {
-		k->iotval2 = (e->guest & ~(uint64_t)3) | 1;
-		return walk_fault(k,
-				  walk_cause(k, RIOMMU_CAUSE_INSTRUCTION_GUEST_PAGE_FAULT,
-					     RIOMMU_CAUSE_READ_GUEST_PAGE_FAULT,
-					     RIOMMU_CAUSE_WRITE_GUEST_PAGE_FAULT),
-				  k->reason);
-	}
+	if (end == STAGE_PAGE_FAULT)
+		return walk_guest_page_fault(k, (e->guest & ~(uint64_t)3) | 1, k->reason);
 	if (end != STAGE_OK)
 		return pdt_fault(k, end);
 	e->address = leaf.pa;

@@ -225,7 +225,7 @@ static enum riommu_result first_stage_fault(struct walk *k, const char *reason)
 			  reason);
 }
 
-static enum riommu_result guest_page_fault(struct walk *k, uint64_t iotval2, const char *reason)
+enum riommu_result walk_guest_page_fault(struct walk *k, uint64_t iotval2, const char *reason)
 {
 	k->iotval2 = iotval2;
 	return walk_fault(k,
@@ -288,13 +288,15 @@ static enum riommu_result first_stage_dirty(struct walk *k, const struct walk_en
 						    ? "the leaf has A=0 and SADE is 0"
 						    : "the leaf has D=0 and SADE is 0");
 	if (!(under->pte & RIOMMU_PTE_W))
-		return guest_page_fault(k, (e->guest & ~(uint64_t)3) | 3,
-					"the second stage does not permit writing the first-stage "
-					"entry, whose A or D bit must be set");
+		return walk_guest_page_fault(
+			k, (e->guest & ~(uint64_t)3) | 3,
+			"the second stage does not permit writing the first-stage "
+			"entry, whose A or D bit must be set");
 	if (!(under->pte & RIOMMU_PTE_D))
-		return guest_page_fault(k, (e->guest & ~(uint64_t)3) | 3,
-					"the second-stage leaf of the first-stage table has D=0 "
-					"and GADE is 0, and A or D must be set there");
+		return walk_guest_page_fault(
+			k, (e->guest & ~(uint64_t)3) | 3,
+			"the second-stage leaf of the first-stage table has D=0 "
+			"and GADE is 0, and A or D must be set there");
 	leaf->pte |= want;
 	walk_store(k, e, leaf->pte);
 	return RIOMMU_OK;
@@ -327,7 +329,7 @@ static enum riommu_result first_stage_load(struct walk *k, struct walk_entry *e,
 	int err;
 
 	if (end == STAGE_PAGE_FAULT)
-		return guest_page_fault(k, (guest & ~(uint64_t)3) | 1, k->reason);
+		return walk_guest_page_fault(k, (guest & ~(uint64_t)3) | 1, k->reason);
 	if (end != STAGE_OK)
 		return table_fault(k, end);
 	e->guest = guest;

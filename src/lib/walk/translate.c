@@ -255,12 +255,7 @@ static enum riommu_result second_stage(struct walk *k, uint64_t gpa, struct walk
 		leaf->size = walk_msi_limit(k, gpa, leaf->size);
 		return RIOMMU_OK;
 	case STAGE_PAGE_FAULT:
-		k->iotval2 = gpa & ~(uint64_t)3;
-		return walk_fault(k,
-				  walk_cause(k, RIOMMU_CAUSE_INSTRUCTION_GUEST_PAGE_FAULT,
-					     RIOMMU_CAUSE_READ_GUEST_PAGE_FAULT,
-					     RIOMMU_CAUSE_WRITE_GUEST_PAGE_FAULT),
-				  k->reason);
+		return walk_guest_page_fault(k, gpa & ~(uint64_t)3, k->reason);
 	case STAGE_ACCESS_FAULT:
 		return walk_fault(k,
 				  walk_cause(k, RIOMMU_CAUSE_INSTRUCTION_ACCESS_FAULT,

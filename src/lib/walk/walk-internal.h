@@ -57,6 +57,9 @@ void walk_begin(struct walk *k, const struct riommu_walker *w, struct riommu_tra
 /* Ends a walk with a fault. (A missing entry ends it with RIOMMU_UNKNOWN; walk_load() noted which.) */
 enum riommu_result walk_fault(struct walk *k, unsigned cause, const char *reason);
 
+/* The same for a guest page fault, whose cause goes with the kind of access. IOTVAL2: the guest address, and bits 1:0. */
+enum riommu_result walk_guest_page_fault(struct walk *k, uint64_t iotval2, const char *reason);
+
 /* The cause that goes with the kind of access: exec, else read, else write. */
 unsigned walk_cause(const struct walk *k, unsigned exec, unsigned read, unsigned write);
 
