@@ -38,20 +38,22 @@ int riommu_record_put(struct riommu_ctx *ctx, const void *fdt, size_t len, uint3
 
 /* Where the stub is (facts and drawings: iommu-kexec-prep(8)). The values are what the wrapped Image holds. */
 enum riommu_image_layout {
-	RIOMMU_LAYOUT_AUTO = 0, /* C, where the Image allows it, else A, else D */
-	RIOMMU_LAYOUT_PREFIX =
-		'A', /* in 2 MiB of its own before the Image, which stays untouched */
-	RIOMMU_LAYOUT_BSS =
-		'C', /* behind the file's end, in memory that the kernel clears later; takes no memory */
-	RIOMMU_LAYOUT_SLACK =
-		'D', /* behind image_size, which grows by a page; the file grows by the bss */
+	/* C, where the Image allows it, else A, else D */
+	RIOMMU_LAYOUT_AUTO = 0,
+	/* in 2 MiB of its own before the Image, which stays untouched */
+	RIOMMU_LAYOUT_PREFIX = 'A',
+	/* behind the file's end, in memory that the kernel clears later; takes no memory */
+	RIOMMU_LAYOUT_BSS = 'C',
+	/* behind image_size, which grows by a page; the file grows by the bss */
+	RIOMMU_LAYOUT_SLACK = 'D',
 };
 
 /* One IOMMU of the stub's table. */
 struct riommu_stub_iommu {
-	uint64_t base; /* physical address of its registers: a multiple of 4096, not 0 */
-	uint64_t
-		capabilities; /* what it has to read there for anything to be written; 0: not known, any plausible value */
+	/* physical address of its registers: a multiple of 4096, not 0 */
+	uint64_t base;
+	/* what it has to read there for anything to be written; 0: not known, any plausible value */
+	uint64_t capabilities;
 	uint32_t policy; /* enum riommu_policy */
 };
 

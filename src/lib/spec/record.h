@@ -34,8 +34,8 @@ enum riommu_record_offset {
 
 enum riommu_record_state {
 	RIOMMU_RECORD_NEVER_RUN = 0, /* as it was made: no stub has seen it */
-	RIOMMU_RECORD_ENTERED =
-		1, /* a stub began and did not come to its end: what follows is incomplete */
+	/* a stub began and did not come to its end: what follows is incomplete */
+	RIOMMU_RECORD_ENTERED = 1,
 	RIOMMU_RECORD_FINISHED = 2,
 };
 
@@ -46,10 +46,10 @@ enum riommu_record_entry_offset {
 	RIOMMU_RECORD_AT_STATUS = 12,       /* u32, enum riommu_record_status */
 	RIOMMU_RECORD_AT_CAPABILITIES = 16, /* u64, as read; from here on 0 where it was not read */
 	RIOMMU_RECORD_AT_DDTP_OLD = 24,     /* u64, before anything was written */
-	RIOMMU_RECORD_AT_DDTP_NEW =
-		32, /* u64, read back at the end; a copy of the old one where nothing was written */
-	RIOMMU_RECORD_AT_CQB =
-		40, /* u64; all registers from here to ipsr as they were before anything was written */
+	/* u64, read back after it was written; a copy of the old one where nothing was, or where a trap came in between */
+	RIOMMU_RECORD_AT_DDTP_NEW = 32,
+	/* u64; all registers from here to ipsr as they were before anything was written */
+	RIOMMU_RECORD_AT_CQB = 40,
 	RIOMMU_RECORD_AT_FQB = 48,  /* u64 */
 	RIOMMU_RECORD_AT_PQB = 56,  /* u64; PQ registers only with capabilities.ATS */
 	RIOMMU_RECORD_AT_FCTL = 64, /* u32, like all that follow */
@@ -63,8 +63,8 @@ enum riommu_record_entry_offset {
 	RIOMMU_RECORD_AT_FQCSR = 96,
 	RIOMMU_RECORD_AT_PQCSR = 100,
 	RIOMMU_RECORD_AT_IPSR = 104,
-	RIOMMU_RECORD_AT_TICKS =
-		108, /* how long it took, in ticks of the time CSR; 0 where that cannot be read */
+	/* how long it took, in ticks of the time CSR; 0 where that cannot be read */
+	RIOMMU_RECORD_AT_TICKS = 108,
 	RIOMMU_RECORD_AT_PADDING = 112,
 	RIOMMU_RECORD_ENTRY = 128,
 };
@@ -76,17 +76,24 @@ enum riommu_policy {
 
 /* What became of an IOMMU. Where several failures apply, the first in time. */
 enum riommu_record_status {
-	RIOMMU_RECORD_UNUSED = 0,  /* the stub did not come to it, or it has none */
-	RIOMMU_RECORD_BLOCKED = 1, /* ddtp reads Off, and all queues are off */
-	RIOMMU_RECORD_LEFT = 2,    /* policy leave */
-	RIOMMU_RECORD_TRAP = 3,    /* an access ended in a trap (nothing at that address, ...) */
-	RIOMMU_RECORD_NOT_IOMMU =
-		4, /* capabilities or ddtp cannot be those of the IOMMU that was meant: nothing was written */
-	RIOMMU_RECORD_BUSY_BEFORE =
-		5, /* ddtp.busy or tr_req_ctl.Go stayed set: ddtp was not written */
-	RIOMMU_RECORD_BUSY_AFTER = 6, /* ddtp.busy stayed set after the write */
-	RIOMMU_RECORD_MODE_KEPT = 7,  /* ddtp.iommu_mode does not read Off after the write */
-	RIOMMU_RECORD_QUEUE_ON = 8,   /* Off, but a queue stayed busy or on */
+	/* the stub did not come to it, or it has none */
+	RIOMMU_RECORD_UNUSED = 0,
+	/* ddtp reads Off, and all queues are off */
+	RIOMMU_RECORD_BLOCKED = 1,
+	/* policy leave */
+	RIOMMU_RECORD_LEFT = 2,
+	/* an access ended in a trap (nothing at that address, ...); what came before it was done */
+	RIOMMU_RECORD_TRAP = 3,
+	/* capabilities or ddtp cannot be those of the IOMMU that was meant: nothing was written */
+	RIOMMU_RECORD_NOT_IOMMU = 4,
+	/* ddtp.busy or tr_req_ctl.Go stayed set: ddtp was not written. In 5 to 7 the queues were stopped all the same */
+	RIOMMU_RECORD_BUSY_BEFORE = 5,
+	/* ddtp.busy stayed set after the write */
+	RIOMMU_RECORD_BUSY_AFTER = 6,
+	/* ddtp.iommu_mode does not read Off after the write */
+	RIOMMU_RECORD_MODE_KEPT = 7,
+	/* Off, but a queue stayed busy or on */
+	RIOMMU_RECORD_QUEUE_ON = 8,
 	RIOMMU_RECORD_STATUS_COUNT = 9,
 };
 
