@@ -42,6 +42,11 @@ def explain(version, difference, setup):
     return next((d for d in TABLE if d.on(version) and d.covers(difference, setup)), None)
 
 
+def explain_quiesce(version, ident):
+    """The entry of QUIESCE with this name, if it holds for the version."""
+    return next((d for d in QUIESCE if d.ident == ident and d.on(version)), None)
+
+
 def _hex(answer, key):
     return int(answer.get(key) or "0", 16)
 
@@ -208,4 +213,9 @@ TABLE = [
               lambda d, s: d.channel == "msi" and d.field == "record.iotval" and d.theirs == 0),
     Deviation("msi-table-hole", ALL, "an MSI page table where there is no memory is cause 270", "cause 261",
               lambda d, s: d.channel == "msi" and d.field == "record.cause" and (d.ours, d.theirs) == (261, 270)),
+]
+
+# What quiesce.py knows: it is not about a walk, and compares by itself.
+QUIESCE = [
+    Deviation("off-cached", BEFORE_FIXES, "a device whose context is cached goes on with its DMA in mode Off", "cause 256", None),
 ]
