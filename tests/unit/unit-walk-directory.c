@@ -100,9 +100,11 @@ START_TEST(reserved_and_custom_modes_have_no_answer)
 	ask(RIOMMU_READ, 0x1000);
 	ck_assert_int_eq(m.t.result, RIOMMU_UNKNOWN);
 	ck_assert_int_eq(m.t.error, -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(m.t.reason, "ddtp.iommu_mode"));
 	ck_assert_uint_eq(m.trace.step_count, 0);
 	ck_assert_int_eq(riommu_locate_dc(&m.w, DEVICE, &dc, &m.t, NULL), RIOMMU_UNKNOWN);
 	ck_assert_int_eq(m.t.error, -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(m.t.reason, "ddtp.iommu_mode"));
 }
 END_TEST
 

@@ -302,6 +302,8 @@ static enum riommu_result two_stages(struct walk *k, const struct riommu_request
 	return RIOMMU_OK;
 }
 
+static const char undefined_mode[] = "ddtp.iommu_mode is a reserved or custom encoding";
+
 static enum riommu_result identity(const struct riommu_request *q, struct riommu_translation *out)
 {
 	out->pa = q->iova;
@@ -329,7 +331,7 @@ static enum riommu_result walk_request(struct walk *k, const struct riommu_reque
 	if (mode > RIOMMU_DDTP_3LVL) {
 		/* A reserved or custom mode: what the IOMMU does is not written down, so no answer is better than a guess. */
 		k->error = -EBADMSG;
-		k->reason = "ddtp.iommu_mode is a reserved or custom encoding";
+		k->reason = undefined_mode;
 		return RIOMMU_UNKNOWN;
 	}
 	r = walk_directory(k, q->device_id, &valid);
@@ -443,7 +445,8 @@ enum riommu_result riommu_locate_dc(const struct riommu_walker *walker, uint32_t
 			mode ? "ddtp.iommu_mode is Bare: there is no device directory"
 			     : "ddtp.iommu_mode is Off: there is no device directory");
 	else if (mode > RIOMMU_DDTP_3LVL)
-		out->result = RIOMMU_UNKNOWN, out->error = -EBADMSG;
+		*out = (struct riommu_translation){
+			.result = RIOMMU_UNKNOWN, .error = -EBADMSG, .reason = undefined_mode};
 	else
 		out->result = walk_directory(&k, device_id, &valid);
 	if (out->result == RIOMMU_OK) {

@@ -65,7 +65,10 @@ struct riommu_translation {
 	enum riommu_response response; /* what the device is told */
 	const char *reason;            /* which rule decided, in words; a static string */
 
-	/* unknown: the entry at MISSING is not held; ERROR says why (-ENODATA, -EACCES, ...) */
+	/*
+	 * unknown: the entry at MISSING is not held; ERROR says why (-ENODATA, -EACCES, ...). -EBADMSG: nothing is
+	 * missing, but ddtp.iommu_mode is an encoding that is not defined, as `reason` says
+	 */
 	uint64_t missing;
 	int error;
 
