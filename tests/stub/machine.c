@@ -238,6 +238,10 @@ static bool store(struct machine *m, uint64_t address, unsigned size, uint64_t v
 		d->stores++;
 		device_store(m, d, offset & ~3u, (uint32_t)v);
 	} else if (size == 4 && riommu_inside(in_record, size, m->record_size)) {
+		if (m->record_works && m->record_stores >= m->record_works) {
+			trap(m, CAUSE_STORE, address);
+			return false;
+		}
 		m->record_stores++;
 		riommu_put32(m->tree + m->record + in_record, (uint32_t)v);
 	} else {

@@ -47,6 +47,7 @@ struct machine {
 	uint8_t *tree;
 	size_t image_size, tree_size;
 	size_t record, record_size; /* offset in the tree; size 0: there is none */
+	uint64_t record_works;      /* so many stores to it; then they trap. 0: all work */
 	struct device *device;
 	unsigned devices;
 	/* what happened */

@@ -545,6 +545,28 @@ START_TEST(an_old_record_is_cleared_first)
 }
 END_TEST
 
+/* Nobody expects it of memory, but the kernel has to boot. The first stores, to all of it, show whether it is there at all. */
+START_TEST(a_record_that_traps_is_done_without)
+{
+	uint64_t stores;
+
+	begin(2);
+	run();
+	stores = m->record_stores;
+	end();
+	ck_assert_uint_gt(stores, 70);
+	for (uint64_t works = 1; works <= stores; works++) {
+		begin(2);
+		m->record_works = works;
+		run();
+		ck_assert((is_off(&devices[0]) && is_off(&devices[1])) ||
+			  works > 2 * RIOMMU_RECORD_ENTRY / 4);
+		ck_assert_uint_eq(record.state == RIOMMU_RECORD_FINISHED, works == stores);
+		end();
+	}
+}
+END_TEST
+
 /* A word of the record's header, or around it (big-endian), that makes it none. */
 START_TEST(a_record_that_contradicts_itself_is_not_written)
 {
@@ -775,6 +797,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_misaligned_tree_is_left_alone);
 	tcase_add_test(t, a_record_for_fewer_takes_the_first);
 	tcase_add_test(t, an_old_record_is_cleared_first);
+	tcase_add_test(t, a_record_that_traps_is_done_without);
 	tcase_add_loop_test(t, a_record_that_contradicts_itself_is_not_written, 0, 21);
 	tcase_add_test(t, a_record_that_is_consistent_but_too_large_for_the_tree_is_not_written);
 	tcase_add_loop_test(t, a_tree_that_lies_about_itself_is_left_alone, 0, 17);

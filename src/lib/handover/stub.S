@@ -18,8 +18,8 @@
  *	    if that is below a3		s9  its entry in the table
  *	s3  its capabilities		s10 entries left in the table
  *	s5  its ddtp before		s11 where a trap goes on
- *	a6  its ddtp after		a2  the record, 0 if there is none
- *	a4  time at its beginning	a3  the record's end
+ *	a6  its ddtp after		a2  the record
+ *	a4  time at its beginning	a3  the record's end, 0 if there is none
  *	ra, a5 return addresses		t0-t6 whoever needs them
  *	a0, a1 are the kernel's and stay as they are
  */
@@ -78,7 +78,6 @@ constants:
 begin:
 	jal	s11, find		/* a trap on the way comes back here, too */
 no_record:
-	li	a2, 0
 	li	a3, 0			/* no entry is below it */
 	j	table
 
@@ -270,7 +269,8 @@ advance:
 
 /* -- on with the kernel -------------------------------------------------------------------------------------------------- */
 finish:
-	beqz	a2, leave
+	beqz	a3, leave
+	li	a3, 0			/* if this traps, it comes here once more */
 	li	t0, STATUS_FINISHED
 	sw	t0, AT_STATE(a2)
 leave:
