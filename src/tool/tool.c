@@ -289,7 +289,7 @@ struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *
 	if (err)
 		die(status_of(err), "%s", riommu_error(ctx));
 	if (o->iommu && riommu_system_find_iommu(sys, o->iommu) == RIOMMU_NO_IOMMU)
-		die(STATUS_NO_IOMMU, "%s: no IOMMU has this name or base ('%s list' shows them)",
-		    o->iommu, program);
+		die(STATUS_NO_IOMMU,
+		    "%s: no IOMMU has this name or base ('iommu-dump list' shows them)", o->iommu);
 	return sys;
 }
