@@ -53,7 +53,8 @@ static bool plan_with(struct quiesce *t, const struct riommu_quiesce_args *args)
 
 	if (!err)
 		return true;
-	out_error(&t->out, err, "%s", riommu_error(t->ctx));
+	/* a device that does not answer is the hardware's doing, as it is in a stage */
+	out_error(&t->out, err == -EFAULT ? -ETIMEDOUT : err, "%s", riommu_error(t->ctx));
 	if (err == -EACCES)
 		tell_remedy(t);
 	return false;

@@ -536,11 +536,14 @@ class Statuses(Machine):
         self.report(status=5)
         self.assertEqual(self.reg("ddtp"), DDTP)
 
-    def test_a_dead_device_is_never_blocked(self):
+    def test_six_a_dead_device_is_never_blocked(self):
         self.memory({"capabilities": (1 << 64) - 1, "ddtp": (1 << 64) - 1})
-        done = common.call(*self.options, "-J", tool=TOOL)
-        self.assertNotEqual(done.status, 0)
-        self.assertNotEqual(self.one_object(done)["verdict"], "blocked")
+        self.assertNotEqual(self.report(status=6)["verdict"], "blocked")
+        self.assertEqual(self.command(EDU), 0x0106)
+
+    def test_six_nothing_answers_at_the_address(self):
+        os.truncate(self.path("root/mem"), BASE)
+        self.assertNotEqual(self.report(status=6)["verdict"], "blocked")
         self.assertEqual(self.command(EDU), 0x0106)
 
     def test_six_ddtp_stays_busy(self):
