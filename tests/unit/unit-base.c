@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* base: errors, log, parameters, numbers, bits, files, names. */
-#include "base/base.h"
+#include "base/base-internal.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -93,7 +93,7 @@ START_TEST(every_parameter_is_listed_with_help_and_a_valid_default)
 		if (o.def)
 			ck_assert_int_eq(riommu_option_set(ctx, o.key, o.def), 0);
 	}
-	ck_assert_uint_eq(n, 17);
+	ck_assert_uint_eq(n, RIOMMU_OPTION_COUNT);
 }
 END_TEST
 
