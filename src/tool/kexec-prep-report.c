@@ -143,7 +143,7 @@ static struct json_object *entry_json(const struct riommu_record_entry *e, uint6
 	json_add(obj, "policy", json_text(riommu_policy_name(e->policy)));
 	json_add(obj, "status", json_text(riommu_record_status_name(e->status)));
 	json_add(obj, "meaning", json_text(meaning[e->status]));
-	json_add(obj, "capabilities", known ? json_hex(e->capabilities) : NULL);
+	json_add(obj, "capabilities", known || e->capabilities ? json_hex(e->capabilities) : NULL);
 	json_add(obj, "ddtp_old",
 		 known ? json_layout(layout_of(RIOMMU_REG_DDTP), e->ddtp_old) : NULL);
 	json_add(obj, "ddtp_new",
@@ -211,6 +211,8 @@ static void print_entry(const struct riommu_record_entry *e, uint64_t hz)
 	snprintf(words, sizeof(words), "%s: %s", riommu_record_status_name(e->status),
 		 meaning[e->status]);
 	print_wrapped(stdout, words, (size_t)printf("  %-*s", LABEL - 1, "status"), LABEL + 2);
+	if (e->capabilities)
+		printf("  %-*s0x%" PRIx64 "\n", LABEL, "capabilities", e->capabilities);
 	if (was_read(e)) {
 		print_mode("ddtp before", e->ddtp_old);
 		print_mode("ddtp after", e->ddtp_new);

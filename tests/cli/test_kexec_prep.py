@@ -511,6 +511,11 @@ class Report(Prep):
                 self.assertEqual(one["ddtp_old"] is None, status in (UNUSED, TRAP, NOT_IOMMU))
                 self.assertTrue(one["meaning"])
 
+    def test_what_is_no_iommu_is_shown(self):
+        one, = self.report(record(entry(status=NOT_IOMMU, capabilities=0x20)), 7)["iommus"]
+        self.assertEqual((one["capabilities"], one["ddtp_old"]), ("0x20", None))
+        self.assertIsNone(self.report(record(entry(status=TRAP, capabilities=0)), 7)["iommus"][0]["capabilities"])
+
     def test_did_not_run(self):
         self.assertIn("did not run", self.report(record(state=NEVER_RUN), 7)["record"]["verdict"])
 
