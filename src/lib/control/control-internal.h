@@ -108,6 +108,7 @@ struct job {
 	struct riommu_stage_result *result;
 	enum riommu_stage stage;
 	uint64_t deadline, began, object_began;
+	unsigned patience_ms; /* between the last control_patience(), or the beginning, and the deadline */
 	unsigned reads, writes; /* of the object so far */
 	riommu_progress_fn progress;
 	void *arg;
@@ -138,6 +139,9 @@ enum riommu_outcome control_report(struct job *job, const char *object, const ch
 /* The words for an outcome of control_read() and its like that needs no more said. */
 enum riommu_outcome control_report_bad(struct job *job, const char *object, const char *reg,
 				       enum riommu_outcome outcome);
+
+/* Gives what comes next one of PARTS of the stage's time, from now: what came before cannot have used it up. */
+void control_patience(struct job *job, unsigned parts);
 
 bool control_time_is_up(const struct job *job);
 void control_pause(const struct job *job);

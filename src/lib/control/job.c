@@ -24,7 +24,13 @@ void control_job_begin(struct job *job, struct riommu_quiesce *q,
 			    .arg = arg};
 	*job->result = (struct riommu_stage_result){.outcome = RIOMMU_OUTCOME_NOT_RUN};
 	job->began = job->object_began = now(job);
-	job->deadline = job->began + (uint64_t)q->timeout_ms * 1000;
+	control_patience(job, 1);
+}
+
+void control_patience(struct job *job, unsigned parts)
+{
+	job->patience_ms = (job->q->timeout_ms + parts - 1) / parts;
+	job->deadline = now(job) + (uint64_t)job->patience_ms * 1000;
 }
 
 void control_job_end(struct job *job)

@@ -169,6 +169,7 @@ static int look_at_iommu(struct riommu_quiesce *q, struct riommu_quiesce_iommu *
 				   "it",
 				   iommu->name, iommu->capabilities);
 	err = read_reg(q, iommu, RIOMMU_REG_DDTP, &iommu->ddtp_old);
+	iommu->ddtp_old &= ~RIOMMU_DDTP_BUSY;
 	iommu->ddtp_new = iommu->ddtp_old & ~DDTP_MODE;
 	if (!err)
 		err = read_word(q, iommu, RIOMMU_REG_CQCSR, &iommu->cqcsr);

@@ -56,8 +56,9 @@ static int record_iommu(struct riommu_quiesce *q, size_t i, struct state_iommu *
 				   "%s: capabilities are not what they were a moment ago: nothing "
 				   "is written",
 				   r->name);
-	iommu->ddtp_old = r->ddtp_old = below64(r, RIOMMU_REG_DDTP);
-	iommu->ddtp_new = r->ddtp_new = r->ddtp_old & ~(DDTP_MODE | RIOMMU_DDTP_BUSY);
+	/* busy says nothing of what it is set to; a run that was killed may have left it so */
+	iommu->ddtp_old = r->ddtp_old = below64(r, RIOMMU_REG_DDTP) & ~RIOMMU_DDTP_BUSY;
+	iommu->ddtp_new = r->ddtp_new = r->ddtp_old & ~DDTP_MODE;
 	r->cqb = below64(r, RIOMMU_REG_CQB);
 	r->fqb = below64(r, RIOMMU_REG_FQB);
 	q->inside->records[i] = r;

@@ -131,7 +131,7 @@ static bool is_sane(struct state *s)
 	const struct state_head *h = s->head;
 
 	if (s->size < sizeof(*h) || memcmp(h->magic, MAGIC, sizeof(MAGIC)) ||
-	    h->version != VERSION || !is_text(h->boot_id, sizeof(h->boot_id)) ||
+	    h->version != VERSION || h->zero || !is_text(h->boot_id, sizeof(h->boot_id)) ||
 	    h->iommu_count > UINT16_MAX || h->function_count > UINT16_MAX ||
 	    s->size != sizeof(*h) + h->iommu_count * sizeof(*s->iommus) +
 			       h->function_count * sizeof(*s->functions))

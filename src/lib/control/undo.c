@@ -319,6 +319,7 @@ static int add_iommu(struct riommu_quiesce *q, struct state_iommu *r, size_t ind
 	err = check_one(q, r);
 	if (!err)
 		err = read_reg(q, r, RIOMMU_REG_DDTP, &iommu->ddtp_old);
+	iommu->ddtp_old &= ~RIOMMU_DDTP_BUSY;
 	iommu->ddtp_new = r->ddtp_old;
 	if (!err)
 		plan_ddtp(q, iommu);
