@@ -6,10 +6,17 @@
 
 /* -- what to do about a cause ----------------------------------------------------------------------- */
 
+#define MISALIGNED                                                                                 \
+	"look at the device and its driver: iotval is not a multiple of the size of this access, " \
+	"an atomic one perhaps; tables have no part in it"
+
 static const struct {
 	unsigned first, last;
 	const char *advice;
 } advices[] = {
+	/* the first that fits holds */
+	{RIOMMU_CAUSE_READ_MISALIGNED, RIOMMU_CAUSE_READ_MISALIGNED, MISALIGNED},
+	{RIOMMU_CAUSE_WRITE_MISALIGNED, RIOMMU_CAUSE_WRITE_MISALIGNED, MISALIGNED},
 	{RIOMMU_CAUSE_INSTRUCTION_ACCESS_FAULT, RIOMMU_CAUSE_WRITE_ACCESS_FAULT,
 	 "look at the addresses in the steps of the walk: one lies beyond capabilities.PAS, or PMA "
 	 "or PMP "

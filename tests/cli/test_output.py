@@ -129,6 +129,10 @@ class Contents(common.Case):
         self.assertIn(b"Read page fault", out)
         self.assertIn(b"0x777000", out)
 
+    def test_advice_is_about_the_cause(self):
+        for cause, word in ((4, "multiple"), (5, "PAS"), (6, "multiple"), (7, "PAS"), (13, "not mapped")):
+            self.assertIn(word, self.object("explain", f"cause={cause}")["explained"][0]["advice"], cause)
+
     def test_explain_from_standard_input(self):
         self.assertIn(b"Read page fault", self.ran("explain", "-", stdin=KERNEL_LINE.encode() + b"\n").out)
 

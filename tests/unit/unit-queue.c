@@ -380,6 +380,20 @@ START_TEST(the_cause_of_an_ats_record_says_the_access)
 }
 END_TEST
 
+START_TEST(a_cause_that_tells_the_access_says_it)
+{
+	for (unsigned cause = 0; cause < 4096; cause++) {
+		enum riommu_access said = riommu_cause_access(cause, RIOMMU_READ);
+		bool write = cause == 6 || cause == 7 || cause == 15 || cause == 23;
+		bool exec = cause == 1 || cause == 12 || cause == 20;
+
+		ck_assert_int_eq(said, write ? RIOMMU_WRITE : exec ? RIOMMU_EXEC : RIOMMU_READ);
+		ck_assert_int_eq(riommu_cause_has_gpa(cause),
+				 cause >= 20 && cause <= 23 && cause != 22);
+	}
+}
+END_TEST
+
 START_TEST(process_and_privilege_mean_nothing_without_pv)
 {
 	struct riommu_fault f = {
@@ -420,6 +434,7 @@ int main(void)
 	tcase_add_test(tc, golden_record_of_a_process);
 	tcase_add_test(tc, records_that_are_no_requests_give_none);
 	tcase_add_test(tc, the_cause_of_an_ats_record_says_the_access);
+	tcase_add_test(tc, a_cause_that_tells_the_access_says_it);
 	tcase_add_test(tc, process_and_privilege_mean_nothing_without_pv);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
