@@ -18,8 +18,9 @@ static const char *const meaning[] = {
 		"ddtp is Off and the queues are off: no device behind it could reach memory",
 	[RIOMMU_RECORD_LEFT] = "policy leave: nothing was written",
 	[RIOMMU_RECORD_TRAP] =
-		"an access to its registers failed (nothing at that address, powered "
-		"off, not decoding): nothing is known of its state; check the address",
+		"an access to its registers failed (nothing at that address, powered off, not "
+		"decoding), and the "
+		"stub went on without it: do not take it as blocked; check the address",
 	[RIOMMU_RECORD_NOT_IOMMU] =
 		"capabilities or ddtp were not those of the IOMMU that was meant, "
 		"so nothing was written; run 'image' again, for this machine",
