@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* One request's answer: from the walk, from the register that is missing for it, from the hardware where it was asked. */
 struct answer {
@@ -122,6 +123,7 @@ struct batch {
 	struct riommu_walker *walkers;
 	const char **missing;
 	bool *ready;
+	time_t looked; /* when the registers were read, CLOCK_MONOTONIC */
 	size_t unknown, bad;
 	int error; /* why the first unknown one is */
 };
@@ -265,6 +267,32 @@ static void batch_text(const struct batch *b, uint32_t fctl, const struct riommu
 		translation_print(stdout, 2, fctl, q, t, trace);
 }
 
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* Live registers and tables change while a batch that is piped in waits for its next line. */
+static void refresh(struct batch *b)
+{
+	struct riommu_system *sys = b->d->sys;
+
+	if (!sys->live)
+		return;
+	if (sys->memory)
+		riommu_source_forget(sys->memory);
+	if (seconds() - b->looked < 2)
+		return;
+	for (size_t i = 0; i < sys->iommu_count; i++) {
+		riommu_system_read_registers(sys, i);
+		b->ready[i] = false;
+	}
+	b->looked = seconds();
+}
+
 static void good_line(struct batch *b, size_t iommu, const struct riommu_request *q)
 {
 	static struct riommu_trace trace;
@@ -272,14 +300,12 @@ static void good_line(struct batch *b, size_t iommu, const struct riommu_request
 	struct riommu_translation t = {0};
 	const char *missing;
 
+	refresh(b);
 	if (!b->ready[iommu]) {
 		dump_walker(b->d, iommu, &b->walkers[iommu], &b->missing[iommu]);
 		b->ready[iommu] = true;
 	}
 	missing = b->missing[iommu];
-	/* Live tables change while a batch that is piped in waits for its next line. */
-	if (b->d->sys->live && b->d->sys->memory)
-		riommu_source_forget(b->d->sys->memory);
 	if (!missing)
 		riommu_translate(&b->walkers[iommu], q, &t, steps);
 	if (b->d->options.json)
@@ -325,6 +351,7 @@ static void batch(struct dump *d, FILE *f)
 	size_t n = d->sys->iommu_count;
 	struct batch b = {
 		.d = d,
+		.looked = seconds(),
 		.walkers = calloc(n, sizeof(*b.walkers)),
 		.missing = calloc(n, sizeof(*b.missing)),
 		.ready = calloc(n, sizeof(*b.ready)),

@@ -2,6 +2,7 @@
 """translate --batch: one request a line, one record a line."""
 import json
 import subprocess
+import time
 
 import common
 import expect
@@ -105,6 +106,26 @@ class Lines(common.Case):
         core = self.machine(note=note)
         records = self.batch("0000:00:01.0 0x1000\n00:01.0 0x1000\n", capture_file=core)
         self.assertEqual([r["device_id"] for r in records], ["0x8", "0x8"])
+
+
+class Live(common.Case):
+    def test_registers_are_read_again_after_a_pause(self):
+        root = self.fake_root()
+        registers = dict(common.Machine().registers)
+        self.debugfs(registers)
+        process = subprocess.Popen([common.TOOL, *root, "-J", "translate", "--batch", "-"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with process:
+            process.stdin.write(b"8 0x1000\nrubbish\n")
+            process.stdin.flush()
+            while b"line 2" not in process.stderr.readline():  # so the first is answered by now
+                pass
+            self.debugfs({**registers, "ddtp": 0})
+            time.sleep(3)
+            out, _ = process.communicate(b"8 0x1000\n")
+        first, _, second = (json.loads(line) for line in out.splitlines())
+        self.assertNotEqual(first.get("cause"), 256)
+        self.assertEqual(second.get("cause"), 256)
 
 
 class BadLines(common.Case):
