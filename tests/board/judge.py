@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What `verify` and `verify-handover` share: NAME DIR [NATIVE-IOMMU-DUMP] of the command line, results as lines
+"""What `verify`, `verify-handover` and `verify-quiesce` share: NAME DIR [NATIVE-IOMMU-DUMP] of the command line, results as lines
 (`BOARD ok|not ok|skip - text`), and the files that a boot brought back."""
 
 import json
