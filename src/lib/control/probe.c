@@ -139,5 +139,11 @@ int riommu_probe_translate(struct riommu_source *control, const struct riommu_io
 	if (!err)
 		err = riommu_source_reg_read(control, iommu->base, RIOMMU_REG_TR_RESPONSE, 8,
 					     &response);
-	return err ? err : decode(control, response, request->iova, probe);
+	if (err)
+		return err;
+	if (response == UINT64_MAX) /* its bit 0 alone would be a fault */
+		return riommu_fail(control->ctx, -EFAULT,
+				   "%s: tr_response reads all ones: the IOMMU does not answer",
+				   iommu->name);
+	return decode(control, response, request->iova, probe);
 }
