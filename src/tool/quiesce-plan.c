@@ -9,8 +9,7 @@
 
 /* -- making it ---------------------------------------------------------------------------------------------------- */
 
-/* The one thing to do where the system refuses the registers. */
-static void tell_remedy(struct quiesce *t)
+void tell_remedy(struct quiesce *t)
 {
 	size_t i = 0;
 
@@ -129,10 +128,12 @@ bool make_plan(struct quiesce *t, bool write)
 		.timeout_ms = t->timeout_ms,
 		.no_registers = t->action == ACTION_REMOVE,
 	};
-	int err = riommu_hw_open(t->sys, write, &t->hw);
+	bool reads = !write && t->action != ACTION_REMOVE && t->sys->registers_error;
+	int err = reads ? t->sys->registers_error : riommu_hw_open(t->sys, write, &t->hw);
 
 	if (err) {
-		out_error(&t->out, err, "%s", riommu_error(t->ctx));
+		out_error(&t->out, err, "%s",
+			  reads ? t->sys->registers_reason : riommu_error(t->ctx));
 		if (err == -EACCES)
 			tell_remedy(t);
 		return false;

@@ -126,6 +126,8 @@ static bool open_undo(struct quiesce *t)
 		out_status(&t->out, STATUS_FINDING);
 	} else {
 		out_error(&t->out, err, "%s", riommu_error(t->ctx));
+		if (err == -EACCES)
+			tell_remedy(t);
 	}
 	return false;
 }

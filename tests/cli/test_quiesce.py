@@ -517,13 +517,16 @@ class Statuses(Machine):
             os.chmod(directory, 0o755)
         os.makedirs(self.path("run"), exist_ok=True)
         os.chmod(self.path("run"), 0o777)
-        try:
-            done = common.call(*self.options, tool=TOOL, user=65534 if os.geteuid() == 0 else None)
-        except PermissionError as err:
-            self.skipTest(f"the program cannot be run as nobody: {err}")
-        if done.status in (126, 127):
-            self.skipTest("the program is out of nobody's reach")
-        self.assertEqual(done.status, 4, str(done))
+        for args in ([], ["--plan"], ["--undo"], ["--device", EDU]):
+            with self.subTest(args=args):
+                try:
+                    done = common.call(*self.options, *args, tool=TOOL, user=65534 if os.geteuid() == 0 else None)
+                except PermissionError as err:
+                    self.skipTest(f"the program cannot be run as nobody: {err}")
+                if done.status in (126, 127):
+                    self.skipTest("the program is out of nobody's reach")
+                self.assertEqual(done.status, 4, str(done))
+                self.assertIn(b"note: to write registers: ", done.out)
 
     def test_one_the_state_cannot_be_saved(self):
         self.write("run", "a file where the directory should be")
