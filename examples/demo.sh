@@ -18,15 +18,15 @@ show() {
 
 cat <<'EOT'
 demo.core was saved by `iommu-dump --save` on Linux, on QEMU's RISC-V board with
-its IOMMU. A driver had mapped a few pages for a device, which then read from an
-address that was not mapped, and wrote to a page that is mapped read-only.
+its IOMMU. A driver had mapped a few pages for a device, which then wrote to a
+page that is mapped read-only, and read from an address that is not mapped.
 EOT
 show list
 show devices
 show faults --walk
 show translate 00:01.0 0x100200000
 show translate 00:01.0 0x200000000 --access w
-printf '\nThe line that the kernel printed of the first fault, in words:\n'
+printf '\nThe line that the kernel printed of the second fault, in words:\n'
 printf '\n$ iommu-dump explain "Fault 13 devid: 0x8 iotval: 777000 iotval2: 777000"\n'
 "$dump" explain "Fault 13 devid: 0x8 iotval: 777000 iotval2: 777000"
-printf '\nMore: man man/iommu-dump.8, README.md\n'
+printf '\nTo try it: build-demo/iommu-dump -i examples/demo.core ...; man man/iommu-dump.8\n'

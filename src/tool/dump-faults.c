@@ -273,14 +273,16 @@ static void print_decider(const struct listing *l, const struct riommu_trace *tr
 {
 	const struct riommu_step *step =
 		trace->step_count ? &trace->step[trace->step_count - 1] : NULL;
-	char words[96];
+	char words[96], text[200];
 
 	if (!step)
 		return;
 	step_words(step, trace_tc(trace), l->walker.fctl, words, sizeof(words));
-	printf("    %s the %s of level %u at 0x%" PRIx64 ": %s\n",
-	       step->count ? "decided by" : "the walk ends at",
-	       riommu_structure_name(step->structure), step->level, step->address, words);
+	snprintf(text, sizeof(text), "the %s of level %u at 0x%" PRIx64 ": %s",
+		 riommu_structure_name(step->structure), step->level, step->address, words);
+	print_wrapped(stdout, text,
+		      (size_t)printf("    %s", step->count ? "decided by" : "the walk ends at"),
+		      step->count ? 15 : 21);
 	for (unsigned i = 0; i < step->count; i++) {
 		const struct riommu_layout *layout =
 			riommu_step_layout(step, i, trace_tc(trace), l->walker.fctl);
@@ -298,17 +300,21 @@ static void print_walk(const struct listing *l, const struct distinct *w)
 	struct riommu_request request;
 	struct riommu_translation t;
 	struct riommu_trace trace;
-	char label[96], process[40];
+	char label[96], process[64] = " by process ", more[48], text[400];
+	int n;
 
-	printf("\nrecord %" PRIu32, w->index);
-	if (w->count > 1)
-		printf(" and %zu more like it", w->count - 1);
-	printf(": %u %s", f->cause, riommu_cause_name(f->cause));
-	if (riommu_fault_has_device(f))
-		printf(", %s", dump_device_label(l->d, l->iommu, f->did, label, sizeof(label)));
-	printf(", %s%s%s of 0x%" PRIx64 "\n", riommu_ttyp_name(f->ttyp),
-	       f->pv ? " by process " : "", f->pv ? process_text(f, process, sizeof(process)) : "",
-	       f->iotval);
+	process_text(f, process + strlen(process), sizeof(process) - strlen(process));
+	n = printf("\nrecord %" PRIu32 ":", w->index);
+	snprintf(more, sizeof(more), " and %zu more like it", w->count - 1);
+	snprintf(text, sizeof(text), "%u %s, %s%s%s%s of 0x%" PRIx64 "%s", f->cause,
+		 riommu_cause_name(f->cause),
+		 riommu_fault_has_device(f)
+			 ? dump_device_label(l->d, l->iommu, f->did, label, sizeof(label))
+			 : "no device",
+		 ", ", riommu_ttyp_name(f->ttyp), f->pv ? process : "", f->iotval,
+		 w->count > 1 ? more : "");
+	/* the newline is not on this line */
+	print_wrapped(stdout, text, (size_t)n - 1, (size_t)n);
 	if (!riommu_fault_request(f, &request)) {
 		printf("    it is not about a request for an address: there is nothing to walk\n");
 		return;
@@ -401,9 +407,9 @@ static void print_summary(const struct listing *l)
 	if (!l->pending && !l->history)
 		printf("  no fault records in the ring\n");
 	if (all > seen)
-		printf("  %" PRIu64 " pending entries are all zero: not written yet, or registers "
-		       "and memory are of\n"
-		       "  different moments\n",
+		printf("  %" PRIu64
+		       " pending entries are all zero: not written yet, or registers and\n"
+		       "  memory are of different moments\n",
 		       all - seen);
 }
 

@@ -63,6 +63,16 @@ static void account(struct dump *d, const struct riommu_request *q, const struct
 					       : strerror(-t->error));
 }
 
+/* The kernel prints addresses in hex without 0x; whoever types one off the log means that. */
+static void note_decimal(const char *text, uint64_t value)
+{
+	if (value > 9 && strncmp(text, "0x", 2) && strncmp(text, "0X", 2))
+		fprintf(stderr,
+			"%s: %s is read as decimal (0x%" PRIx64
+			"); an address from the kernel's log needs 0x: 0x%s\n",
+			program, text, value, text);
+}
+
 /* The requests of one device, IOVA by IOVA. CONTROL is NULL when the hardware is not asked. */
 static void translate_iovas(struct dump *d, const struct riommu_device_ref *ref,
 			    struct riommu_source *control, int count, char **iovas)
@@ -83,6 +93,7 @@ static void translate_iovas(struct dump *d, const struct riommu_device_ref *ref,
 				  iovas[i]);
 			return;
 		}
+		note_decimal(iovas[i], q.iova);
 		if (!a.missing_register)
 			riommu_translate(&walker, &q, &a.t, &trace);
 		if (control && hardware_ask(d, control, ref->iommu,

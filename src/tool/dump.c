@@ -330,10 +330,16 @@ bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker,
 	int err = riommu_walker_init(walker, d->sys, iommu, missing_register);
 
 	if (err) {
-		out_error(&d->out, unit->error ? unit->error : err,
-			  "%s: register %s is not known%s%s; supply it with --reg %s=VALUE",
-			  unit->name, *missing_register, unit->reason[0] ? ": " : "", unit->reason,
-			  *missing_register);
+		if (unit->error == -EACCES)
+			out_error(&d->out, unit->error,
+				  "%s: the registers are not to be had: %s; '%s list' shows the "
+				  "ways to them",
+				  unit->name, unit->reason, program);
+		else
+			out_error(&d->out, unit->error ? unit->error : err,
+				  "%s: register %s is not known%s%s; supply it with --reg %s=VALUE",
+				  unit->name, *missing_register, unit->reason[0] ? ": " : "",
+				  unit->reason, *missing_register);
 		return false;
 	}
 	if (!d->sys->memory) {

@@ -950,14 +950,15 @@ START_TEST(debugfs_that_is_not_mounted_is_told_from_a_missing_module)
 	write_text("proc/mounts", "proc /proc proc rw 0 0\n");
 	expect_way("debugfs", RIOMMU_WAY_ABSENT, "not mounted", "mount -t debugfs");
 	write_text("proc/mounts", "none /sys/kernel/debug debugfs rw 0 0\n");
-	expect_way("debugfs", RIOMMU_WAY_ABSENT, "not loaded", "modprobe riscv_iommu_debugfs");
+	expect_way("debugfs", RIOMMU_WAY_ABSENT, "not loaded",
+		   "load the module riscv_iommu_debugfs");
 }
 END_TEST
 
 START_TEST(absent_devices_are_absent)
 {
 	make_machine();
-	expect_way("devmem", RIOMMU_WAY_ABSENT, "No such file", "modprobe");
+	expect_way("devmem", RIOMMU_WAY_ABSENT, "No such file", "load the module");
 	expect_way("kcore", RIOMMU_WAY_ABSENT, "CONFIG_PROC_KCORE", "--input");
 }
 END_TEST

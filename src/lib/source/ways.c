@@ -103,7 +103,7 @@ static void explain_no_debugfs(struct riommu_ctx *ctx, struct riommu_way *way, i
 		    "mount -t debugfs none /sys/kernel/debug");
 	else if (err == -ENOENT)
 		say(way, RIOMMU_WAY_ABSENT, "the module " MODULE " is not loaded",
-		    "modprobe " MODULE);
+		    "load the module " MODULE " (contrib/kmod)");
 	else
 		say(way, RIOMMU_WAY_REFUSED, riommu_error(ctx), "see the kernel log");
 }
@@ -140,7 +140,7 @@ static void explain_mapping(struct riommu_ctx *ctx, uint64_t base, struct riommu
 
 	if (!owner_of(ctx, base, owner, sizeof(owner))) {
 		say(way, RIOMMU_WAY_REFUSED, "the kernel refuses this page (STRICT_DEVMEM)",
-		    "modprobe " MODULE);
+		    "load the module " MODULE " (contrib/kmod)");
 	} else if (!strcmp(owner, "System RAM")) {
 		say(way, RIOMMU_WAY_REFUSED, "this is System RAM, not registers (STRICT_DEVMEM)",
 		    "check the base address");
@@ -148,7 +148,7 @@ static void explain_mapping(struct riommu_ctx *ctx, uint64_t base, struct riommu
 		snprintf(reason, sizeof(reason),
 			 "IO_STRICT_DEVMEM: the registers belong to a driver (%s)", owner);
 		say(way, RIOMMU_WAY_REFUSED, reason,
-		    "modprobe " MODULE "; or boot with iomem=relaxed");
+		    "load the module " MODULE " (contrib/kmod), or boot with iomem=relaxed");
 	}
 }
 
@@ -159,11 +159,12 @@ static void try_devmem(struct riommu_ctx *ctx, uint64_t base, struct riommu_way 
 	int err = riommu_source_open(ctx, &riommu_devmem_ops, NULL, &src);
 
 	if (err == -EACCES) {
-		explain_refusal(ctx, way, "modprobe " MODULE);
+		explain_refusal(ctx, way, "load the module " MODULE " (contrib/kmod)");
 		return;
 	}
 	if (err) {
-		say(way, RIOMMU_WAY_ABSENT, riommu_error(ctx), "modprobe " MODULE);
+		say(way, RIOMMU_WAY_ABSENT, riommu_error(ctx),
+		    "load the module " MODULE " (contrib/kmod)");
 		return;
 	}
 	err = riommu_source_reg_read(src, base, RIOMMU_REG_CAPABILITIES, 8, &value);
