@@ -614,6 +614,33 @@ START_TEST(a_record_that_is_consistent_but_too_large_for_the_tree_is_not_written
 }
 END_TEST
 
+/* All of it fits together, but for a capacity that is none. */
+START_TEST(a_record_for_none_or_too_many_is_not_written)
+{
+	static const uint32_t capacities[] = {0, 65, 1000};
+	uint32_t capacity = capacities[_i], size = (uint32_t)RIOMMU_RECORD_SIZE(capacity);
+	size_t len;
+	void *tree, *place;
+
+	begin_with(2, 0, RIOMMU_LAYOUT_BSS);
+	len = m->tree_size + size + 1024;
+	tree = calloc(1, len);
+	ck_assert_ptr_nonnull(tree);
+	ck_assert(!fdt_open_into(m->tree, tree, (int)len));
+	ck_assert(!fdt_setprop_placeholder(tree, fdt_path_offset(tree, "/chosen"),
+					   RIOMMU_RECORD_PROPERTY, (int)size, &place));
+	memset(place, 0, size);
+	memcpy(place, RIOMMU_RECORD_MAGIC, RIOMMU_RECORD_MAGIC_SIZE);
+	riommu_put32((uint8_t *)place + RIOMMU_RECORD_AT_VERSION, RIOMMU_RECORD_VERSION);
+	riommu_put32((uint8_t *)place + RIOMMU_RECORD_AT_SIZE, size);
+	riommu_put32((uint8_t *)place + RIOMMU_RECORD_AT_CAPACITY, capacity);
+	free(m->tree);
+	m->tree = tree;
+	m->tree_size = len;
+	run_without_record();
+}
+END_TEST
+
 /* A field of the tree's header (big-endian) that lies. */
 START_TEST(a_tree_that_lies_about_itself_is_left_alone)
 {
@@ -800,6 +827,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_record_that_traps_is_done_without);
 	tcase_add_loop_test(t, a_record_that_contradicts_itself_is_not_written, 0, 21);
 	tcase_add_test(t, a_record_that_is_consistent_but_too_large_for_the_tree_is_not_written);
+	tcase_add_loop_test(t, a_record_for_none_or_too_many_is_not_written, 0, 3);
 	tcase_add_loop_test(t, a_tree_that_lies_about_itself_is_left_alone, 0, 17);
 	tcase_add_test(t, a_tree_that_ends_too_early_is_survived);
 	tcase_add_test(t, the_magic_elsewhere_is_passed_over);

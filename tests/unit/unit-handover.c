@@ -247,9 +247,10 @@ END_TEST
 /* Jumps that the stub cannot stand in for: backwards, into the header, out of the file, to what stvec cannot hold, with a link. */
 START_TEST(an_unusual_jump_makes_it_the_prefix)
 {
-	const uint32_t jumps[] = {jal_x0((uint32_t)-0x102),    jal_x0(0x20 - 2),
-				  jal_x0(0x12400 - 2),         jal_x0(0x1102 - 2),
-				  jal_x0(0x1100 - 2) | 1 << 7, 0x0000006b};
+	const uint32_t jumps[] = {jal_x0((uint32_t)-0x102),     jal_x0(0x20 - 2),
+				  jal_x0(0x12400 - 2),          jal_x0(0x1102 - 2),
+				  jal_x0(0x1100 - 2) | 1 << 7,  0x0000006b,
+				  jal_x0(0x1100 - 2) | 1u << 31};
 
 	riommu_put32(original + 2, jumps[_i]);
 	ck_assert_int_eq(wrap(&one, RIOMMU_LAYOUT_AUTO), 0);
@@ -499,11 +500,45 @@ START_TEST(a_wrapper_that_contradicts_itself_is_refused)
 }
 END_TEST
 
+START_TEST(a_header_that_does_not_fit_the_wrapper_is_refused)
+{
+	ck_assert_int_eq(wrap(&one, _i == 1 ? RIOMMU_LAYOUT_PREFIX : RIOMMU_LAYOUT_BSS), 0);
+	switch (_i) {
+	case 0: /* more memory than the original has */
+		riommu_put64(wrapped + AT_IMAGE_SIZE, MEMORY + 0x1000);
+		break;
+	case 1: /* a prefix that firmware would start */
+		memcpy(wrapped, "MZ", 2);
+		break;
+	case 2: /* another stub than the one behind the file */
+		memcpy(wrapped + 0x10000, wrapped + 0x13000, 0x1000);
+		riommu_put32(wrapped + 2, 0x10297);
+		riommu_put64(wrapped + 0x10000 + 0x400 + 32, (uint64_t)MADE_ENTRY - 0x10000);
+		break;
+	case 3: /* no jump in the original, so an entry that leads to the stub again */
+		memset(wrapped + 0x13000 + 0x400 + 58, 0, 6);
+		riommu_put64(wrapped + 0x13000 + 0x400 + 32, -(uint64_t)0x13000);
+		break;
+	}
+	ck_assert_int_eq(riommu_image_inspect(ctx, wrapped, wrapped_len, &image), -EBADMSG);
+}
+END_TEST
+
+START_TEST(a_file_that_is_too_large_is_not_even_looked_at)
+{
+	ck_assert_int_eq(riommu_image_inspect(ctx, original, RIOMMU_IMAGE_MAX + 1, &image), -EFBIG);
+	ck_assert_int_eq(riommu_image_unpack(ctx, original, RIOMMU_IMAGE_MAX + 1, (void **)&back,
+					     &back_len, NULL),
+			 -EFBIG);
+}
+END_TEST
+
 START_TEST(a_cut_wrapped_image_is_refused)
 {
 	ck_assert_int_eq(wrap(&one, layouts[_i]), 0);
-	ck_assert_int_ne(
-		riommu_image_inspect(ctx, wrapped, wrapped_len - 1, &image) || !image.wrapped, 0);
+	ck_assert_int_eq(riommu_image_inspect(ctx, wrapped, wrapped_len - 1, &image), -EBADMSG);
+	ck_assert_int_eq(riommu_image_inspect(ctx, wrapped, wrapped_len - 0x1000, &image),
+			 -EBADMSG);
 }
 END_TEST
 
@@ -1044,7 +1079,7 @@ static void add_images(Suite *s)
 	tcase_add_test(t, auto_is_the_bss_tail_where_there_is_room);
 	tcase_add_test(t, auto_is_the_prefix_where_the_bss_is_too_small);
 	tcase_add_test(t, auto_is_the_prefix_without_mz_and_jump);
-	tcase_add_loop_test(t, an_unusual_jump_makes_it_the_prefix, 0, 6);
+	tcase_add_loop_test(t, an_unusual_jump_makes_it_the_prefix, 0, 7);
 	tcase_add_test(t, auto_is_the_slack_tail_where_nothing_else_is_possible);
 	tcase_add_test(t, no_layout_at_all_is_no_room);
 	tcase_add_test(t, no_room_below_the_largest_image_size);
@@ -1070,6 +1105,8 @@ static void add_images(Suite *s)
 	tcase_add_test(t, sixty_four_iommus_fit);
 	tcase_add_loop_test(t, any_flipped_bit_is_refused_or_harmless, 1, 2);
 	tcase_add_loop_test(t, a_wrapper_that_contradicts_itself_is_refused, 0, 18);
+	tcase_add_loop_test(t, a_header_that_does_not_fit_the_wrapper_is_refused, 0, 4);
+	tcase_add_test(t, a_file_that_is_too_large_is_not_even_looked_at);
 	tcase_add_loop_test(t, a_cut_wrapped_image_is_refused, 0, 3);
 	tcase_add_test(t, a_wrapped_image_in_a_wrapped_image_is_refused);
 	suite_add_tcase(s, t);

@@ -197,17 +197,12 @@ static int read_header(struct riommu_ctx *ctx, const uint8_t *b, size_t len,
 
 /* -- a wrapped one --------------------------------------------------------------------------------------------------- */
 
-/* The offset of the stub's page by the code at the beginning, 0 when that does not lead to one. */
-static uint64_t find_stub(const uint8_t *b, size_t len)
+/* The offset of the stub's page by the code at the beginning, 0 when that is not of our making. */
+static uint64_t find_stub(const uint8_t *b)
 {
 	uint32_t w = get32(b, ENTRY_SKIP);
-	uint64_t stub = w & ~0xfffu;
 
-	if ((w & 0xfff) != AUIPC_T0 || get16(b, ENTRY_SKIP + 4) != C_JR_T0 || !stub ||
-	    !riommu_inside(stub, RIOMMU_STUB_PAGE, len) ||
-	    memcmp(b + stub + RIOMMU_STUB_AT_MAGIC, RIOMMU_STUB_MAGIC, sizeof(RIOMMU_STUB_MAGIC)))
-		return 0;
-	return stub;
+	return (w & 0xfff) == AUIPC_T0 && get16(b, ENTRY_SKIP + 4) == C_JR_T0 ? w & ~0xfffu : 0;
 }
 
 /* What is wrong with a table, NULL when nothing is. */
@@ -307,11 +302,15 @@ static bool fits_plan(const uint8_t *b, const struct riommu_image *image)
 
 static int read_stub(struct riommu_ctx *ctx, const uint8_t *b, struct riommu_image *image)
 {
-	const uint8_t *stub = b + image->stub;
+	const uint8_t *stub;
 	const char *wrong;
 
 	image->wrapped = true;
-	image->patchable = false;
+	stub = riommu_inside(image->stub, RIOMMU_STUB_PAGE, image->size) ? b + image->stub : NULL;
+	if (!stub ||
+	    memcmp(stub + RIOMMU_STUB_AT_MAGIC, RIOMMU_STUB_MAGIC, sizeof(RIOMMU_STUB_MAGIC)))
+		return refuse(ctx,
+			      "it was wrapped, and its stub is missing or cut; take the original");
 	if (get32(stub, RIOMMU_STUB_AT_VERSION) != RIOMMU_STUB_VERSION)
 		return refuse(
 			ctx,
@@ -339,7 +338,7 @@ int riommu_image_inspect(struct riommu_ctx *ctx, const void *bytes, size_t len,
 
 	if (err)
 		return err;
-	image->stub = find_stub(bytes, len);
+	image->stub = find_stub(bytes);
 	return image->stub ? read_stub(ctx, bytes, image) : 0;
 }
 
