@@ -36,6 +36,8 @@ static void access_made(void)
 
 static void write_begins(void)
 {
+	if (sim->writes + 1 == sim->kill_before)
+		kill(getpid(), SIGKILL);
 	access_made();
 	if (sim->must_be_locked && !sim->locked)
 		wrong("a write before memory was locked");

@@ -66,6 +66,7 @@ struct simulation {
 	uint64_t time_us;
 	unsigned accesses, writes;
 	unsigned kill_after; /* the process that makes this write is killed right after it; 0: none */
+	unsigned kill_before; /* likewise, but the write is not made any more */
 	bool locked;	     /* lock_memory() was called */
 	bool lock_fails;
 	bool must_be_locked; /* a write before that is wrong */

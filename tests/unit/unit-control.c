@@ -1132,16 +1132,35 @@ START_TEST(a_handover_is_not_undone)
 }
 END_TEST
 
+/* Off when the handover came: then the queues are all that was touched. */
+START_TEST(a_handover_of_what_was_off_is_final_too)
+{
+	sim_set(0, RIOMMU_REG_DDTP, 8, 0);
+	args.handover = true;
+	ck_assert_int_eq(block(), 0);
+	args.handover = false;
+	ck_assert_int_eq(block(), 0);
+	args.iommus = (const size_t[]){0};
+	args.iommu_count = 1;
+	ck_assert_int_eq(undo(), -EPERM);
+	expect_queues_off();
+}
+END_TEST
+
 /* -- killed ------------------------------------------------------------------------------------------------------------ */
 
-/* Runs WHAT in a process that is killed after its Nth write. False when it makes no Nth write. */
-static bool killed_after(unsigned n, int (*what)(void))
+/*
+ * Runs WHAT in a process that is killed after its Nth write, or right BEFORE it, when it is announced and not made. False when
+ * there is no Nth write.
+ */
+static bool killed(bool before, unsigned n, int (*what)(void))
 {
 	int status;
 	pid_t pid;
 
 	sim->writes = 0;
-	sim->kill_after = n;
+	sim->kill_after = before ? 0 : n;
+	sim->kill_before = before ? n : 0;
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (!pid) {
@@ -1149,10 +1168,10 @@ static bool killed_after(unsigned n, int (*what)(void))
 		_exit(what() ? 1 : 0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	sim->kill_after = 0;
+	sim->kill_after = sim->kill_before = 0;
 	if (WIFSIGNALED(status)) {
 		ck_assert_int_eq(WTERMSIG(status), SIGKILL);
-		ck_assert_uint_eq(sim->writes, n);
+		ck_assert_uint_eq(sim->writes, before ? n - 1 : n);
 		return true;
 	}
 	ck_assert_int_eq(WEXITSTATUS(status), 0);
@@ -1176,11 +1195,11 @@ static unsigned writes_of_a_run(void)
 	return (unsigned)q->write_count;
 }
 
-START_TEST(killed_after_each_write_then_undone)
+START_TEST(killed_at_each_write_then_undone)
 {
 	unsigned n = 1, all = writes_of_a_run();
 
-	for (again(); killed_after(n, block); n++, again()) {
+	for (again(); killed(_i, n, block); n++, again()) {
 		ck_assert(has_state());
 		ck_assert_int_eq(undo(), 0);
 		expect_original();
@@ -1192,11 +1211,11 @@ START_TEST(killed_after_each_write_then_undone)
 }
 END_TEST
 
-START_TEST(killed_after_each_write_then_run_again)
+START_TEST(killed_at_each_write_then_run_again)
 {
 	unsigned n = 1, all = writes_of_a_run();
 
-	for (again(); killed_after(n, block); n++, again()) {
+	for (again(); killed(_i, n, block); n++, again()) {
 		ck_assert_int_eq(block(), 0);
 		expect_verdict(0, RIOMMU_VERDICT_BLOCKED);
 		expect_verdict(1, RIOMMU_VERDICT_BLOCKED);
@@ -1211,13 +1230,13 @@ START_TEST(killed_after_each_write_then_run_again)
 END_TEST
 
 /* Before the first write to a queue it can be undone, after it not any more: and undo says which. */
-START_TEST(killed_in_a_handover_after_each_write)
+START_TEST(killed_in_a_handover_at_each_write)
 {
 	unsigned n = 1, all, undone = 0, final = 0;
 
 	args.handover = true;
 	all = writes_of_a_run();
-	for (again(); killed_after(n, block); n++, again()) {
+	for (again(); killed(_i, n, block); n++, again()) {
 		int err = undo();
 
 		ck_assert_msg(err == 0 || err == -EPERM, "%d: %s", err, riommu_error(ctx));
@@ -1248,7 +1267,7 @@ START_TEST(an_undo_that_was_killed_is_undone_again)
 		again();
 		ck_assert_int_eq(block(), 0);
 		close_plan();
-		if (!killed_after(n, undo))
+		if (!killed(_i, n, undo))
 			break;
 		ck_assert(has_state());
 		ck_assert_int_eq(undo(), 0);
@@ -1266,7 +1285,7 @@ START_TEST(an_undo_that_was_killed_is_blocked_again)
 		again();
 		ck_assert_int_eq(block(), 0);
 		close_plan();
-		if (!killed_after(n, undo))
+		if (!killed(_i, n, undo))
 			break;
 		ck_assert_int_eq(block(), 0);
 		expect_blocked();
@@ -1640,15 +1659,16 @@ static void add_state_tests(TCase *tc)
 			    (int)RIOMMU_ARRAY_SIZE(mismatches));
 	tcase_add_test(tc, revert_checks_again);
 	tcase_add_test(tc, a_handover_is_not_undone);
+	tcase_add_test(tc, a_handover_of_what_was_off_is_final_too);
 }
 
 static void add_kill_tests(TCase *tc)
 {
-	tcase_add_test(tc, killed_after_each_write_then_undone);
-	tcase_add_test(tc, killed_after_each_write_then_run_again);
-	tcase_add_test(tc, killed_in_a_handover_after_each_write);
-	tcase_add_test(tc, an_undo_that_was_killed_is_undone_again);
-	tcase_add_test(tc, an_undo_that_was_killed_is_blocked_again);
+	tcase_add_loop_test(tc, killed_at_each_write_then_undone, 0, 2);
+	tcase_add_loop_test(tc, killed_at_each_write_then_run_again, 0, 2);
+	tcase_add_loop_test(tc, killed_in_a_handover_at_each_write, 0, 2);
+	tcase_add_loop_test(tc, an_undo_that_was_killed_is_undone_again, 0, 2);
+	tcase_add_loop_test(tc, an_undo_that_was_killed_is_blocked_again, 0, 2);
 	tcase_add_test(tc, killed_where_a_mode_does_not_take);
 }
 
