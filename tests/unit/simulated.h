@@ -15,11 +15,11 @@
 #define SIM_DDTP1 ((uint64_t)0x0000000020080003) /* 2LVL */
 
 #define SIM_NVME     "0000:00:01.0" /* PCI Express, masters */
-#define SIM_EDU	     "0000:00:02.0" /* no PCI Express capability, masters */
+#define SIM_EDU      "0000:00:02.0" /* no PCI Express capability, masters */
 #define SIM_BRIDGE   "0000:00:03.0"
 #define SIM_IOMMU    "0000:00:04.0"
-#define SIM_NIC	     "0000:01:00.0" /* PCI Express, does not master */
-#define SIM_GPU	     "0000:02:00.0" /* behind the second IOMMU; PCI Express, masters */
+#define SIM_NIC      "0000:01:00.0" /* PCI Express, does not master */
+#define SIM_GPU      "0000:02:00.0" /* behind the second IOMMU; PCI Express, masters */
 #define SIM_PLATFORM "10000000.dma"
 
 enum { SIM_CQ, SIM_FQ, SIM_PQ, SIM_QUEUES }; /* as their csr lie */
@@ -29,13 +29,13 @@ enum { SIM_CQ, SIM_FQ, SIM_PQ, SIM_QUEUES }; /* as their csr lie */
 struct sim_iommu {
 	uint64_t base;
 	uint32_t word[0x400 / 4];
-	unsigned busy;		   /* reads for which ddtp is still busy */
+	unsigned busy; /* reads for which ddtp is still busy */
 	unsigned csr_busy[SIM_QUEUES];
 	unsigned csr_on[SIM_QUEUES]; /* reads for which it is still on after it was disabled */
 	bool seen_idle, seen_no_go, csr_seen_idle[SIM_QUEUES]; /* since the last write */
 
 	/* what may be wrong with it */
-	bool dead;		   /* all ones */
+	bool dead; /* all ones */
 	bool refused;
 	bool bus_error;
 	bool go_forever;
@@ -52,10 +52,10 @@ struct sim_function {
 	char name[32];
 	uint16_t config[128];
 	unsigned pending; /* reads of Device Status for which transactions are pending */
-	bool gone;	  /* no such function */
+	bool gone;        /* no such function */
 	bool all_ones;
-	bool stays_on;	   /* bus mastering cannot be cleared */
-	bool stays_off;	   /* nor set */
+	bool stays_on;       /* bus mastering cannot be cleared */
+	bool stays_off;      /* nor set */
 	unsigned comes_back; /* reads of COMMAND after which bus mastering is on again; 0: never */
 };
 
@@ -65,13 +65,14 @@ struct simulation {
 	size_t function_count;
 	uint64_t time_us;
 	unsigned accesses, writes;
-	unsigned kill_after; /* the process that makes this write is killed right after it; 0: none */
+	unsigned
+		kill_after; /* the process that makes this write is killed right after it; 0: none */
 	unsigned kill_before; /* likewise, but the write is not made any more */
-	bool locked;	     /* lock_memory() was called */
+	bool locked;          /* lock_memory() was called */
 	bool lock_fails;
-	bool must_be_locked; /* a write before that is wrong */
+	bool must_be_locked;  /* a write before that is wrong */
 	char state_file[256]; /* a write while this is not there is wrong; "": whatever */
-	char wrong[256];     /* the first rule that was broken */
+	char wrong[256];      /* the first rule that was broken */
 };
 
 extern struct simulation *sim;

@@ -108,7 +108,8 @@ struct job {
 	struct riommu_stage_result *result;
 	enum riommu_stage stage;
 	uint64_t deadline, began, object_began;
-	unsigned patience_ms; /* between the last control_patience(), or the beginning, and the deadline */
+	unsigned
+		patience_ms; /* between the last control_patience(), or the beginning, and the deadline */
 	unsigned reads, writes; /* of the object so far */
 	riommu_progress_fn progress;
 	void *arg;

@@ -93,7 +93,8 @@ struct riommu_quiesce_args {
 	const char *const
 		*keep; /* PCI functions whose bus mastering is left alone, as sysfs calls them */
 	size_t keep_count;
-	unsigned timeout_ms; /* for each stage of each IOMMU; of stage queues, a third for each queue */
+	unsigned
+		timeout_ms; /* for each stage of each IOMMU; of stage queues, a third for each queue */
 	/* Only the functions are looked at, no register: enough for riommu_quiesce_users(). Such a plan cannot be prepared. */
 	bool no_registers;
 };

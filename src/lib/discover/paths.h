@@ -8,7 +8,8 @@
 #define RIOMMU_PATH_MAX 1024
 
 /* The parameter KEY and what follows it, as one path; false when that is too long. */
-bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key, const char *fmt, ...) RIOMMU_PRINTF(4, 5);
+bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key,
+		 const char *fmt, ...) RIOMMU_PRINTF(4, 5);
 
 /* "0000:00:02.0": segment and bus, device, function as a requester ID. */
 bool riommu_parse_pci_name(const char *name, uint32_t *segment, uint16_t *rid);
