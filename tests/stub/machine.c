@@ -229,6 +229,7 @@ static bool store(struct machine *m, uint64_t address, unsigned size, uint64_t v
 
 	if (address % size)
 		wrong(m, "misaligned store to %#llx", (unsigned long long)address);
+	m->fenced = m->fenced_i = false;
 	d = find_device(m, address, size, &offset);
 	if (d && d->trap_store == offset) {
 		trap(m, CAUSE_STORE, address);
@@ -445,6 +446,8 @@ static void execute(struct machine *m, uint32_t w)
 		m->pc += 4;
 		return;
 	case 0x0f: /* fence, fence.i */
+		m->fenced |= !funct3;
+		m->fenced_i |= funct3 == 1;
 		m->pc += 4;
 		return;
 	case 0x73:

@@ -52,7 +52,8 @@ struct machine {
 	unsigned devices;
 	/* what happened */
 	uint64_t instructions, traps, record_stores;
-	char wrong[160]; /* "": nothing */
+	bool fenced, fenced_i; /* fence since the last store; fence.i */
+	char wrong[160];       /* "": nothing */
 };
 
 /* Registers full of garbage but a0 and a1; stvec = entry, sstatus.SDT set: a crash that came by a trap. */

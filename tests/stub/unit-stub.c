@@ -91,6 +91,7 @@ static void run_limited(uint64_t limit)
 	ck_assert_uint_eq(m->x[10], HART);
 	ck_assert_uint_eq(m->x[11], TREE_BASE);
 	ck_assert_uint_eq(m->stvec, entry);
+	ck_assert(m->fenced && m->fenced_i);
 	ck_assert_uint_eq(m->sstatus & 1 << 24, 0);
 	if (m->record_size)
 		ck_assert_int_eq(
@@ -178,6 +179,8 @@ START_TEST(without_ats_there_is_no_page_request_queue)
 	ck_assert_uint_eq(record.entry[0].status, RIOMMU_RECORD_BLOCKED);
 	ck_assert_uint_eq(record.entry[0].pqb, 0);
 	ck_assert_uint_eq(record.entry[0].pqcsr, 0);
+	ck_assert_uint_eq(record.entry[0].fqcsr, 0x10203);
+	ck_assert_uint_eq(record.entry[0].ipsr, 0xb);
 	end();
 }
 END_TEST
@@ -193,6 +196,18 @@ START_TEST(it_runs_at_any_address)
 	ck_assert_msg(machine_run(m, m->image_base + MADE_ENTRY, LIMIT), "%s", m->wrong);
 	ck_assert(is_off(&devices[0]));
 	ck_assert(is_off(&devices[1]));
+	end();
+}
+END_TEST
+
+START_TEST(registers_may_be_above_four_gibibytes)
+{
+	begin(1);
+	devices[0].base = 0xfedcba98765000;
+	patch(TABLE_AT(0), devices[0].base);
+	run();
+	ck_assert(is_off(&devices[0]));
+	ck_assert_uint_eq(record.entry[0].base, 0xfedcba98765000);
 	end();
 }
 END_TEST
@@ -255,6 +270,8 @@ START_TEST(nothing_at_the_address_is_skipped)
 	ck_assert_uint_eq(record.entry[1].status, RIOMMU_RECORD_TRAP);
 	ck_assert_uint_eq(record.entry[1].base, FIRST + 0x4000);
 	ck_assert_uint_eq(record.entry[1].capabilities, 0);
+	ck_assert_uint_eq(record.entry[1].ddtp_old, 0);
+	ck_assert_uint_eq(record.entry[1].ddtp_new, 0);
 	ck_assert_uint_eq(record.entry[2].status, RIOMMU_RECORD_BLOCKED);
 	end();
 }
@@ -392,6 +409,7 @@ START_TEST(a_debug_translation_that_does_not_end_keeps_ddtp_from_being_written)
 	d->go = FOREVER;
 	run_odd(RIOMMU_RECORD_BUSY_BEFORE);
 	ck_assert_uint_eq(d->writes[RIOMMU_REG_DDTP / 4], 0);
+	ck_assert_uint_eq(record.entry[1].ddtp_new, DDTP_OLD);
 }
 END_TEST
 
@@ -790,6 +808,7 @@ static Suite *suite(void)
 	tcase_add_test(t, the_record_has_each_register_as_it_was);
 	tcase_add_test(t, without_ats_there_is_no_page_request_queue);
 	tcase_add_loop_test(t, it_runs_at_any_address, 0, 6);
+	tcase_add_test(t, registers_may_be_above_four_gibibytes);
 	tcase_add_test(t, sixty_four_iommus_are_blocked_and_recorded);
 	tcase_add_test(t, an_iommu_by_policy_leave_is_recorded_and_not_written);
 	suite_add_tcase(s, t);

@@ -162,8 +162,7 @@ next:
 	beqz	s10, finish
 	addi	s10, s10, -1
 
-	li	a4, 0
-	lla	s11, started		/* M-mode may keep the time CSR to itself: then ticks are 0 */
+	lla	s11, started		/* M-mode may keep the time CSR to itself: then ticks stay 0 */
 	csrr	a4, time
 started:
 	li	s3, 0
