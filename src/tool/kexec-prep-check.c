@@ -297,8 +297,9 @@ static void check_state(struct check *c, size_t index)
 struct windows {
 	struct check *c;
 	size_t iommu;
-	unsigned identity, translated, unreadable;
-	char identity_names[NAMES], translated_names[NAMES];
+	const struct riommu_walker *walker;
+	unsigned identity, overlap, apart, translated, unreadable;
+	char identity_names[NAMES], overlap_names[NAMES], translated_names[NAMES];
 };
 
 static void add_name(const struct windows *w, char names[NAMES], uint32_t device_id)
@@ -317,12 +318,64 @@ static void add_name(const struct windows *w, char names[NAMES], uint32_t device
 		snprintf(names + used, NAMES - used, "%s0x%" PRIx32, used ? ", " : "", device_id);
 }
 
-/* Bare in both stages, without a process directory: what the device says is where it goes. */
-static bool is_identity(const struct riommu_dc *dc)
+/* How a device's tables and the memory of the crash kernel lie to each other; the first two end the search. */
+enum overlap { OVERLAP_NONE, OVERLAP_ALL, OVERLAP_SOME, OVERLAP_UNKNOWN };
+
+struct search {
+	const struct riommu_system *sys;
+	bool unreadable;
+};
+
+static int see_reach(void *arg, const struct riommu_reach *r)
 {
-	return !(dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_PDTV) &&
-	       !riommu_bits(dc->dw[RIOMMU_DC_FSC], 63, 60) &&
-	       !riommu_bits(dc->dw[RIOMMU_DC_IOHGATP], 63, 60);
+	struct search *search = arg;
+
+	if (r->everything)
+		return OVERLAP_ALL;
+	if (r->error) {
+		search->unreadable = true;
+		return 0;
+	}
+	for (size_t i = 0; i < search->sys->region_count; i++) {
+		const struct riommu_region *region = &search->sys->regions[i];
+
+		if (strncmp(region->name, "Crash kernel", 12) || r->pa > region->end)
+			continue;
+		/* it begins inside, or before and reaches in */
+		if (r->pa >= region->start || r->size > region->start - r->pa)
+			return OVERLAP_SOME;
+	}
+	return 0;
+}
+
+static enum overlap overlap_of(const struct windows *w, const struct riommu_dc *dc)
+{
+	struct search search = {.sys = w->c->p->sys};
+	int found = riommu_visit_reach(w->walker, dc, see_reach, &search);
+
+	if (found > 0)
+		return (enum overlap)found;
+	return found < 0 || search.unreadable ? OVERLAP_UNKNOWN : OVERLAP_NONE;
+}
+
+static void see_tables(struct windows *w, const struct riommu_dc *dc)
+{
+	switch (overlap_of(w, dc)) {
+	case OVERLAP_ALL:
+		w->identity++;
+		add_name(w, w->identity_names, dc->device_id);
+		break;
+	case OVERLAP_SOME:
+		w->overlap++;
+		add_name(w, w->overlap_names, dc->device_id);
+		break;
+	case OVERLAP_NONE:
+		w->apart++;
+		break;
+	default:
+		w->translated++;
+		add_name(w, w->translated_names, dc->device_id);
+	}
 }
 
 static int see_context(void *arg, const struct riommu_dc_visit *v)
@@ -331,12 +384,8 @@ static int see_context(void *arg, const struct riommu_dc_visit *v)
 
 	if (!v->dc) {
 		w->unreadable++;
-	} else if (v->dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V && is_identity(v->dc)) {
-		w->identity++;
-		add_name(w, w->identity_names, v->dc->device_id);
 	} else if (v->dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V) {
-		w->translated++;
-		add_name(w, w->translated_names, v->dc->device_id);
+		see_tables(w, v->dc);
 	}
 	return 0;
 }
@@ -374,9 +423,21 @@ static void report_windows(const struct windows *w, const char *where)
 			"%s (%u in all)",
 			where, blocked ? ", until the stub blocks them" : "", w->identity_names,
 			w->identity);
+	if (w->overlap)
+		finding(w->c, blocked ? SEVERITY_INFO : SEVERITY_WARNING, "dma-window", iommu,
+			"iommu-dump devices",
+			"page tables let these reach memory of the crash kernel at %s%s: %s (%u in "
+			"all)",
+			where, blocked ? ", until the stub blocks them" : "", w->overlap_names,
+			w->overlap);
+	if (w->apart)
+		finding(w->c, SEVERITY_INFO, "dma-apart", iommu, NULL,
+			"the page tables of %u devices do not reach the crash kernel at %s",
+			w->apart, where);
 	if (w->translated)
 		finding(w->c, SEVERITY_INFO, "dma-not-checked", iommu, "iommu-dump devices",
-			"these use page tables, which are not compared with the crash kernel at "
+			"the page tables of these cannot be read whole, so they are not compared "
+			"with the crash kernel at "
 			"%s: %s (%u in all)",
 			where, w->translated_names, w->translated);
 	if (w->unreadable)
@@ -403,9 +464,10 @@ static void check_windows(struct check *c, size_t index, const char *where)
 			return;
 		}
 	}
+	w.walker = &walker;
 	if (sys->memory && !riommu_walker_init(&walker, sys, index, &missing))
 		riommu_visit_dcs(&walker, see_context, &w);
-	if (!w.identity && !w.translated)
+	if (!w.identity && !w.overlap && !w.apart && !w.translated)
 		see_groups(&w);
 	report_windows(&w, where);
 }

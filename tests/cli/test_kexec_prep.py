@@ -668,7 +668,23 @@ class Check(Prep):
         self.ids(["-i", self.path("m.core")])
         self.assertIn("0x12", self.found["dma-identity"]["message"])
         self.assertNotIn("0000:00:01.0", self.found["dma-identity"]["message"])
-        self.assertIn("0000:00:01.0", self.found["dma-not-checked"]["message"])
+        self.assertIn("0x10", self.found["dma-not-checked"]["message"])  # its tables are not in the file
+        self.assertIn("1 devices", self.found["dma-apart"]["message"])   # 0000:00:01.0
+
+    def test_page_tables_over_the_crash_kernel(self):
+        for start, end, reached in ((0xa0100000, 0xa01fffff, True), (0x9fff0000, 0xa0000000, True), (0xa0200000, 0xa0ffffff, False),
+                                    (0x90001000, 0x90001fff, True), (0x90002000, 0x9fffffff, False)):
+            with self.subTest(start=hex(start)):
+                note = {"kernel": "7.2", "memory": [{"start": hex(start), "end": hex(end), "name": "Crash kernel"}],
+                        "devices": [{"device_id": "0x8", "name": "0000:00:01.0", "iommu": f"{common.BASE:#x}", "group": "0"}]}
+                m = common.Machine()
+                capture.write(self.path("m.core"), m.memory, m.registers, common.BASE, "3010000.iommu", note)
+                self.ids(["-i", self.path("m.core")])
+                self.assertEqual("dma-window" in self.found, reached)
+                self.assertEqual("dma-apart" in self.found, not reached)
+                if reached:
+                    self.assertIn("0000:00:01.0", self.found["dma-window"]["message"])
+                    self.assertEqual(self.found["dma-window"]["severity"], "warning")
 
     def test_firmware(self):
         tree = fdt.machine()

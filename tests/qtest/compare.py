@@ -48,7 +48,7 @@ def _record(ask, answer, record, coarse, say):
 
 def listed(record):
     """What `iommu-dump -J faults` has to list for a record, as far as the record itself says it."""
-    return {"cause": record.cause, "device_id": f"{record.did:#x}", "type": TYPES.get(record.ttyp),
+    return {"cause": record.cause, "device_id": f"{record.did:#x}", "ttyp": record.ttyp, "ttyp_name": TYPES.get(record.ttyp),
             "process_id": f"{record.pid:#x}" if record.pv else None, "privileged": bool(record.priv),
             "iotval": f"{record.iotval:#x}", "iotval2": f"{record.iotval2:#x}", "raw": [f"{w:#x}" for w in record.raw],
             "pending": False}

@@ -392,6 +392,14 @@ enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
 	}
 }
 
+bool walk_leaf_range(const struct walk *k, uint64_t pte, unsigned level, unsigned pte_size,
+		     struct walk_leaf *leaf)
+{
+	const struct stage_shape *s = pte_size == 4 ? &shape32 : &shapes[0];
+
+	return !pte_malformed(k, pte, level) && is_leaf(pte) && !leaf_place(s, pte, level, 0, leaf);
+}
+
 int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uint64_t gpa,
 		  uint64_t *spa)
 {
