@@ -16,7 +16,15 @@ static const struct dump_command commands[] = {
 	{"processes", "DEVICE", "process contexts", false, dump_processes},
 	{"translate", "DEVICE IOVA...", "each step of the walk, and the outcome", false,
 	 dump_translate},
+	{"mappings", "DEVICE", "what it reaches, as contiguous ranges", false, dump_mappings},
+	{"whomaps", "PA[-PA]", "every device and IOVA that reaches memory", false, dump_whomaps},
+	{"msi", "DEVICE", "its MSI page table", false, dump_msi},
 	{"faults", "", "fault records, pending and consumed", false, dump_faults},
+	{"commands", "", "the command queue, decoded", false, dump_commands},
+	{"requests", "", "page requests, decoded", false, dump_requests},
+	{"counters", "", "performance counters", false, dump_counters},
+	{"check", "", "misconfiguration and danger, by rule", false, dump_check},
+	{"diff", "A B", "what changed between two captures", true, dump_diff},
 	{"explain", "TEXT|-", "a log line, record, register or entry in words", true, dump_explain},
 };
 
@@ -29,19 +37,31 @@ enum {
 	OPT_HARDWARE,
 	OPT_FORCE,
 	OPT_WALK,
-	OPT_GUEST_TABLES
+	OPT_GUEST_TABLES,
+	OPT_RANGE,
+	OPT_GPA,
+	OPT_INTERVAL,
+	OPT_SEVERITY
 };
 
 /* Which commands an option belongs to: it must not be swallowed silently by another. */
 static const struct {
 	int code;
-	const char *name, *command;
+	const char *name, *command, *other; /* OTHER: a second one, or NULL */
 } owners[] = {
-	{OPT_PROCESS, "--process", "translate"}, {OPT_PRIV, "--priv", "translate"},
-	{OPT_TYPE, "--type", "translate"},       {OPT_BATCH, "--batch", "translate"},
-	{OPT_STEPS, "--steps", "translate"},     {OPT_HARDWARE, "--hardware", "translate"},
-	{OPT_FORCE, "--force", "translate"},     {OPT_WALK, "--walk", "faults"},
-	{'r', "--access", "translate"}, /* --access r|w|x, as opposed to --access METHOD */
+	{OPT_PROCESS, "--process", "translate", "mappings"},
+	{OPT_PRIV, "--priv", "translate", NULL},
+	{OPT_TYPE, "--type", "translate", NULL},
+	{OPT_BATCH, "--batch", "translate", NULL},
+	{OPT_STEPS, "--steps", "translate", NULL},
+	{OPT_HARDWARE, "--hardware", "translate", NULL},
+	{OPT_FORCE, "--force", "translate", NULL},
+	{OPT_WALK, "--walk", "faults", NULL},
+	{OPT_RANGE, "--range", "mappings", NULL},
+	{OPT_GPA, "--gpa", "mappings", NULL},
+	{OPT_INTERVAL, "--interval", "counters", NULL},
+	{OPT_SEVERITY, "--severity", "check", NULL},
+	{'r', "--access", "translate", NULL}, /* --access r|w|x, as opposed to --access METHOD */
 };
 
 static const struct option long_options[] = {
@@ -55,6 +75,10 @@ static const struct option long_options[] = {
 	{"force", no_argument, NULL, OPT_FORCE},
 	{"walk", no_argument, NULL, OPT_WALK},
 	{"guest-tables", no_argument, NULL, OPT_GUEST_TABLES},
+	{"range", required_argument, NULL, OPT_RANGE},
+	{"gpa", no_argument, NULL, OPT_GPA},
+	{"interval", required_argument, NULL, OPT_INTERVAL},
+	{"severity", required_argument, NULL, OPT_SEVERITY},
 	{NULL, 0, NULL, 0},
 };
 
@@ -156,6 +180,18 @@ static bool own_option(struct dump *d, int c, const char *arg)
 	case OPT_GUEST_TABLES:
 		riommu_option_set(d->ctx, "guest-tables", "1");
 		return true;
+	case OPT_RANGE:
+		d->range = arg;
+		return true;
+	case OPT_GPA:
+		d->gpa = true;
+		return true;
+	case OPT_INTERVAL:
+		d->interval = arg;
+		return true;
+	case OPT_SEVERITY:
+		d->severity = arg;
+		return true;
 	default:
 		return false;
 	}
@@ -195,7 +231,8 @@ static const struct dump_command *find_command(const char *name)
 static void check_owners(unsigned used, const struct dump_command *command)
 {
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(owners); i++)
-		if ((used & 1u << i) && strcmp(owners[i].command, command->name))
+		if ((used & 1u << i) && strcmp(owners[i].command, command->name) &&
+		    (!owners[i].other || strcmp(owners[i].other, command->name)))
 			die_usage("%s belongs to '%s', not to '%s'", owners[i].name,
 				  owners[i].command, command->name);
 }

@@ -21,6 +21,10 @@ struct dump {
 	bool steps;                    /* translate --batch */
 	bool hardware, force; /* translate --hardware: ask the IOMMU too, though a driver owns it */
 	bool walk;            /* faults */
+	const char *range;    /* mappings: "A-B" */
+	bool gpa;             /* mappings: the second stage alone */
+	const char *interval; /* counters: seconds between two readings */
+	const char *severity; /* check: the least that makes the exit status 7 */
 };
 
 struct dump_command {
@@ -37,7 +41,15 @@ void dump_regs(struct dump *d, int argc, char **argv);
 void dump_devices(struct dump *d, int argc, char **argv);
 void dump_processes(struct dump *d, int argc, char **argv);
 void dump_translate(struct dump *d, int argc, char **argv);
+void dump_mappings(struct dump *d, int argc, char **argv);
+void dump_whomaps(struct dump *d, int argc, char **argv);
+void dump_msi(struct dump *d, int argc, char **argv);
 void dump_faults(struct dump *d, int argc, char **argv);
+void dump_commands(struct dump *d, int argc, char **argv);
+void dump_requests(struct dump *d, int argc, char **argv);
+void dump_counters(struct dump *d, int argc, char **argv);
+void dump_check(struct dump *d, int argc, char **argv);
+void dump_diff(struct dump *d, int argc, char **argv);
 void dump_explain(struct dump *d, int argc, char **argv);
 
 /* The IOMMUs that -u selects (all without it); false past the last. */
