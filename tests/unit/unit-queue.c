@@ -305,6 +305,93 @@ START_TEST(without_memory_the_ring_is_missing)
 }
 END_TEST
 
+/* -- entries of any queue ---------------------------------------------------------------------- */
+
+struct entries_seen {
+	struct riommu_entry_visit v[16];
+	size_t count;
+};
+
+static int see_entry(void *arg, const struct riommu_entry_visit *v)
+{
+	struct entries_seen *s = arg;
+
+	ck_assert_uint_lt(s->count, RIOMMU_ARRAY_SIZE(s->v));
+	s->v[s->count++] = *v;
+	return 0;
+}
+
+/* A command queue of 8 entries at RING, between two indexes. */
+static void command_queue(uint32_t head, uint32_t tail)
+{
+	set_register(RIOMMU_REG_CQB, (RING >> 2) | 2);
+	set_register(RIOMMU_REG_CQH, head);
+	set_register(RIOMMU_REG_CQT, tail);
+	set_register(RIOMMU_REG_CQCSR, 0x10001);
+}
+
+START_TEST(commands_are_entries_of_two_doublewords)
+{
+	struct riommu_queue q;
+	struct entries_seen s = {0};
+
+	command_queue(7, 1);
+	memory_put64(mem, RING + 16 * 6, 0x2, false);
+	memory_put64(mem, RING + 16 * 7, 0x1, false);
+	memory_put64(mem, RING + 16 * 7 + 8, 0x1234, false);
+	memory_put64(mem, RING, 0x3, false);
+	ck_assert_int_eq(riommu_queue_open(&sys, 0, RIOMMU_CQ, &q), 0);
+	ck_assert_int_eq(riommu_visit_entries(&q, see_entry, &s), 0);
+	ck_assert_uint_eq(s.count, 3);
+	ck_assert(s.v[0].index == 6 && !s.v[0].pending && s.v[0].dw[0] == 2);
+	ck_assert(s.v[1].index == 7 && s.v[1].pending && s.v[1].dw[1] == 0x1234);
+	ck_assert(s.v[2].index == 0 && s.v[2].pending && s.v[2].dw[0] == 3);
+	ck_assert(!s.v[1].dw[2] && !s.v[1].dw[3]);
+}
+END_TEST
+
+/* Opcode 0 is reserved: the IOMMU stops at such a command, so it must be seen (4.1). */
+START_TEST(a_pending_entry_that_is_zero_is_shown_and_an_unused_one_not)
+{
+	struct riommu_queue q;
+	struct entries_seen s = {0};
+
+	command_queue(2, 4);
+	memory_page(mem, RING);
+	ck_assert_int_eq(riommu_queue_open(&sys, 0, RIOMMU_CQ, &q), 0);
+	ck_assert_int_eq(riommu_visit_entries(&q, see_entry, &s), 0);
+	ck_assert_uint_eq(s.count, 2);
+	ck_assert_uint_eq(s.v[0].index, 2);
+	ck_assert_uint_eq(s.v[1].index, 3);
+	ck_assert(s.v[0].pending && s.v[1].pending);
+}
+END_TEST
+
+START_TEST(a_pending_record_that_is_zero_is_no_fault)
+{
+	struct riommu_queue q;
+	struct seen s = {0};
+
+	set_register(RIOMMU_REG_FQT, 3);
+	put_record(1, 13, false);
+	ck_assert_int_eq(riommu_queue_open(&sys, 0, RIOMMU_FQ, &q), 0);
+	ck_assert_int_eq(riommu_visit_faults(&q, see, &s), 0);
+	ck_assert_uint_eq(s.count, 1);
+	ck_assert_uint_eq(s.index[0], 1);
+}
+END_TEST
+
+START_TEST(faults_are_those_of_the_fault_queue)
+{
+	struct riommu_queue q;
+	struct seen s = {0};
+
+	command_queue(0, 1);
+	ck_assert_int_eq(riommu_queue_open(&sys, 0, RIOMMU_CQ, &q), 0);
+	ck_assert_int_eq(riommu_visit_faults(&q, see, &s), -EINVAL);
+}
+END_TEST
+
 /* -- golden records (facts 12.4) --------------------------------------------------------------- */
 
 START_TEST(golden_record_read_page_fault)
@@ -430,6 +517,10 @@ int main(void)
 	tcase_add_test(tc, a_page_that_cannot_be_read_hides_only_its_own_records);
 	tcase_add_test(tc, a_visitor_can_end_the_visit);
 	tcase_add_test(tc, without_memory_the_ring_is_missing);
+	tcase_add_test(tc, commands_are_entries_of_two_doublewords);
+	tcase_add_test(tc, a_pending_entry_that_is_zero_is_shown_and_an_unused_one_not);
+	tcase_add_test(tc, a_pending_record_that_is_zero_is_no_fault);
+	tcase_add_test(tc, faults_are_those_of_the_fault_queue);
 	tcase_add_test(tc, golden_record_read_page_fault);
 	tcase_add_test(tc, golden_record_of_a_process);
 	tcase_add_test(tc, records_that_are_no_requests_give_none);

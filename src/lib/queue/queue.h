@@ -50,6 +50,24 @@ bool riommu_queue_is_pending(const struct riommu_queue *queue, uint32_t index);
 /* Reads entry INDEX: entry_size/8 doublewords in host order. Errors as riommu_source_read(); -EINVAL past the end. */
 int riommu_queue_read(const struct riommu_queue *queue, uint32_t index, uint64_t *dw);
 
+#define RIOMMU_ENTRY_DWORDS 4 /* of the largest entry, a fault record; the others have 2 */
+
+struct riommu_entry_visit {
+	uint32_t index;
+	bool pending;
+	uint64_t dw[RIOMMU_ENTRY_DWORDS]; /* those that the entry has, then zeros */
+	int error; /* entries could not be read: one visit stands for `skipped` of them, from `index` on, wrapping */
+	uint32_t skipped;
+};
+typedef int (*riommu_entry_fn)(void *arg, const struct riommu_entry_visit *v);
+
+/*
+ * Visits what is in the ring of any queue, oldest first: history (consumed, still in memory), then what is pending. Where the
+ * indexes are not known the order is the ring's and `pending` is false. History that is all zero was never used and is passed
+ * over; a pending entry never is. A non-zero return of VISIT ends it.
+ */
+int riommu_visit_entries(const struct riommu_queue *queue, riommu_entry_fn visit, void *arg);
+
 struct riommu_fault {
 	uint16_t cause;
 	uint8_t ttyp;
@@ -77,17 +95,13 @@ bool riommu_fault_has_device(const struct riommu_fault *fault);
 /* True if a record can be one: not all zero. Unused ring memory is zero. */
 bool riommu_fault_present(const uint64_t dw[4]);
 
-/*
- * Visits the fault records in the ring, oldest first: history (consumed, still in memory) and pending ones. Where the
- * indexes are not known the order is the ring's and `pending` is false. Entries that are all zero are passed over, pending
- * ones too. A non-zero return of VISIT ends it.
- */
+/* As riommu_visit_entries() for the fault queue; records that are all zero are passed over, pending ones too. */
 struct riommu_fault_visit {
 	uint32_t index;
 	bool pending;
 	uint64_t dw[4];
 	struct riommu_fault fault;
-	int error; /* entries could not be read: one visit stands for `skipped` of them, from `index` on, wrapping */
+	int error; /* as in struct riommu_entry_visit */
 	uint32_t skipped;
 };
 int riommu_visit_faults(const struct riommu_queue *queue,
