@@ -5,6 +5,7 @@
  */
 #include "dump.h"
 #include "fault-words.h"
+#include "spec/commands.h"
 
 #include <ctype.h>
 #include <inttypes.h>

@@ -2,6 +2,7 @@
 /* spec: the tables say what the specification says, completely and without contradiction. */
 #include "base/base.h"
 #include "spec/causes.h"
+#include "spec/commands.h"
 #include "spec/field.h"
 #include "spec/registers.h"
 #include "spec/structures.h"
@@ -626,6 +627,146 @@ START_TEST(reserved_and_custom_commands_have_no_name)
 }
 END_TEST
 
+START_TEST(commands_are_told_apart)
+{
+	static const struct {
+		uint64_t dw0;
+		enum riommu_command which;
+	} cases[] = {
+		{0x001, RIOMMU_COMMAND_IOTINVAL_VMA}, {0x081, RIOMMU_COMMAND_IOTINVAL_GVMA},
+		{0x002, RIOMMU_COMMAND_IOFENCE_C},    {0x003, RIOMMU_COMMAND_INVAL_DDT},
+		{0x083, RIOMMU_COMMAND_INVAL_PDT},    {0x004, RIOMMU_COMMAND_ATS_INVAL},
+		{0x084, RIOMMU_COMMAND_ATS_PRGR},     {0x000, RIOMMU_COMMAND_RESERVED},
+		{0x101, RIOMMU_COMMAND_RESERVED},     {0x03f, RIOMMU_COMMAND_RESERVED},
+		{0x040, RIOMMU_COMMAND_CUSTOM},       {0x3ff, RIOMMU_COMMAND_CUSTOM},
+	};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(cases); i++)
+		ck_assert_int_eq(riommu_command(cases[i].dw0), cases[i].which);
+}
+END_TEST
+
+#define BIT(n)     ((uint64_t)1 << (n))
+#define DID(n)     ((uint64_t)(n) << 40)
+#define PID(n)     ((uint64_t)(n) << 12)
+#define NO_PSCV    "PSCV"
+#define TOO_WIDE   "wider"
+#define A_RESERVED "reserved bit"
+
+/* The rules of facts 4.6, each broken and just not broken. WRONG: a word of the one reason; NULL: none. */
+static const struct {
+	uint64_t dw[2];
+	uint64_t capabilities, fctl, ddtp;
+	const char *wrong;
+} refusals[] = {
+	{{0x001, 0}, 0, 0, 0, NULL},
+	{{0x0000500200001401, 0x48d1400}, 0, 0, 0, NULL},
+	{{0x000, 0}, 0, 0, 0, "opcode"},
+	{{0x101, 0}, 0, 0, 0, "opcode"},
+	{{0x082, 0}, 0, 0, 0, "opcode"},
+	{{0x005, 0}, 0, 0, 0, "opcode"},
+	{{0x040, ~(uint64_t)0}, 0, 0, 0, NULL},
+	{{0x001 | BIT(11), 0}, 0, 0, 0, A_RESERVED},
+	{{0x001 | BIT(35), 0}, 0, 0, 0, A_RESERVED},
+	{{0x001 | BIT(63), 0}, 0, 0, 0, A_RESERVED},
+	{{0x001, 1}, 0, 0, 0, A_RESERVED},
+	{{0x001, BIT(62)}, 0, 0, 0, A_RESERVED},
+	{{0x001 | BIT(32), 0}, 0, 0, 0, NULL},
+	{{0x081 | BIT(32), 0}, 0, 0, 0, NO_PSCV},
+	{{0x001 | BIT(34), 0}, 0, 0, 0, "capabilities.NL"},
+	{{0x001 | BIT(34), 0}, RIOMMU_CAP_NL, 0, 0, NULL},
+	{{0x081, BIT(9)}, 0, 0, 0, "capabilities.S"},
+	{{0x081, BIT(9)}, RIOMMU_CAP_S, 0, 0, NULL},
+	{{0x002 | BIT(11), 0}, 0, 0, 0, "fctl.WSI"},
+	{{0x002 | BIT(11), 0}, 0, RIOMMU_FCTL_WSI, 0, NULL},
+	{{0x002 | BIT(14), 0}, 0, 0, 0, A_RESERVED},
+	{{0x002, BIT(62)}, 0, 0, 0, A_RESERVED},
+	{{0x003, 0}, 0, 0, 0, NULL},
+	{{0x003, 1}, 0, 0, 0, A_RESERVED},
+	{{0x003 | PID(1), 0}, 0, 0, 0, A_RESERVED},
+	{{0x083, 0}, 0, 0, 0, "DV is 0"},
+	{{0x083 | BIT(33) | PID(0xff), 0}, 0, 0, 0, NULL},
+	{{0x083 | BIT(33) | PID(0x100), 0}, 0, 0, 0, TOO_WIDE},
+	{{0x083 | BIT(33) | PID(0x1ffff), 0}, RIOMMU_CAP_PD17, 0, 0, NULL},
+	{{0x083 | BIT(33) | PID(0x20000), 0}, RIOMMU_CAP_PD17, 0, 0, TOO_WIDE},
+	{{0x083 | BIT(33) | PID(0xfffff), 0}, RIOMMU_CAP_PD20, 0, 0, NULL},
+	{{0x003 | BIT(33) | DID(0x7f), 0}, 0, 0, 2, NULL},
+	{{0x003 | BIT(33) | DID(0x80), 0}, 0, 0, 2, TOO_WIDE},
+	{{0x003 | DID(0x80), 0}, 0, 0, 2, NULL},
+	{{0x003 | BIT(33) | DID(0x40), 0}, RIOMMU_CAP_MSI_FLAT, 0, 2, TOO_WIDE},
+	{{0x003 | BIT(33) | DID(0xffff), 0}, 0, 0, 3, NULL},
+	{{0x083 | BIT(33) | DID(0x10000), 0}, 0, 0, 3, TOO_WIDE},
+	{{0x003 | BIT(33) | DID(0x8000), 0}, RIOMMU_CAP_MSI_FLAT, 0, 3, TOO_WIDE},
+	{{0x003 | BIT(33) | DID(0xffffff), 0}, RIOMMU_CAP_MSI_FLAT, 0, 4, NULL},
+	{{0x003 | BIT(33) | DID(0xffffff), 0}, 0, 0, 0, NULL},
+	{{0x004, 0}, 0, 0, 0, "capabilities.ATS"},
+	{{0x084, 0}, 0, 0, 0, "capabilities.ATS"},
+	{{0x0001080000000004, 0x7ffffffffffff800}, RIOMMU_CAP_ATS, 0, 0, NULL},
+	{{0x004, 0x7fe}, RIOMMU_CAP_ATS, 0, 0, NULL},
+	{{0x004 | BIT(10), 0}, RIOMMU_CAP_ATS, 0, 0, A_RESERVED},
+};
+
+START_TEST(a_command_is_refused_by_the_rules_of_the_specification)
+{
+	struct riommu_command_limits limits = {
+		.known = RIOMMU_LIMIT_CAPABILITIES | RIOMMU_LIMIT_FCTL | RIOMMU_LIMIT_DDTP,
+		.capabilities = refusals[_i].capabilities,
+		.fctl = refusals[_i].fctl,
+		.ddtp = refusals[_i].ddtp,
+	};
+	const char *words[RIOMMU_COMMAND_RULES];
+	size_t n = riommu_command_wrong(refusals[_i].dw, &limits, words);
+
+	ck_assert_uint_eq(n, refusals[_i].wrong ? 1 : 0);
+	if (n)
+		ck_assert_ptr_nonnull(strstr(words[0], refusals[_i].wrong));
+}
+END_TEST
+
+START_TEST(what_is_not_known_refuses_no_command)
+{
+	static const uint64_t unsure[][2] = {
+		{0x001 | BIT(34), BIT(9)},
+		{0x002 | BIT(11), 0},
+		{0x003 | BIT(33) | DID(0xffffff), 0},
+		{0x083 | BIT(33) | PID(0xfffff), 0},
+		{0x004, 0},
+	};
+	struct riommu_command_limits limits = {.ddtp = 2};
+	const char *words[RIOMMU_COMMAND_RULES];
+	const uint64_t sure[2] = {0x083, 0};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(unsure); i++)
+		ck_assert_uint_eq(riommu_command_wrong(unsure[i], &limits, words), 0);
+	ck_assert_uint_eq(riommu_command_wrong(sure, &limits, words), 1);
+}
+END_TEST
+
+/* Facts 4.6: the first 0 bit at X from bit 12 on stands for 2^(X+1) * 4 KiB. */
+START_TEST(ranges_are_encoded_in_the_lowest_zero_bit)
+{
+	static const struct {
+		uint64_t address, start, last;
+		bool defined;
+	} cases[] = {
+		{0x12344000, 0x12344000, 0x12345fff, true},
+		{0x12345000, 0x12344000, 0x12347fff, true},
+		{0x7ff000, 0, 0xffffff, true},
+		{0x7ffffffffffff000, 0, UINT64_MAX, true},
+		{0xfffffffffffff000, 0xfffffffffffff000, UINT64_MAX, false},
+	};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(cases); i++) {
+		uint64_t start, last;
+
+		ck_assert_int_eq(riommu_napot_range(cases[i].address, &start, &last),
+				 cases[i].defined);
+		ck_assert_uint_eq(start, cases[i].start);
+		ck_assert_uint_eq(last, cases[i].last);
+	}
+}
+END_TEST
+
 /* -- causes (4.2) ------------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -734,6 +875,11 @@ static Suite *suite(void)
 	tcase_add_test(tc, capability_constants_are_the_fields_of_the_table);
 	tcase_add_test(tc, commands_are_named_by_opcode_and_func3);
 	tcase_add_test(tc, reserved_and_custom_commands_have_no_name);
+	tcase_add_test(tc, commands_are_told_apart);
+	tcase_add_loop_test(tc, a_command_is_refused_by_the_rules_of_the_specification, 0,
+			    (int)RIOMMU_ARRAY_SIZE(refusals));
+	tcase_add_test(tc, what_is_not_known_refuses_no_command);
+	tcase_add_test(tc, ranges_are_encoded_in_the_lowest_zero_bit);
 	tcase_add_loop_test(tc, cause_is_that_of_the_specification, 0,
 			    (int)RIOMMU_ARRAY_SIZE(causes));
 	tcase_add_test(tc, no_other_cause_is_defined);

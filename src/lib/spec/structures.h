@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The structures in memory (specification, chapters 3 "Data Structures" and 4 "In-memory queue
- * interface"; AIA for MSI PTEs; Privileged ISA for PTEs), a layout per doubleword.
+ * The structures in memory (specification, chapters 3 "Data Structures" and 4.2 "Fault/Event-Queue";
+ * AIA for MSI PTEs; Privileged ISA for PTEs), a layout per doubleword. commands.h has the other queues.
  */
 #ifndef RIOMMU_SPEC_STRUCTURES_H
 #define RIOMMU_SPEC_STRUCTURES_H
@@ -105,11 +105,5 @@ const struct riommu_layout *riommu_layout_pc(unsigned dword, uint64_t tc); /* 0 
 const struct riommu_layout *riommu_layout_pte(bool sv32); /* first and second stage */
 const struct riommu_layout *riommu_layout_msi_pte(unsigned dword, uint64_t dw0);
 const struct riommu_layout *riommu_layout_fault(unsigned dword); /* fault record: 4 doublewords */
-const struct riommu_layout *riommu_layout_page_request(unsigned dword); /* page-request record: 2 */
-const struct riommu_layout *riommu_layout_command(unsigned dword,
-						  uint64_t dw0); /* by opcode and func3 */
-
-/* "IOTINVAL.VMA", ...; NULL when the opcode and func3 of DW0 are reserved or custom. */
-const char *riommu_command_name(uint64_t dw0);
 
 #endif
