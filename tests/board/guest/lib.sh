@@ -74,6 +74,18 @@ map() { sed -n "s/^map iova=$2 .*$1=\([^ ]*\).*/\1/p" "$board/map"; }
 # A fault needs a moment: edu waits 100 ms before it starts, the driver's thread prints afterwards.
 dma() { echo "$*" >"$board/dma" && sleep 1; }
 
+# A storm of faults (see modules/iommu_board.c); needs with_domain "dev=$BOARD_EDUS". `storm VERB FIRST STEP LEN SECONDS` comes
+# back at once; end_storm waits for its end, and prints how many transfers there were. "held" is over when it comes back.
+storm() {
+	echo "$*" >"$board/storm" &
+	storm_pid=$!
+	[ "$1" != held ] || wait "$storm_pid"
+}
+end_storm() {
+	wait "$storm_pid"
+	cat "$board/storm"
+}
+
 with_module() {
 	insmod /modules/riscv_iommu_debugfs.ko || fail "riscv_iommu_debugfs does not load"
 	registers=$(echo "$debugfs"/*/registers)
