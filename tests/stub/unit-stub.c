@@ -6,6 +6,7 @@
 #include "images.h"
 #include "machine.h"
 #include "spec/registers.h"
+#include "runner.h"
 
 #include <check.h>
 #include <libfdt.h>
@@ -863,11 +864,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* base: errors, log, parameters, numbers, bits, files, names. */
 #include "base/base-internal.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -293,8 +294,6 @@ int main(void)
 {
 	Suite *suite = suite_create("base");
 	TCase *tc = tcase_create("base");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, fail_returns_the_error_and_keeps_the_words);
@@ -317,9 +316,5 @@ int main(void)
 	tcase_add_test(tc, a_file_that_cannot_be_read_says_why);
 	tcase_add_test(tc, names_are_cut_and_cleaned);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

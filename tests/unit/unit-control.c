@@ -2,6 +2,7 @@
 /* control: block and undo on a simulated machine: each stage, each fault, and a kill after each single write. */
 #include "files.h"
 #include "simulated.h"
+#include "runner.h"
 
 #include <check.h>
 #include <signal.h>
@@ -1695,8 +1696,6 @@ int main(void)
 	static const char *const names[] = {"block", "stop, drain, queues", "state, undo", "killed",
 					    "users"};
 	Suite *suite = suite_create("control");
-	SRunner *runner;
-	int failed;
 
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(add); i++) {
 		TCase *tc = tcase_create(names[i]);
@@ -1706,9 +1705,5 @@ int main(void)
 		add[i](tc);
 		suite_add_tcase(suite, tc);
 	}
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

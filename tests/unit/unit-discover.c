@@ -3,6 +3,7 @@
 #include "discover/discover.h"
 #include "files.h"
 #include "spec/notes.h"
+#include "runner.h"
 
 #include <check.h>
 #include <libfdt.h>
@@ -1049,8 +1050,6 @@ int main(void)
 {
 	Suite *suite = suite_create("discover");
 	TCase *files = tcase_create("files"), *machine = tcase_create("machine");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(files, setup, teardown);
 	tcase_add_checked_fixture(machine, setup, teardown);
@@ -1060,9 +1059,5 @@ int main(void)
 	add_machine_tests(machine);
 	suite_add_tcase(suite, files);
 	suite_add_tcase(suite, machine);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 /* base/file: files that are complete or not there. */
 #include "base/file.h"
 #include "files.h"
+#include "runner.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -133,8 +134,6 @@ int main(void)
 {
 	Suite *suite = suite_create("file");
 	TCase *tc = tcase_create("file");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_file_is_there_whole_with_its_mode);
@@ -144,9 +143,5 @@ int main(void)
 	tcase_add_test(tc, a_directory_that_is_not_there_is_named);
 	tcase_add_test(tc, a_write_that_fails_leaves_nothing);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Wrapping Images, and what comes back; the record in bytes and in device trees. Images and trees are made by hand (images.h). */
 #include "config.h"
+#include "runner.h"
 
 #include "images.h"
 
@@ -1162,8 +1163,6 @@ int main(void)
 	Suite *s = suite_create("handover");
 	size_t len;
 	uint8_t *real = real_image(&len);
-	SRunner *r;
-	int failed;
 
 	if (!real)
 		fprintf(stderr,
@@ -1172,9 +1171,5 @@ int main(void)
 	add_images(s);
 	add_packed(s);
 	add_records(s);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -2,6 +2,7 @@
 /* queue: rings as registers describe them, rightly and wrongly; fault records taken apart and turned into requests. */
 #include "memory.h"
 #include "queue/queue.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -497,8 +498,6 @@ int main(void)
 {
 	Suite *suite = suite_create("queue");
 	TCase *tc = tcase_create("queue");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -528,9 +527,5 @@ int main(void)
 	tcase_add_test(tc, a_cause_that_tells_the_access_says_it);
 	tcase_add_test(tc, process_and_privilege_mean_nothing_without_pv);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

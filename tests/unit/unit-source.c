@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "source/source.h"
 #include "spec/notes.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -1063,8 +1064,6 @@ int main(void)
 {
 	Suite *suite = suite_create("source");
 	TCase *cores = tcase_create("cores"), *live = tcase_create("live");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(cores, setup, teardown);
 	tcase_add_checked_fixture(live, setup, teardown);
@@ -1073,9 +1072,5 @@ int main(void)
 	add_live_tests(live);
 	suite_add_tcase(suite, cores);
 	suite_add_tcase(suite, live);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "spec/field.h"
 #include "spec/registers.h"
 #include "spec/structures.h"
+#include "runner.h"
 
 #include <check.h>
 #include <ctype.h>
@@ -890,11 +891,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -2,6 +2,7 @@
 /* visit: all contexts of a directory and all pages of tables, drawn by someone honest, careless or hostile. */
 #include "memory.h"
 #include "walk/walk.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -965,15 +966,9 @@ static TCase *pages_case(void)
 int main(void)
 {
 	Suite *suite = suite_create("visit");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, contexts_case());
 	suite_add_tcase(suite, pages_case());
 	suite_add_tcase(suite, reach_case());
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* walk: what becomes of a request, rule by rule of the specification. */
 #include "walk-cases.h"
+#include "runner.h"
 
 #include <stdlib.h>
 
@@ -11,14 +12,8 @@ int main(void)
 		walk_msi_case,       walk_rules_case,   walk_fault_case, walk_hostile_case,
 	};
 	Suite *suite = suite_create("walk");
-	SRunner *runner;
-	int failed;
 
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(cases); i++)
 		suite_add_tcase(suite, cases[i]());
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
