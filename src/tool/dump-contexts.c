@@ -337,17 +337,15 @@ static void catch_up(struct listing *l, uint64_t id, enum context_state state)
 		show_absent(l, l->devices[l->next++], state);
 }
 
-/* The device called ID; others of the same id (aliases) are passed over. */
-static const struct riommu_device *take_device(struct listing *l, uint32_t id)
+/* The context of all devices called ID: several where a bridge makes the requests behind it its own. */
+static void show_dc_of_all(struct listing *l, const struct riommu_dc *dc)
 {
-	const struct riommu_device *device = NULL;
+	size_t first = l->next;
 
-	while (l->next < l->device_count && l->devices[l->next]->device_id == id) {
-		if (!device)
-			device = l->devices[l->next];
-		l->next++;
-	}
-	return device;
+	while (l->next < l->device_count && l->devices[l->next]->device_id == dc->device_id)
+		show_dc(l, dc, l->devices[l->next++]);
+	if (l->next == first)
+		show_dc(l, dc, NULL);
 }
 
 static const char *gap_reason(int error)
@@ -422,7 +420,7 @@ static int list_dc(void *arg, const struct riommu_dc_visit *v)
 
 	catch_up(l, v->first_id, l->absent);
 	if (v->dc) {
-		show_dc(l, v->dc, take_device(l, v->first_id));
+		show_dc_of_all(l, v->dc);
 		return 0;
 	}
 	catch_up(l, (uint64_t)v->last_id + 1,
@@ -483,6 +481,25 @@ static const struct riommu_device *known_device(const struct dump *d, size_t iom
 	return NULL;
 }
 
+/* The next device with the id of DEVICE: the system lists them by id. NULL when there is none. */
+static const struct riommu_device *next_alias(const struct dump *d,
+					      const struct riommu_device *device)
+{
+	const struct riommu_device *next = device ? device + 1 : NULL;
+
+	return next && next < d->sys->devices + d->sys->device_count &&
+			       next->iommu == device->iommu && next->device_id == device->device_id
+		       ? next
+		       : NULL;
+}
+
+static void print_aliases(const struct listing *l, const struct riommu_device *device)
+{
+	for (device = next_alias(l->d, device); device; device = next_alias(l->d, device))
+		printf("  also the device_id of %s, driver %s\n", device->name,
+		       device->driver[0] ? device->driver : "none");
+}
+
 static void print_dword(const struct riommu_layout *layout, const char *name, uint64_t value)
 {
 	printf("  %s = 0x%" PRIx64 "  %s\n", name, value, layout->doc);
@@ -507,6 +524,7 @@ static void print_dc(const struct listing *l, const struct riommu_dc *dc,
 	if (device && (device->driver[0] || device->group[0]))
 		printf("  driver %s, group %s %s\n", device->driver[0] ? device->driver : "none",
 		       device->group[0] ? device->group : "-", device->domain_type);
+	print_aliases(l, device);
 	if (state == CONTEXT_NONE)
 		printf("  all zero: %s\n", absent_note(l, state));
 	for (unsigned i = 0; i < dc->dwords && state != CONTEXT_NONE; i++)
@@ -569,6 +587,7 @@ static bool locate(struct listing *l, uint32_t device_id, struct riommu_dc *dc)
 static void show_device(struct dump *d, const char *text)
 {
 	struct listing l = {.d = d};
+	const struct riommu_device *device;
 	struct riommu_device_ref ref;
 	struct riommu_dc dc;
 	const char *missing;
@@ -578,10 +597,13 @@ static void show_device(struct dump *d, const char *text)
 	l.iommu = ref.iommu;
 	if (!dump_walker(d, ref.iommu, &l.walker, &missing) || !locate(&l, ref.device_id, &dc))
 		return;
-	if (d->out.json)
-		out_item(&d->out, dc_json(&l, &dc, known_device(d, ref.iommu, ref.device_id)));
+	device = known_device(d, ref.iommu, ref.device_id);
+	if (!d->out.json)
+		print_dc(&l, &dc, device);
 	else
-		print_dc(&l, &dc, known_device(d, ref.iommu, ref.device_id));
+		do
+			out_item(&d->out, dc_json(&l, &dc, device));
+		while ((device = next_alias(d, device)));
 }
 
 void dump_devices(struct dump *d, int argc, char **argv)
