@@ -7,24 +7,71 @@
 #include "capture/capture.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <unistd.h>
 
-static void progress(void *arg, uint64_t pages)
+/* A signal that would end us: saving stops, so that its temporary file goes, and then it does end us. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
 {
-	(void)arg;
-	fprintf(stderr, "\r%s: %" PRIu64 " pages", program, pages);
+	interrupted = number;
+}
+
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+#define SIGNALS RIOMMU_ARRAY_SIZE(numbers)
+
+/* Whoever ignores one (nohup) goes on doing so. */
+static void catch_signals(struct sigaction old[SIGNALS])
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < SIGNALS; i++)
+		if (!sigaction(numbers[i], NULL, &old[i]) && old[i].sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+}
+
+static void release_signals(const struct sigaction old[SIGNALS])
+{
+	for (size_t i = 0; i < SIGNALS; i++)
+		sigaction(numbers[i], &old[i], NULL);
+	if (interrupted)
+		raise(interrupted);
+}
+
+static bool progress(void *arg, uint64_t found, uint64_t written)
+{
+	const bool *tty = arg;
+
+	if (*tty && written)
+		fprintf(stderr, "\r%s: %" PRIu64 " of %" PRIu64 " pages", program, written, found);
+	else if (*tty)
+		fprintf(stderr, "\r%s: %" PRIu64 " pages", program, found);
+	return !interrupted;
+}
+
+static int save(struct out *out, struct riommu_system *sys, const char *path,
+		struct riommu_capture_report *report)
+{
+	bool guest = !strcmp(riommu_option(out->ctx, "guest-tables"), "1"),
+	     tty = isatty(STDERR_FILENO);
+	struct sigaction old[SIGNALS];
+	int err;
+
+	catch_signals(old);
+	err = riommu_capture_save(sys, path, guest, PACKAGE_VERSION, progress, &tty, report);
+	if (tty)
+		fprintf(stderr, "\r\033[K");
+	release_signals(old);
+	return err;
 }
 
 void save_capture(struct out *out, struct riommu_system *sys, const char *path)
 {
-	bool guest = !strcmp(riommu_option(out->ctx, "guest-tables"), "1"),
-	     tty = isatty(STDERR_FILENO);
 	struct riommu_capture_report report;
-	int err = riommu_capture_save(sys, path, guest, PACKAGE_VERSION, tty ? progress : NULL,
-				      NULL, &report);
+	int err = save(out, sys, path, &report);
 
-	if (tty)
-		fprintf(stderr, "\r\033[K");
 	if (err) {
 		out_error(out, err, "%s", riommu_error(out->ctx)); /* which names the file */
 		return;

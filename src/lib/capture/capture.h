@@ -11,16 +11,18 @@ struct riommu_capture_report {
 	bool truncated;   /* -O max-pages= was hit */
 };
 
-/* Called now and then with the pages found so far; may be NULL. */
-typedef void (*riommu_progress_fn)(void *arg, uint64_t pages);
+/*
+ * Called now and then: while pages are looked for (WRITTEN is 0), then while they are written. False ends it there, with -EINTR.
+ */
+typedef bool (*riommu_capture_progress_fn)(void *arg, uint64_t found, uint64_t written);
 
 /*
  * Saves registers, the pages that walks reach, queues and notes to PATH: written under a temporary name in the same
  * directory, mode 0600, fsynced, renamed; on error nothing is left behind. GUEST_TABLES follows first-stage tables
- * through a second stage. -errno of the file; -ENODATA when there is neither a register nor a page to save.
+ * through a second stage. PROGRESS may be NULL. -errno of the file; -ENODATA when there is neither a register nor a page to save.
  */
 int riommu_capture_save(struct riommu_system *sys, const char *path, bool guest_tables,
-			const char *tool_version, riommu_progress_fn progress, void *arg,
+			const char *tool_version, riommu_capture_progress_fn progress, void *arg,
 			struct riommu_capture_report *report);
 
 #endif

@@ -26,10 +26,18 @@ struct pages {
 	size_t count, size;
 	struct base_set seen;
 	uint64_t max;
-	riommu_progress_fn progress;
+	riommu_capture_progress_fn progress;
 	void *arg;
 	struct riommu_capture_report *report;
 };
+
+/* Tells every PROGRESS_STEP pages how far it is. */
+static bool may_go_on(const struct pages *p, uint64_t found, uint64_t written)
+{
+	uint64_t count = written ? written : found;
+
+	return !p->progress || count % PROGRESS_STEP || p->progress(p->arg, found, written);
+}
 
 /* Takes a page up to be written. -EOVERFLOW when there are -O max-pages of them. */
 static int add_page(struct pages *p, uint64_t page)
@@ -49,9 +57,7 @@ static int add_page(struct pages *p, uint64_t page)
 		p->size = size;
 	}
 	p->v[p->count++] = page;
-	if (p->progress && p->count % PROGRESS_STEP == 0)
-		p->progress(p->arg, p->count);
-	return 0;
+	return may_go_on(p, p->count, 0) ? 0 : -EINTR;
 }
 
 static int walked_page(void *arg, const struct riommu_page_visit *v)
@@ -82,7 +88,7 @@ static int add_ring(struct pages *p, const struct riommu_system *sys, size_t iom
 			p->report->missing++;
 		else
 			err = add_page(p, queue.base + at);
-		if (err == -EOVERFLOW || err == -ENOMEM)
+		if (err == -EOVERFLOW || err == -ENOMEM || err == -EINTR)
 			return err;
 	}
 	return 0;
@@ -338,6 +344,8 @@ static int put_pages(struct file *f, const struct riommu_system *sys, const stru
 		}
 		err = put_page(f, p->v[i], bytes);
 		p->report->pages += !err;
+		if (!err && !may_go_on(p, p->count, i + 1))
+			err = riommu_fail(sys->ctx, -EINTR, "saving was interrupted");
 	}
 	return err;
 }
@@ -455,7 +463,7 @@ static bool has_registers(const struct riommu_system *sys)
 }
 
 int riommu_capture_save(struct riommu_system *sys, const char *path, bool guest_tables,
-			const char *tool_version, riommu_progress_fn progress, void *arg,
+			const char *tool_version, riommu_capture_progress_fn progress, void *arg,
 			struct riommu_capture_report *report)
 {
 	struct riommu_capture_report unwanted;
