@@ -6,54 +6,17 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define NAMES_LISTED     8 /* in one message */
-#define LETTERS_COMPARED 64
-#define NAME_QUOTED      100
-#define INDENT           4 /* of fields */
-
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* How many letters have to change to make B of A: Levenshtein, a row at a time. B fits a register's name. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[sizeof(((struct riommu_reg *)0)->name) + 1], len = strlen(b);
-
-	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i] && i < LETTERS_COMPARED; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < len; j++) {
-			size_t above = row[j + 1];
-			bool same = strncasecmp(&a[i], &b[j], 1) == 0;
-
-			row[j + 1] = min3(row[j] + 1, above + 1, diagonal + !same);
-			diagonal = above;
-		}
-	}
-	return row[len];
-}
+#define NAMES_LISTED 8 /* in one message */
+#define NAME_QUOTED  100
+#define INDENT       4 /* of fields */
 
 const char *dump_nearest_register(const char *name)
 {
-	const struct riommu_reg *regs = riommu_registers();
-	size_t best = 0, best_distance = SIZE_MAX;
+	struct nearest n = {.word = name};
 
-	for (size_t i = 0; i < RIOMMU_REG_COUNT; i++) {
-		size_t d = distance(name, regs[i].name);
-
-		if (d < best_distance) {
-			best = i;
-			best_distance = d;
-		}
-	}
-	return best_distance <= strlen(name) / 2 ? regs[best].name : NULL;
+	for (size_t i = 0; i < RIOMMU_REG_COUNT; i++)
+		nearest_try(&n, riommu_registers()[i].name);
+	return n.best;
 }
 
 /* A name is a register's or that of a family: "iohpmctr" is all of them. */

@@ -222,10 +222,14 @@ static unsigned parse_options(struct dump *d, int argc, char **argv)
 
 static const struct dump_command *find_command(const char *name)
 {
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++)
+	struct nearest nearest = {.word = name};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++) {
 		if (!strcmp(name, commands[i].name))
 			return &commands[i];
-	die_usage("there is no command '%s'", name);
+		nearest_try(&nearest, commands[i].name);
+	}
+	die_no_command(&nearest);
 }
 
 static void check_owners(unsigned used, const struct dump_command *command)
@@ -436,7 +440,8 @@ int main(int argc, char **argv)
 	check_company(&d);
 	out_init(&d.out, d.ctx, d.options.json);
 	if (!command->offline || d.options.save) {
-		d.sys = open_system(d.ctx, &d.options);
+		/* the lines of --batch have no envelope */
+		d.sys = open_system(&d.out, d.batch ? NULL : DUMP_SCHEMA, &d.options);
 		if (d.options.save)
 			save_capture(&d.out, d.sys, d.options.save);
 	}

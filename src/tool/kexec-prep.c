@@ -189,10 +189,14 @@ static unsigned parse_options(struct prep *p, int argc, char **argv)
 
 static const struct prep_command *find_command(const char *name)
 {
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++)
+	struct nearest nearest = {.word = name};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++) {
 		if (!strcmp(name, commands[i].name))
 			return &commands[i];
-	die_usage("there is no command '%s'", name);
+		nearest_try(&nearest, commands[i].name);
+	}
+	die_no_command(&nearest);
 }
 
 static bool is_word_of(const char *words, const char *word)
@@ -220,13 +224,16 @@ static void check_company(const struct prep *p, const struct prep_command *comma
 		die_usage("--save does not belong to '%s'", command->name);
 }
 
-static void check_policies(const struct prep *p)
+static void check_policies(struct prep *p)
 {
 	for (size_t i = 0; p->sys && i < p->policy_count; i++) {
 		const char *name = p->policies[i].name;
 
-		if (name[0] && riommu_system_find_iommu(p->sys, name) == RIOMMU_NO_IOMMU)
-			die(STATUS_NO_IOMMU, "--policy: no IOMMU is called '%s'", name);
+		if (!name[0] || riommu_system_find_iommu(p->sys, name) != RIOMMU_NO_IOMMU)
+			continue;
+		out_begin(&p->out, PREP_SCHEMA, p->sys);
+		out_error(&p->out, -ENODEV, "--policy: no IOMMU is called '%s'", name);
+		exit(out_end(&p->out));
 	}
 }
 
@@ -310,7 +317,7 @@ int main(int argc, char **argv)
 	check_company(&p, command);
 	out_init(&p.out, p.ctx, p.options.json);
 	if (!command->offline) {
-		p.sys = open_system(p.ctx, &p.options);
+		p.sys = open_system(&p.out, PREP_SCHEMA, &p.options);
 		check_policies(&p);
 		if (p.options.save)
 			save_capture(&p.out, p.sys, p.options.save);

@@ -147,7 +147,7 @@ void out_error(struct out *out, int err, const char *fmt, ...)
 	printable(text);
 	/* what was printed so far comes first also where both go to one place */
 	fflush(stdout);
-	fprintf(stderr, "%s: %s\n", program, text);
+	print_message(text);
 	json_object_array_add(out->errors, json_text(text));
 	out_status(out, status_of(err));
 }

@@ -301,7 +301,7 @@ void report(struct quiesce *t)
 		json_object_put(t->notes);
 		return;
 	}
-	out_begin(&t->out, "iommu-quiesce/1", t->sys);
+	out_begin(&t->out, QUIESCE_SCHEMA, t->sys);
 	out_member(&t->out, "action", json_text(actions[t->action]));
 	out_member(&t->out, "plan", json_object_new_boolean(t->plan));
 	out_member(&t->out, "final", json_object_new_boolean(final));

@@ -272,7 +272,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	t.json = t.options.json;
 	out_init(&t.out, t.ctx, t.json);
-	t.sys = open_system(t.ctx, &t.options);
+	t.sys = open_system(&t.out, QUIESCE_SCHEMA, &t.options);
 	if (t.options.iommu)
 		t.only = riommu_system_find_iommu(t.sys, t.options.iommu);
 	if (t.options.save)

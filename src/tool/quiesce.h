@@ -15,6 +15,8 @@ enum action {
 	ACTION_UNDO,
 };
 
+#define QUIESCE_SCHEMA "iommu-quiesce/1"
+
 #define MAX_KEEP   64
 #define MAX_PROBES 16
 

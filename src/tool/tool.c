@@ -225,12 +225,27 @@ bool read_line(FILE *f, char *line, size_t size, size_t *len)
 	return n || c != EOF;
 }
 
+/*
+ * With -vv the library logs an error where it arises; who reports it has the same words. They are printed once. What was logged
+ * last is kept here; "" when something else was printed since.
+ */
+static char logged[1024];
+
 static void log_to_stderr(void *arg, enum riommu_log_level level, const char *message)
 {
 	const struct options *o = arg;
 
-	if ((int)level <= (int)RIOMMU_LOG_WARNING + o->verbose)
+	if ((int)level > (int)RIOMMU_LOG_WARNING + o->verbose || !strcmp(message, logged))
+		return;
+	fprintf(stderr, "%s: %s\n", program, message);
+	snprintf(logged, sizeof(logged), "%s", message);
+}
+
+void print_message(const char *message)
+{
+	if (strcmp(message, logged) != 0)
 		fprintf(stderr, "%s: %s\n", program, message);
+	logged[0] = '\0';
 }
 
 struct riommu_ctx *tool_ctx(const struct options *o)
@@ -270,7 +285,15 @@ static void guard(const char *input)
 	sigaction(SIGBUS, &act, NULL);
 }
 
-struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *o)
+static _Noreturn void no_system(struct out *out, const char *schema, int err, const char *words)
+{
+	if (schema)
+		out_begin(out, schema, NULL);
+	out_error(out, err, "%s", words);
+	exit(out_end(out));
+}
+
+struct riommu_system *open_system(struct out *out, const char *schema, const struct options *o)
 {
 	struct riommu_open_args args = {
 		.input = o->input,
@@ -281,15 +304,19 @@ struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *
 		.override_count = o->override_count,
 	};
 	struct riommu_system *sys;
+	char words[300];
 	int err;
 
 	if (o->input)
 		guard(o->input);
-	err = riommu_system_open(ctx, &args, &sys);
+	err = riommu_system_open(out->ctx, &args, &sys);
 	if (err)
-		die(status_of(err), "%s", riommu_error(ctx));
-	if (o->iommu && riommu_system_find_iommu(sys, o->iommu) == RIOMMU_NO_IOMMU)
-		die(STATUS_NO_IOMMU,
-		    "%s: no IOMMU has this name or base ('iommu-dump list' shows them)", o->iommu);
+		no_system(out, schema, err, riommu_error(out->ctx));
+	if (o->iommu && riommu_system_find_iommu(sys, o->iommu) == RIOMMU_NO_IOMMU) {
+		snprintf(words, sizeof(words),
+			 "%.200s: no IOMMU has this name or base ('iommu-dump list' shows them)",
+			 o->iommu);
+		no_system(out, schema, -ENODEV, words);
+	}
 	return sys;
 }

@@ -31,6 +31,17 @@ _Noreturn void die_usage(const char *fmt, ...) RIOMMU_PRINTF(1, 2);
 
 extern const char *program; /* "iommu-dump" */
 
+/* For "did you mean": give WORD, try each word there is; BEST is the one most like it, NULL when none is alike. */
+struct nearest {
+	const char *word;
+	const char *best;
+	size_t distance;
+};
+void nearest_try(struct nearest *n, const char *candidate);
+
+/* Ends the program: there is no command called N->word. */
+_Noreturn void die_no_command(const struct nearest *n);
+
 /* -- common options (design 3.2) --------------------------------------------------------------------------- */
 struct options {
 	const char *input;  /* -i */
@@ -69,11 +80,11 @@ extern const char common_help[];
 bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char *arg,
 		   void (*help)(FILE *f));
 
-/* Opens what the options name; ends the program with the right status when it cannot. */
-struct riommu_system *open_system(struct riommu_ctx *ctx, const struct options *o);
-
 /* A context whose messages go to stderr as "PROGRAM: message". */
 struct riommu_ctx *tool_ctx(const struct options *o);
+
+/* "PROGRAM: MESSAGE" to stderr, unless it is what a context has just logged there. */
+void print_message(const char *message);
 
 /*
  * Reads a line without what ends it into LINE, NUL-terminated; of one that is longer than SIZE - 1 bytes only the beginning is
@@ -114,6 +125,12 @@ void printable(char *text);
 
 /* Something went wrong: to stderr, into "errors", and into the exit status. ERR is a negative errno. */
 void out_error(struct out *out, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 4);
+
+/*
+ * Opens what the options name. When it cannot, the program ends with the right status, and, where JSON was asked for, with an
+ * envelope of SCHEMA that says why (SCHEMA NULL: what follows has no envelope).
+ */
+struct riommu_system *open_system(struct out *out, const char *schema, const struct options *o);
 
 /* A finding (status 7) that is a result and not an error: nothing is printed here. */
 void out_status(struct out *out, enum status status);

@@ -168,6 +168,20 @@ static int core_map(struct riommu_source *src, uint64_t page, const uint8_t **da
 
 /* -- headers ----------------------------------------------------------------------------------------------- */
 
+static const struct {
+	const char *magic;
+	uint8_t len;
+	const char *program;
+} packed[] = {
+	{"\x1f\x8b", 2, "gzip"},
+	{"\xfd"
+	 "7zXZ",
+	 6, "xz"},
+	{"\x28\xb5\x2f\xfd", 4, "zstd"},
+	{"BZh", 3, "bzip2"},
+	{"\x04\x22\x4d\x18", 4, "lz4"},
+};
+
 /* Formats that people try, and what to do instead. */
 static int not_elf(struct riommu_source *src, const struct core *core)
 {
@@ -182,6 +196,11 @@ static int not_elf(struct riommu_source *src, const struct core *core)
 		return riommu_fail(src->ctx, -ENOTSUP,
 				   "%s: a flattened dump; put it together with makedumpfile -R",
 				   src->path);
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(packed); i++)
+		if (core->size >= packed[i].len && !memcmp(magic, packed[i].magic, packed[i].len))
+			return riommu_fail(src->ctx, -ENOTSUP,
+					   "%s: packed by %s; unpack it first: %s -dc FILE > CORE",
+					   src->path, packed[i].program, packed[i].program);
 	return damaged(src, "not an ELF file: neither a capture nor a vmcore");
 }
 
