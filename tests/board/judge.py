@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What `verify`, `verify-handover` and `verify-quiesce` share: NAME DIR [NATIVE-IOMMU-DUMP] of the command line, results as lines
-(`BOARD ok|not ok|skip - text`), and the files that a boot brought back."""
+"""What `verify` and `verify-*` share: NAME DIR NATIVE-IOMMU-DUMP [FOLDER] of the command line, results as lines
+(`BOARD ok|not ok|skip - text`), and the files that a boot brought back (in FOLDER, for a job that was not its first)."""
 
+import glob
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import sys
 
 NAME, DIR = sys.argv[1:3]
 NATIVE = sys.argv[3] if len(sys.argv) > 3 else ""
-RESULTS = os.path.join(DIR, "results")
+RESULTS = os.path.join(DIR, "results", *sys.argv[4:5])
 
 
 def say(good, text, why=""):
@@ -42,7 +43,8 @@ def have(name):
 # -- the kernel and QEMU ------------------------------------------------------------------------------
 
 def kernel_is_content(name="dmesg"):
-    bad = [line for line in text(name).splitlines()
+    """NAME, and what a job cleared away before its end: NAME.WHEN."""
+    bad = [line for file in glob.glob(path(name + "*")) for line in text(file).splitlines()
            if re.search(r"\bBUG\b|Oops|WARNING:|Call Trace|Unable to handle|lockup|unexpected device state", line)]
     say(have(name) and not bad, name.replace("dmesg", "the kernel had nothing to complain about"),
         "\n".join(bad) or "no dmesg")

@@ -51,9 +51,9 @@ says() {
 	fi
 }
 
-# Puts everything onto the results' disk: at the end, and before another kernel takes over.
+# Puts everything onto the results' disk: at the end of a job, and before another kernel takes over.
 keep_results() {
-	dmesg >"/results/$BOARD_STAGE/dmesg"
+	dmesg >dmesg
 	tar -cf "$BOARD_DISK" -C /results . && sync
 }
 
