@@ -1,3 +1,635 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whole address spaces as ranges. */
-#include "walk/mappings.h"
+/*
+ * Address spaces as ranges (specification, 3.3 "Process to translate an IOVA", steps 17 to 20, for all addresses at once).
+ * Runs of the first stage are looked up in the second, less the MSI windows; what leads on without a gap becomes one range.
+ */
+#include "walk/mappings-internal.h"
+
+#include <stdlib.h>
+
+#define ALL_PERMISSIONS (RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X)
+
+int list_enter(struct list *l)
+{
+	if (l->entered >= l->max) {
+		l->totals.truncated = true;
+		return -EOVERFLOW;
+	}
+	l->entered++;
+	return 0;
+}
+
+/* -- ranges out ------------------------------------------------------------------------------------------ */
+
+static int flush(struct list *l)
+{
+	const struct riommu_mapping *m = &l->pending;
+
+	if (!l->has_pending)
+		return 0;
+	l->has_pending = false;
+	l->totals.ranges++;
+	if (m->kind == RIOMMU_MAPPING_LEAVES) {
+		l->totals.leaves += m->leaves;
+		if (!riommu_add(l->totals.bytes, m->last - m->iova + 1, &l->totals.bytes))
+			l->totals.bytes = UINT64_MAX;
+	}
+	return l->visit(l->arg, m);
+}
+
+static bool alike(const struct riommu_mapping *a, const struct riommu_mapping *b)
+{
+	return a->permissions == b->permissions && a->memory_type == b->memory_type &&
+	       a->blocked == b->blocked && a->global == b->global;
+}
+
+/* True if B goes on where A ends, so that both are one range. */
+static bool continues(const struct riommu_mapping *a, const struct riommu_mapping *b)
+{
+	uint64_t size = b->iova - a->iova;
+
+	if (a->last + 1 != b->iova || a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case RIOMMU_MAPPING_LEAVES:
+	case RIOMMU_MAPPING_MSI_FLAT:
+		return a->pa + size == b->pa && a->gpa + size == b->gpa && alike(a, b);
+	case RIOMMU_MAPPING_GUEST_ONLY:
+		return a->gpa + size == b->gpa && a->reason == b->reason && alike(a, b);
+	case RIOMMU_MAPPING_MALFORMED:
+		return a->reason == b->reason;
+	case RIOMMU_MAPPING_UNREADABLE:
+		return a->error == b->error;
+	default:
+		return false;
+	}
+}
+
+/* Cuts M down to what leads to the memory that is asked for. False: nothing does. */
+static bool cut(const struct list *l, struct riommu_mapping *m)
+{
+	uint64_t size = m->last - m->iova, end = m->pa + size;
+	uint64_t from = m->pa > l->pa_first ? m->pa : l->pa_first;
+	uint64_t to = end < l->pa_last ? end : l->pa_last;
+
+	switch (m->kind) {
+	case RIOMMU_MAPPING_MSI_MRIF:
+		return m->pa + 511 >= l->pa_first && m->pa <= l->pa_last;
+	case RIOMMU_MAPPING_UNREADABLE:
+		return true;
+	case RIOMMU_MAPPING_LEAVES:
+	case RIOMMU_MAPPING_MSI_FLAT:
+	case RIOMMU_MAPPING_IDENTITY:
+		if (from > to || !m->permissions)
+			return false;
+		m->last = m->iova + (to - m->pa);
+		m->iova += from - m->pa;
+		m->gpa += from - m->pa;
+		m->pa = from;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int emit(struct list *l, struct riommu_mapping *m)
+{
+	int err;
+
+	if (l->reached && !cut(l, m))
+		return 0;
+	if (m->kind == RIOMMU_MAPPING_LEAVES) {
+		unsigned shift = (unsigned)__builtin_ctzll(m->leaf_sizes);
+
+		m->leaves = (m->last >> shift) - (m->iova >> shift) + 1;
+	}
+	if (l->has_pending && continues(&l->pending, m)) {
+		l->pending.last = m->last;
+		l->pending.leaf_sizes |= m->leaf_sizes;
+		l->pending.leaves += m->leaves;
+		return 0;
+	}
+	err = flush(l);
+	l->pending = *m;
+	l->has_pending = true;
+	return err;
+}
+
+/* An entry or table that leads nowhere, at IOVA..LAST. */
+static int emit_hole(struct list *l, const struct list_run *r, uint64_t iova, uint64_t last)
+{
+	struct riommu_mapping m = {
+		.kind = r->kind,
+		.iova = iova,
+		.last = last,
+		.leaves = 1,
+		.address = r->address,
+		.error = r->error,
+		.reason = r->reason,
+	};
+
+	return emit(l, &m);
+}
+
+/* -- attributes ------------------------------------------------------------------------------------------ */
+
+/* What the leaf PTE grants; HARDWARE sets A and D. */
+static struct list_attributes attributes(const struct list_run *r, bool hardware)
+{
+	uint64_t pte = r->pte;
+	struct list_attributes a = {
+		.permissions = (uint8_t)((pte & RIOMMU_PTE_R ? RIOMMU_PERM_R : 0) |
+					 (pte & RIOMMU_PTE_W ? RIOMMU_PERM_W : 0) |
+					 (pte & RIOMMU_PTE_X ? RIOMMU_PERM_X : 0)),
+		.memory_type = (uint8_t)riommu_bits(pte, 62, 61),
+		.blocked = pte & RIOMMU_PTE_U ? 0 : RIOMMU_BLOCKED_U,
+		.global = r->global,
+	};
+
+	if (!hardware && !(pte & RIOMMU_PTE_A))
+		a.blocked |= RIOMMU_BLOCKED_A;
+	if (!hardware && !(pte & RIOMMU_PTE_D))
+		a.blocked |= RIOMMU_BLOCKED_D;
+	return a;
+}
+
+/* M gets what both stages say. */
+static void combine(struct riommu_mapping *m, const struct list_attributes *first,
+		    const struct list_attributes *second)
+{
+	m->permissions = first->permissions & second->permissions;
+	m->blocked = first->blocked | second->blocked;
+	m->memory_type =
+		first->memory_type != RIOMMU_PMA ? first->memory_type : second->memory_type;
+	m->global = first->global;
+	/* what is not permitted is not blocked */
+	if (!(m->permissions & RIOMMU_PERM_W))
+		m->blocked &= (uint8_t)~RIOMMU_BLOCKED_D;
+	if (!m->permissions)
+		m->blocked = 0;
+}
+
+static const struct list_attributes no_limits = {.permissions = ALL_PERMISSIONS};
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	if (!a || !b)
+		return a | b;
+	return a < b ? a : b;
+}
+
+/* -- second stage ---------------------------------------------------------------------------------------- */
+
+static uint64_t iova_of(const struct list *l, uint64_t gpa)
+{
+	return l->outer.from + (gpa - l->outer.to);
+}
+
+/* Guest physical L->told..LAST has no leaf in the second stage. Without a first stage that is nothing. */
+static int tell_gap(struct list *l, uint64_t last, const char *reason)
+{
+	struct riommu_mapping m = {
+		.kind = RIOMMU_MAPPING_GUEST_ONLY,
+		.iova = iova_of(l, l->told),
+		.last = iova_of(l, last),
+		.gpa = l->told,
+		.leaf_sizes = l->outer.leaf_size,
+		.leaves = 1,
+		.reason = reason,
+	};
+
+	l->told = last + 1;
+	if (!l->first.shape)
+		return 0;
+	combine(&m, &l->outer_attributes, &no_limits);
+	return emit(l, &m);
+}
+
+static const char no_leaf[] = "the second stage has no leaf for it";
+
+static int second_stage_run(struct list *l, const struct list_run *r)
+{
+	bool hardware = l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_GADE;
+	struct list_attributes second;
+	struct list_run bad = *r;
+	struct riommu_mapping m;
+	int err = 0;
+
+	if (r->from > l->told)
+		err = tell_gap(l, r->from - 1, no_leaf);
+	l->told = r->last + 1;
+	if (err)
+		return err;
+	if (r->kind == RIOMMU_MAPPING_LEAVES && !(r->pte & RIOMMU_PTE_U)) {
+		bad.kind = RIOMMU_MAPPING_MALFORMED;
+		bad.reason = walk_second_stage_not_user;
+	}
+	if (bad.kind != RIOMMU_MAPPING_LEAVES)
+		return emit_hole(l, &bad, iova_of(l, r->from), iova_of(l, r->last));
+	m = (struct riommu_mapping){
+		.kind = RIOMMU_MAPPING_LEAVES,
+		.iova = iova_of(l, r->from),
+		.last = iova_of(l, r->last),
+		.gpa = r->from,
+		.pa = r->to,
+		.leaf_sizes = smaller(l->outer.leaf_size, r->leaf_size),
+	};
+	second = attributes(r, hardware);
+	combine(&m, &l->outer_attributes, &second);
+	return emit(l, &m);
+}
+
+/* Guest physical FROM..LAST, in which no MSI window lies. */
+static int through_tables(struct list *l, uint64_t from, uint64_t last)
+{
+	uint64_t highest = ((uint64_t)1 << walk_gpa_bits(&l->k)) - 1;
+	int err = 0;
+
+	l->told = from;
+	if (from <= highest) {
+		uint64_t end = last < highest ? last : highest;
+
+		err = list_tables(&l->second, from, end);
+		if (!err && l->told <= end)
+			err = tell_gap(l, end, no_leaf);
+		l->told = end + 1;
+	}
+	if (!err && last > highest)
+		err = tell_gap(l, last, walk_gpa_too_wide);
+	/* the next one begins in tables that this one was in */
+	l->second.free = l->second.shape->levels;
+	return err;
+}
+
+/* -- MSI windows ----------------------------------------------------------------------------------------- */
+
+/* The first window at or above guest page GPN; all ones when there is none. Free bits of a window are those of the mask. */
+static uint64_t find_window(const struct list_msi *msi, uint64_t gpn)
+{
+	uint64_t pages = riommu_mask(51, 0), fixed = pages & ~msi->mask;
+	uint64_t differs = (gpn ^ msi->pattern) & fixed, below;
+
+	if (!differs)
+		return gpn;
+	below = riommu_mask((unsigned)(63 - __builtin_clzll(differs)), 0);
+	if (msi->pattern & differs & (below ^ below >> 1))
+		return (gpn & msi->mask & ~below) | msi->pattern;
+	/* above that bit the free bits count up */
+	if ((gpn | fixed | below) == pages)
+		return UINT64_MAX;
+	return (((gpn | fixed | below) + 1) & msi->mask & ~below) | msi->pattern;
+}
+
+/* The same, remembered: runs of a first stage mostly lie between two windows. */
+static uint64_t next_window(struct list_msi *msi, uint64_t gpn)
+{
+	if (!msi->enabled)
+		return UINT64_MAX;
+	if (gpn < msi->known_from || gpn > msi->next) {
+		msi->next = find_window(msi, gpn);
+		msi->known_from = gpn;
+	}
+	return msi->next;
+}
+
+/* The MSI PTE of interrupt file INDEX. */
+static int load_msi_pte(struct list *l, uint64_t index, uint64_t *address, uint64_t dw[2])
+{
+	struct list_msi *msi = &l->msi;
+	uint64_t page;
+
+	*address = riommu_ppn_lower(l->k.dc.dw[RIOMMU_DC_MSIPTP]) | index * 16;
+	page = *address & ~RIOMMU_PAGE_MASK;
+	if (!msi->held || msi->page != page) {
+		int err = list_enter(l);
+
+		if (err)
+			return err;
+		msi->held = true;
+		msi->page = page;
+		msi->error = walk_map_table(l->k.w, page, msi->copy, RIOMMU_PAGE_SIZE, &msi->bytes);
+		l->totals.pages += !msi->error;
+	}
+	for (unsigned i = 0; i < 2 && !msi->error; i++)
+		dw[i] = riommu_get64(msi->bytes + (*address & RIOMMU_PAGE_MASK) + 8 * (size_t)i,
+				     l->k.be);
+	return 0;
+}
+
+/* As of a second-stage leaf with R=W=U=1, X=0 (3.3 step 18). */
+static const struct list_attributes msi_attributes = {.permissions = RIOMMU_PERM_R | RIOMMU_PERM_W};
+
+static int emit_window(struct list *l, uint64_t from, uint64_t last, uint64_t address,
+		       const uint64_t dw[2])
+{
+	struct riommu_translation t = {.msi = RIOMMU_MSI_NONE};
+	struct list_run bad = {.kind = RIOMMU_MAPPING_MALFORMED, .address = address};
+	struct riommu_mapping m;
+
+	if (!riommu_bit(dw[0], 0)) {
+		l->told = from;
+		return tell_gap(l, last, "the MSI entry is not valid (V=0)");
+	}
+	if (walk_msi_entry(&l->k, dw, from, &t) != RIOMMU_OK) {
+		bad.reason = l->k.reason;
+		return emit_hole(l, &bad, iova_of(l, from), iova_of(l, last));
+	}
+	m = (struct riommu_mapping){
+		.kind = t.msi == RIOMMU_MSI_MRIF ? RIOMMU_MAPPING_MSI_MRIF
+						 : RIOMMU_MAPPING_MSI_FLAT,
+		.iova = iova_of(l, from),
+		.last = iova_of(l, last),
+		.gpa = from,
+		.pa = t.msi == RIOMMU_MSI_MRIF ? t.mrif_address : t.pa,
+		.notice_id = t.notice_id,
+		.leaf_sizes = RIOMMU_PAGE_SIZE,
+		.leaves = 1,
+		.address = address,
+	};
+	combine(&m, &l->outer_attributes, &msi_attributes);
+	return emit(l, &m);
+}
+
+/* The part FROM..LAST of the window at guest page GPN. */
+static int through_msi(struct list *l, uint64_t gpn, uint64_t from, uint64_t last)
+{
+	struct list_run bad = {.kind = RIOMMU_MAPPING_UNREADABLE};
+	uint64_t address, dw[2];
+	int err = load_msi_pte(l, riommu_extract(gpn, l->msi.mask), &address, dw);
+
+	if (err)
+		return err;
+	if (!l->msi.error)
+		return emit_window(l, from, last, address, dw);
+	bad.address = address;
+	bad.error = l->msi.error;
+	return emit_hole(l, &bad, iova_of(l, from), iova_of(l, last));
+}
+
+/* Guest physical FROM..LAST, which L->outer leads to. */
+static int through_second_stage(struct list *l, uint64_t from, uint64_t last)
+{
+	for (;;) {
+		uint64_t gpn = next_window(&l->msi, from >> RIOMMU_PAGE_SHIFT);
+		uint64_t window = gpn << RIOMMU_PAGE_SHIFT, end = window | RIOMMU_PAGE_MASK;
+		int err = 0;
+
+		if (gpn == UINT64_MAX || window > last)
+			return through_tables(l, from, last);
+		if (window > from) {
+			err = through_tables(l, from, window - 1);
+			from = window;
+		}
+		if (!err)
+			err = through_msi(l, gpn, from, end < last ? end : last);
+		if (err || end >= last)
+			return err;
+		from = end + 1;
+	}
+}
+
+/* -- first stage ----------------------------------------------------------------------------------------- */
+
+static int first_stage_run(struct list *l, const struct list_run *r)
+{
+	bool hardware = (l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SADE) && r->updatable;
+	struct list_attributes first;
+	struct riommu_mapping m;
+
+	if (r->kind != RIOMMU_MAPPING_LEAVES)
+		return emit_hole(l, r, r->from, r->last);
+	first = attributes(r, hardware);
+	if (l->second.shape) {
+		l->outer = *r;
+		l->outer_attributes = first;
+		l->second.free = l->second.shape->levels;
+		return through_second_stage(l, r->to, r->to + (r->last - r->from));
+	}
+	m = (struct riommu_mapping){
+		.kind = RIOMMU_MAPPING_LEAVES,
+		.iova = r->from,
+		.last = r->last,
+		.gpa = r->to,
+		.pa = r->to,
+		.leaf_sizes = r->leaf_size,
+	};
+	combine(&m, &first, &no_limits);
+	return emit(l, &m);
+}
+
+static int identity(struct list *l, uint64_t first, uint64_t last)
+{
+	struct riommu_mapping m = {
+		.kind = RIOMMU_MAPPING_IDENTITY,
+		.iova = first,
+		.last = last,
+		.gpa = first,
+		.pa = first,
+	};
+
+	combine(&m, &no_limits, &no_limits);
+	return emit(l, &m);
+}
+
+/* -- the whole ------------------------------------------------------------------------------------------- */
+
+static void prepare_stage(struct list *l, struct list_stage *s, const struct walk_shape *shape,
+			  uint64_t atp, int (*run)(struct list *l, const struct list_run *r))
+{
+	s->list = l;
+	s->shape = shape;
+	s->root = riommu_ppn_lower(atp);
+	s->run = run;
+	s->free = 0;
+	for (unsigned i = 0; i < RIOMMU_TWO_STAGE_LEVELS; i++)
+		s->table[i].held = false;
+}
+
+static void prepare(struct list *l, const struct riommu_walker *w,
+		    const struct list_request *request)
+{
+	bool guest = !request->identity && walk_dc_two_stage(request->dc);
+	bool first = !request->identity && walk_mode(request->fsc) != RIOMMU_FSC_BARE;
+
+	walk_begin(&l->k, w, NULL);
+	l->k.dc = *request->dc;
+	prepare_stage(l, &l->first, first ? walk_first_stage_shape(&l->k, request->fsc) : NULL,
+		      request->fsc, first_stage_run);
+	l->first.second = false;
+	l->first.big_endian = l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SBE;
+	prepare_stage(l, &l->second, guest ? walk_second_stage_shape(&l->k) : NULL,
+		      l->k.dc.dw[RIOMMU_DC_IOHGATP], second_stage_run);
+	l->second.second = true;
+	l->second.big_endian = l->k.be;
+	l->msi.enabled = guest && walk_msi_enabled(&l->k);
+	l->msi.mask = walk_msi_mask(&l->k);
+	l->msi.pattern = l->k.dc.dw[RIOMMU_DC_MSI_ADDR_PATTERN] & walk_msi_compared(&l->k);
+	l->msi.known_from = 1;
+	l->msi.next = 0;
+	l->msi.held = false;
+	l->reached = request->reached;
+	l->pa_first = request->pa_first;
+	l->pa_last = request->pa_last;
+	l->entered = 0;
+	l->has_pending = false;
+	l->outer = (struct list_run){.last = UINT64_MAX};
+	l->outer_attributes = no_limits;
+	l->totals = (struct riommu_mapping_totals){0};
+}
+
+static int enumerate(struct list *l, const struct list_request *request)
+{
+	if (l->first.shape)
+		return list_tables(&l->first, request->first, request->last);
+	if (l->second.shape)
+		return through_second_stage(l, request->first, request->last);
+	return identity(l, request->first, request->last);
+}
+
+static void add_totals(struct riommu_mapping_totals *to, const struct riommu_mapping_totals *more)
+{
+	to->ranges += more->ranges;
+	to->leaves += more->leaves;
+	if (!riommu_add(to->bytes, more->bytes, &to->bytes))
+		to->bytes = UINT64_MAX;
+	to->pages += more->pages;
+	to->loops += more->loops;
+	to->truncated |= more->truncated;
+}
+
+int list_mappings(const struct riommu_walker *w, const struct list_request *request,
+		  int (*visit)(void *arg, const struct riommu_mapping *m), void *arg,
+		  struct riommu_mapping_totals *totals)
+{
+	struct list *l =
+		malloc(sizeof(*l)); /* the copies of tables in it are too much for a stack */
+	int err, last;
+
+	if (!l)
+		return -ENOMEM;
+	prepare(l, w, request);
+	l->visit = visit;
+	l->arg = arg;
+	l->max = *request->budget;
+	err = enumerate(l, request);
+	/* what was found before the bound was hit is told */
+	if (!err || l->totals.truncated) {
+		last = flush(l);
+		err = last ? last : err;
+	}
+	*request->budget -= l->entered;
+	add_totals(totals, &l->totals);
+	free(l);
+	return err;
+}
+
+void list_space(const struct riommu_space *space, struct list_request *request)
+{
+	uint64_t tc = space->dc.dw[RIOMMU_DC_TC];
+
+	request->dc = &space->dc;
+	request->fsc = 0;
+	request->identity = false;
+	if (space->kind == RIOMMU_SPACE_TRANSLATED)
+		request->identity = !(tc & RIOMMU_TC_T2GPA);
+	else if (space->has_pc)
+		request->fsc = space->pc.fsc;
+	else if (!(tc & RIOMMU_TC_PDTV))
+		request->fsc = space->dc.dw[RIOMMU_DC_FSC];
+}
+
+int riommu_visit_mappings(const struct riommu_walker *walker, const struct riommu_space *space,
+			  const struct riommu_mapping_args *args,
+			  int (*visit)(void *arg, const struct riommu_mapping *m), void *arg,
+			  struct riommu_mapping_totals *totals)
+{
+	struct riommu_mapping_totals unused;
+	uint64_t budget = walk_max_pages(walker);
+	struct list_request request = {.first = args->first, .last = args->last, .budget = &budget};
+
+	if (!totals)
+		totals = &unused;
+	*totals = (struct riommu_mapping_totals){0};
+	if (args->first > args->last)
+		return -EINVAL;
+	list_space(space, &request);
+	if (args->second_stage_only) {
+		if (!walk_dc_two_stage(&space->dc))
+			return -EINVAL;
+		request.fsc = 0;
+		request.identity = false;
+	}
+	return list_mappings(walker, &request, visit, arg, totals);
+}
+
+/* -- address spaces of a device -------------------------------------------------------------------------- */
+
+struct spaces {
+	const struct riommu_walker *w;
+	struct riommu_space space;
+	int (*visit)(void *arg, const struct riommu_space_visit *v);
+	void *arg;
+};
+
+static int tell_space(struct spaces *s, enum riommu_space_kind kind)
+{
+	struct riommu_space_visit v = {.space = &s->space};
+
+	s->space.kind = kind;
+	return s->visit(s->arg, &v);
+}
+
+static int process_space(void *arg, const struct riommu_pc_visit *pc)
+{
+	struct spaces *s = arg;
+	struct riommu_space_visit v = {
+		.first_id = pc->first_id,
+		.last_id = pc->last_id,
+		.address = pc->address,
+		.error = pc->error,
+	};
+
+	if (!pc->pc)
+		return s->visit(s->arg, &v);
+	if (!(pc->pc->ta & RIOMMU_PC_V) || riommu_pc_misconfigured(s->w, &s->space.dc, pc->pc))
+		return 0;
+	s->space.pc = *pc->pc;
+	s->space.has_pc = true;
+	return tell_space(s, RIOMMU_SPACE_PROCESS);
+}
+
+/* Requests without a process_id: a first stage of the device's own, none, or that of process 0 (3.3, steps 10 to 14). */
+static int device_space(struct spaces *s)
+{
+	uint64_t tc = s->space.dc.dw[RIOMMU_DC_TC];
+	struct walk k;
+
+	if ((tc & RIOMMU_TC_PDTV) && (tc & RIOMMU_TC_DPE) &&
+	    walk_mode(s->space.dc.dw[RIOMMU_DC_FSC]) != RIOMMU_PDTP_BARE) {
+		walk_begin(&k, s->w, NULL);
+		k.dc = s->space.dc;
+		/* not to be had: the visit of the processes says why */
+		if (walk_process_directory(&k, 0, &s->space.pc) != RIOMMU_OK)
+			return 0;
+		s->space.has_pc = true;
+	}
+	return tell_space(s, RIOMMU_SPACE_DEVICE);
+}
+
+int riommu_visit_spaces(const struct riommu_walker *walker, const struct riommu_dc *dc,
+			int (*visit)(void *arg, const struct riommu_space_visit *v), void *arg)
+{
+	struct spaces s = {.w = walker, .space.dc = *dc, .visit = visit, .arg = arg};
+	uint64_t tc = dc->dw[RIOMMU_DC_TC];
+	int err;
+
+	if (!(tc & RIOMMU_TC_V) || riommu_dc_misconfigured(walker, dc, NULL))
+		return 0;
+	err = device_space(&s);
+	if (!err && (tc & RIOMMU_TC_PDTV))
+		err = riommu_visit_pcs(walker, dc, process_space, &s);
+	s.space.has_pc = false;
+	if (!err && (tc & RIOMMU_TC_EN_ATS))
+		err = tell_space(&s, RIOMMU_SPACE_TRANSLATED);
+	return err;
+}

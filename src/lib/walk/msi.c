@@ -16,12 +16,17 @@ unsigned walk_mgpaw(const struct riommu_walker *w)
 }
 
 /* Bits of a guest page number that the pattern compares. Bits beyond MGPAW stay in: no interrupt file lies there. */
-static uint64_t compared(const struct walk *k)
+uint64_t walk_msi_compared(const struct walk *k)
 {
 	return ~k->dc.dw[RIOMMU_DC_MSI_ADDR_MASK] & riommu_mask(51, 0);
 }
 
-static bool msi_enabled(const struct walk *k)
+uint64_t walk_msi_mask(const struct walk *k)
+{
+	return k->dc.dw[RIOMMU_DC_MSI_ADDR_MASK] & riommu_mask(51, 0);
+}
+
+bool walk_msi_enabled(const struct walk *k)
 {
 	return k->dc.dwords == RIOMMU_DC_DWORDS &&
 	       walk_mode(k->dc.dw[RIOMMU_DC_MSIPTP]) == RIOMMU_MSIPTP_FLAT;
@@ -31,13 +36,13 @@ uint64_t walk_msi_limit(const struct walk *k, uint64_t gpa, uint64_t size)
 {
 	unsigned step = k->w->fctl & RIOMMU_FCTL_GXL ? 10 : 9;
 
-	if (!msi_enabled(k))
+	if (!walk_msi_enabled(k))
 		return size;
 	/* NAPOT leaves shrink to single pages, superpages by whole levels. */
 	while (size > RIOMMU_PAGE_SIZE) {
 		uint64_t differs =
 			((gpa >> RIOMMU_PAGE_SHIFT) ^ k->dc.dw[RIOMMU_DC_MSI_ADDR_PATTERN]) &
-			compared(k);
+			walk_msi_compared(k);
 
 		if (differs & ~((size >> RIOMMU_PAGE_SHIFT) - 1))
 			break;
@@ -77,8 +82,8 @@ static enum riommu_result msi_mrif(struct walk *k, const uint64_t dw[2], uint64_
 	return RIOMMU_OK;
 }
 
-static enum riommu_result msi_entry(struct walk *k, const uint64_t dw[2], uint64_t gpa,
-				    struct riommu_translation *out)
+enum riommu_result walk_msi_entry(struct walk *k, const uint64_t dw[2], uint64_t gpa,
+				  struct riommu_translation *out)
 {
 	if (!riommu_bit(dw[0], 0))
 		return walk_fault(k, RIOMMU_CAUSE_MSI_PTE_NOT_VALID,
@@ -105,9 +110,10 @@ enum riommu_result walk_msi(struct walk *k, uint64_t gpa, struct walk_leaf *leaf
 	enum riommu_result r;
 	int err;
 
-	if (!msi_enabled(k) || ((gpn ^ k->dc.dw[RIOMMU_DC_MSI_ADDR_PATTERN]) & compared(k)))
+	if (!walk_msi_enabled(k) ||
+	    ((gpn ^ k->dc.dw[RIOMMU_DC_MSI_ADDR_PATTERN]) & walk_msi_compared(k)))
 		return RIOMMU_OK;
-	file = riommu_extract(gpn, k->dc.dw[RIOMMU_DC_MSI_ADDR_MASK] & riommu_mask(51, 0));
+	file = riommu_extract(gpn, walk_msi_mask(k));
 	/* OR, not add: a table that is not aligned to its size aliases (AIA) */
 	e.address = riommu_ppn_lower(k->dc.dw[RIOMMU_DC_MSIPTP]) | (file * 16);
 	e.guest = e.address;
@@ -120,7 +126,7 @@ enum riommu_result walk_msi(struct walk *k, uint64_t gpa, struct walk_leaf *leaf
 				  "the MSI page table's memory answers with data corruption");
 	if (err)
 		return RIOMMU_UNKNOWN;
-	r = msi_entry(k, dw, gpa, out);
+	r = walk_msi_entry(k, dw, gpa, out);
 	if (r != RIOMMU_OK)
 		return r;
 	/* Permissions are those of a second-stage leaf with R=W=U=1, X=0. */

@@ -5,20 +5,13 @@
  */
 #include "walk/walk-internal.h"
 
-struct stage_shape {
-	uint8_t levels;
-	uint8_t index_bits; /* of each level; the second stage's root has two more */
-	uint8_t pte_size;
-	uint8_t address_bits;
-};
-
 /* By MODE - 8; [0] is the 64-bit one. */
-static const struct stage_shape shapes[] = {
+static const struct walk_shape shapes[] = {
 	{3, 9, 8, 39},
 	{4, 9, 8, 48},
 	{5, 9, 8, 57},
 };
-static const struct stage_shape shape32 = {2, 10, 4, 32};
+static const struct walk_shape shape32 = {2, 10, 4, 32};
 
 static const struct walk_leaf bare_leaf = {
 	.pte = RIOMMU_PTE_V | RIOMMU_PTE_R | RIOMMU_PTE_W | RIOMMU_PTE_X | RIOMMU_PTE_U |
@@ -26,11 +19,6 @@ static const struct walk_leaf bare_leaf = {
 	/* The reference model answers ATS requests with Global set when the first stage is Bare. */
 	.global = true,
 };
-
-static unsigned leaf_shift(const struct stage_shape *s, unsigned level)
-{
-	return RIOMMU_PAGE_SHIFT + s->index_bits * level;
-}
 
 /* What the bits of a PTE alone say; NULL when nothing is wrong with them. */
 static const char *pte_malformed(const struct walk *k, uint64_t pte, unsigned level)
@@ -67,11 +55,11 @@ static const char *pointer_malformed(uint64_t pte, unsigned level)
 }
 
 /* A leaf's address must fit its size; N asks for 64 KiB. Fills size and address of LEAF. */
-static const char *leaf_place(const struct stage_shape *s, uint64_t pte, unsigned level,
+static const char *leaf_place(const struct walk_shape *s, uint64_t pte, unsigned level,
 			      uint64_t address, struct walk_leaf *leaf)
 {
 	uint64_t base = riommu_ppn_upper(pte);
-	uint64_t size = (uint64_t)1 << leaf_shift(s, level);
+	uint64_t size = (uint64_t)1 << walk_leaf_shift(s, level);
 
 	if (base & (size - 1))
 		return "the leaf is a misaligned superpage";
@@ -114,13 +102,24 @@ static enum stage_end page_fault(struct walk *k, const char *reason)
 
 /* -- second stage ---------------------------------------------------------------------------------------------- */
 
-static const struct stage_shape *second_stage_shape(const struct walk *k)
+const struct walk_shape *walk_second_stage_shape(const struct walk *k)
 {
 	/* GXL=1 has one mode; the context was checked, so MODE is 8..10 here (rule 13). */
 	if (k->w->fctl & RIOMMU_FCTL_GXL)
 		return &shape32;
 	return &shapes[walk_mode(k->dc.dw[RIOMMU_DC_IOHGATP]) - RIOMMU_HGATP_SV39X4];
 }
+
+unsigned walk_gpa_bits(const struct walk *k)
+{
+	/* SXL=1 narrows guest physical addresses to 34 bits whatever the mode (2.2.3, tc.SXL). */
+	if (k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SXL)
+		return 34;
+	return walk_second_stage_shape(k)->address_bits + 2u;
+}
+
+const char walk_gpa_too_wide[] = "the guest physical address is wider than the second stage";
+const char walk_second_stage_not_user[] = "the second-stage leaf has U=0";
 
 /*
  * A and D of a second-stage leaf. An implicit access to a first-stage PTE may set D at once where both stages update
@@ -148,7 +147,7 @@ static enum stage_end second_stage_dirty(struct walk *k, const struct walk_entry
 	return STAGE_OK;
 }
 
-static enum stage_end second_stage_leaf(struct walk *k, const struct stage_shape *s,
+static enum stage_end second_stage_leaf(struct walk *k, const struct walk_shape *s,
 					const struct walk_entry *e, uint64_t pte, uint64_t gpa,
 					enum stage_use use, struct walk_leaf *leaf)
 {
@@ -160,7 +159,7 @@ static enum stage_end second_stage_leaf(struct walk *k, const struct stage_shape
 		wrong = permission_missing(pte, k->is_read, k->is_write, k->is_exec);
 	/* every access is treated as one of a user */
 	if (!wrong && !(pte & RIOMMU_PTE_U))
-		wrong = "the second-stage leaf has U=0";
+		wrong = walk_second_stage_not_user;
 	if (!wrong)
 		wrong = leaf_place(s, pte, e->level, gpa, leaf);
 	if (wrong)
@@ -171,8 +170,7 @@ static enum stage_end second_stage_leaf(struct walk *k, const struct stage_shape
 enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use use,
 				 struct walk_leaf *leaf)
 {
-	const struct stage_shape *s;
-	unsigned width;
+	const struct walk_shape *s;
 	uint64_t table;
 	const char *wrong;
 
@@ -180,15 +178,13 @@ enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use us
 	leaf->pa = gpa;
 	if (!walk_two_stage(k))
 		return STAGE_OK;
-	s = second_stage_shape(k);
-	/* SXL=1 narrows guest physical addresses to 34 bits whatever the mode (2.2.3, tc.SXL). */
-	width = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SXL ? 34 : s->address_bits + 2u;
-	if (gpa >> width)
-		return page_fault(k, "the guest physical address is wider than the second stage");
+	s = walk_second_stage_shape(k);
+	if (gpa >> walk_gpa_bits(k))
+		return page_fault(k, walk_gpa_too_wide);
 	table = riommu_ppn_lower(k->dc.dw[RIOMMU_DC_IOHGATP]);
 	for (unsigned level = s->levels - 1u;; level--) {
 		unsigned bits = s->index_bits + (level == s->levels - 1u ? 2u : 0);
-		uint64_t index = (gpa >> leaf_shift(s, level)) & riommu_mask(bits - 1, 0);
+		uint64_t index = (gpa >> walk_leaf_shift(s, level)) & riommu_mask(bits - 1, 0);
 		struct walk_entry e = {RIOMMU_S_GPTE,
 				       (uint8_t)level,
 				       s->pte_size,
@@ -302,7 +298,7 @@ static enum riommu_result first_stage_dirty(struct walk *k, const struct walk_en
 	return RIOMMU_OK;
 }
 
-static enum riommu_result first_stage_leaf(struct walk *k, const struct stage_shape *s,
+static enum riommu_result first_stage_leaf(struct walk *k, const struct walk_shape *s,
 					   const struct walk_entry *e,
 					   const struct walk_leaf *under, uint64_t pte,
 					   uint64_t iova, struct walk_leaf *leaf)
@@ -338,7 +334,7 @@ static enum riommu_result first_stage_load(struct walk *k, struct walk_entry *e,
 	return err ? table_fault(k, load_end(err)) : RIOMMU_OK;
 }
 
-static bool canonical(const struct stage_shape *s, uint64_t iova)
+static bool canonical(const struct walk_shape *s, uint64_t iova)
 {
 	uint64_t upper;
 
@@ -348,10 +344,18 @@ static bool canonical(const struct stage_shape *s, uint64_t iova)
 	return (iova & upper) == 0 || (iova & upper) == upper;
 }
 
+const struct walk_shape *walk_first_stage_shape(const struct walk *k, uint64_t fsc)
+{
+	/* The context was checked: MODE is 8 with SXL, 8..10 without (rules 9 to 11). */
+	if (k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SXL)
+		return &shape32;
+	return &shapes[walk_mode(fsc) - RIOMMU_FSC_SV39];
+}
+
 enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
 				    struct walk_leaf *leaf)
 {
-	const struct stage_shape *s;
+	const struct walk_shape *s;
 	uint64_t table = riommu_ppn_lower(fsc);
 	bool big = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SBE;
 	const char *wrong;
@@ -361,16 +365,14 @@ enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
 	if (walk_mode(fsc) == RIOMMU_FSC_BARE)
 		return RIOMMU_OK;
 	leaf->global = false;
-	/* The context was checked: MODE is 8 with SXL, 8..10 without (rules 9 to 11). */
-	s = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SXL ? &shape32
-						   : &shapes[walk_mode(fsc) - RIOMMU_FSC_SV39];
+	s = walk_first_stage_shape(k, fsc);
 	if (!canonical(s, iova))
 		return first_stage_fault(k, s->pte_size == 4
 						    ? "the IOVA is wider than 32 bits"
 						    : "the IOVA is not canonical for the mode");
 	for (unsigned level = s->levels - 1u;; level--) {
 		uint64_t index =
-			(iova >> leaf_shift(s, level)) & riommu_mask(s->index_bits - 1u, 0);
+			(iova >> walk_leaf_shift(s, level)) & riommu_mask(s->index_bits - 1u, 0);
 		struct walk_entry e = {RIOMMU_S_PTE, (uint8_t)level, s->pte_size, big, false, 0, 0};
 		struct walk_leaf under;
 		enum riommu_result r;
@@ -392,12 +394,30 @@ enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
 	}
 }
 
+enum walk_pte_kind walk_pte_kind(const struct walk *k, const struct walk_shape *s, uint64_t pte,
+				 unsigned level, uint64_t address, struct walk_leaf *leaf,
+				 const char **why)
+{
+	if (!(pte & RIOMMU_PTE_V))
+		return WALK_PTE_INVALID;
+	*why = pte_malformed(k, pte, level);
+	if (*why)
+		return WALK_PTE_MALFORMED;
+	if (is_leaf(pte)) {
+		*why = leaf_place(s, pte, level, address, leaf);
+		return *why ? WALK_PTE_MALFORMED : WALK_PTE_LEAF;
+	}
+	*why = pointer_malformed(pte, level);
+	return *why ? WALK_PTE_MALFORMED : WALK_PTE_POINTER;
+}
+
 bool walk_leaf_range(const struct walk *k, uint64_t pte, unsigned level, unsigned pte_size,
 		     struct walk_leaf *leaf)
 {
-	const struct stage_shape *s = pte_size == 4 ? &shape32 : &shapes[0];
+	const struct walk_shape *s = pte_size == 4 ? &shape32 : &shapes[0];
+	const char *why;
 
-	return !pte_malformed(k, pte, level) && is_leaf(pte) && !leaf_place(s, pte, level, 0, leaf);
+	return walk_pte_kind(k, s, pte, level, 0, leaf, &why) == WALK_PTE_LEAF;
 }
 
 int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uint64_t gpa,

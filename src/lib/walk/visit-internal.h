@@ -31,7 +31,17 @@ int walk_visit_devices(const struct riommu_walker *w, const struct walk_director
 int walk_visit_processes(const struct riommu_walker *w, const struct riommu_dc *dc,
 			 const struct walk_directory_visitor *visitor);
 
-/* LEN bytes of a table within one page, copied to BUF: a visitor may use the source in between. -EFAULT past PAS. */
+/* -O max-pages=, or its default. */
+uint64_t walk_max_pages(const struct riommu_walker *w);
+
+/*
+ * LEN bytes of a table within one page: in the source's own memory where it lends that until it is closed, else copied to BUF. Either
+ * way a visitor may use the source in between. -EFAULT past PAS.
+ */
+int walk_map_table(const struct riommu_walker *w, uint64_t pa, uint8_t *buf, size_t len,
+		   const uint8_t **data);
+
+/* The same, always copied to BUF. */
 int walk_copy_table(const struct riommu_walker *w, uint64_t pa, uint8_t *buf, size_t len);
 
 /* A page as one structure of one level, for base_set: 56 address bits leave room for FORMAT (bits 7:6) in the low byte. */

@@ -19,20 +19,34 @@ struct directory {
 	uint8_t leaf_dwords; /* of a context */
 };
 
-int walk_copy_table(const struct riommu_walker *w, uint64_t pa, uint8_t *buf, size_t len)
+int walk_map_table(const struct riommu_walker *w, uint64_t pa, uint8_t *buf, size_t len,
+		   const uint8_t **data)
 {
-	const uint8_t *data;
 	int err;
 
 	if (pa >> riommu_bits(w->capabilities, 37, 32))
 		return -EFAULT;
-	if (!w->memory)
-		return -ENODATA;
-	err = riommu_source_entry(w->memory, pa, len, buf, &data);
-	if (!err && data != buf)
-		memcpy(buf, data, len);
+	if (w->memory)
+		err = riommu_source_entry(w->memory, pa, len, buf, data);
+	else
+		err = w->memory_error ? w->memory_error : -ENODATA;
 	if (err == -ENODATA && w->absent_is_fault)
 		return -EFAULT;
+	/* What map() gave is good until close; a copying source uses its buffers again. */
+	if (!err && *data != buf && !w->memory->ops->map) {
+		memcpy(buf, *data, len);
+		*data = buf;
+	}
+	return err;
+}
+
+int walk_copy_table(const struct riommu_walker *w, uint64_t pa, uint8_t *buf, size_t len)
+{
+	const uint8_t *data;
+	int err = walk_map_table(w, pa, buf, len, &data);
+
+	if (!err && data != buf)
+		memcpy(buf, data, len);
 	return err;
 }
 

@@ -51,6 +51,34 @@ enum stage_end { STAGE_OK, STAGE_PAGE_FAULT, STAGE_ACCESS_FAULT, STAGE_CORRUPTIO
 /* What a second-stage translation is for: permission and A/D rules differ (facts 3.6). */
 enum stage_use { USE_EXPLICIT, USE_PDT, USE_FIRST_STAGE_PTE };
 
+/* The tables of a stage, by its mode. */
+struct walk_shape {
+	uint8_t levels;
+	uint8_t index_bits; /* of each level; the second stage's root has two more */
+	uint8_t pte_size;
+	uint8_t address_bits; /* without those two */
+};
+
+/* What one entry of LEVEL maps is 2 to the power of this. */
+static inline unsigned walk_leaf_shift(const struct walk_shape *s, unsigned level)
+{
+	return RIOMMU_PAGE_SHIFT + s->index_bits * level;
+}
+
+/* Of a context that was checked, and whose stage is not Bare. */
+const struct walk_shape *walk_first_stage_shape(const struct walk *k, uint64_t fsc);
+const struct walk_shape *walk_second_stage_shape(const struct walk *k);
+
+/* Bits of a guest physical address that the second stage can translate. */
+unsigned walk_gpa_bits(const struct walk *k);
+extern const char walk_gpa_too_wide[], walk_second_stage_not_user[];
+
+/* What an entry says by its bits alone. A LEAF has where ADDRESS leads, its size and bits; WHY a MALFORMED one (V=1) can only fault. */
+enum walk_pte_kind { WALK_PTE_INVALID, WALK_PTE_MALFORMED, WALK_PTE_LEAF, WALK_PTE_POINTER };
+enum walk_pte_kind walk_pte_kind(const struct walk *k, const struct walk_shape *s, uint64_t pte,
+				 unsigned level, uint64_t address, struct walk_leaf *leaf,
+				 const char **why);
+
 /* Prepares K for one walk; capabilities decide masks. */
 void walk_begin(struct walk *k, const struct riommu_walker *w, struct riommu_trace *trace);
 
@@ -92,6 +120,15 @@ enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use us
 /* MSI page table (msi.c): *OUT->msi stays NONE when GPA is not that of a virtual interrupt file. */
 enum riommu_result walk_msi(struct walk *k, uint64_t gpa, struct walk_leaf *leaf,
 			    struct riommu_translation *out);
+
+/* What the MSI PTE DW makes of GPA: *OUT as in a translation, or a fault with cause and reason in K. */
+enum riommu_result walk_msi_entry(struct walk *k, const uint64_t dw[2], uint64_t gpa,
+				  struct riommu_translation *out);
+
+/* The DC has an MSI page table; its mask, and the bits of a guest page number that the pattern compares. */
+bool walk_msi_enabled(const struct walk *k);
+uint64_t walk_msi_mask(const struct walk *k);
+uint64_t walk_msi_compared(const struct walk *k);
 
 /* The largest part of a leaf of SIZE around GPA that no virtual interrupt file lies in. */
 uint64_t walk_msi_limit(const struct walk *k, uint64_t gpa, uint64_t size);

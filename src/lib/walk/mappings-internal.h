@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an enumeration of an address space holds: tables.c goes over the tables of one stage, mappings.c puts two together. */
+#ifndef RIOMMU_MAPPINGS_INTERNAL_H
+#define RIOMMU_MAPPINGS_INTERNAL_H
+
+#include "walk/mappings.h"
+#include "walk/visit-internal.h"
+
+struct list;
+
+/* Entries of one table that follow each other and lead on without a gap, or an entry or a table that leads nowhere. */
+struct list_run {
+	enum riommu_mapping_kind kind; /* LEAVES, MALFORMED or UNREADABLE */
+	uint64_t from, last, to;       /* TO: where FROM leads */
+	uint64_t leaf_size;
+	uint64_t pte;     /* LEAVES: the first one's bits */
+	bool global;      /* G, also of the entries above */
+	bool updatable;   /* the second stage permits setting A and D of these entries */
+	uint64_t address; /* of the first entry, or of the table */
+	int error;
+	const char *reason;
+};
+
+/* The table of a level that the enumeration is in, or was in last. */
+struct list_table {
+	bool held;
+	uint64_t
+		address; /* as the entry above has it: a guest's, where the stage lies behind another */
+	uint64_t page; /* system physical */
+	bool updatable;
+	const uint8_t *bytes;
+	uint8_t copy[RIOMMU_PAGE_SIZE];
+};
+
+/* The tables of one stage. */
+struct list_stage {
+	struct list *list;
+	const struct walk_shape *shape; /* NULL: Bare */
+	bool second, big_endian;
+	uint64_t root;
+	uint64_t first, last; /* what is asked for */
+	unsigned free;        /* tables that may be entered uncounted */
+	int (*run)(struct list *l, const struct list_run *r);
+	struct list_table table[RIOMMU_TWO_STAGE_LEVELS];
+};
+
+/* MSI windows: guest physical pages by ascending interrupt file number. */
+struct list_msi {
+	bool enabled;
+	uint64_t mask, pattern; /* of guest page numbers; PATTERN has no bit of MASK */
+	uint64_t known_from,
+		next; /* no window lies from KNOWN_FROM up to NEXT; NEXT all ones: none above */
+	bool held;
+	uint64_t page;
+	int error;
+	const uint8_t *bytes;
+	uint8_t copy[RIOMMU_PAGE_SIZE];
+};
+
+/* What requests see of where they go. */
+struct list_attributes {
+	uint8_t permissions, blocked, memory_type;
+	bool global;
+};
+
+struct list {
+	struct walk k;
+	struct list_stage first, second;
+	struct list_msi msi;
+	uint64_t entered, max;
+
+	/* the run of the first stage that is looked up in the second */
+	struct list_run outer;
+	struct list_attributes outer_attributes;
+	uint64_t told; /* guest physical: all below it is told */
+
+	/* what goes out: only what leads to PA_FIRST..PA_LAST where REACHED asks for that */
+	bool reached;
+	uint64_t pa_first, pa_last;
+	bool has_pending;
+	struct riommu_mapping pending;
+	int (*visit)(void *arg, const struct riommu_mapping *m);
+	void *arg;
+	struct riommu_mapping_totals totals;
+};
+
+/* One more table is entered: -EOVERFLOW past -O max-pages. */
+int list_enter(struct list *l);
+
+/* Calls S->run for what the tables of S hold for FIRST..LAST, ascending. */
+int list_tables(struct list_stage *s, uint64_t first, uint64_t last);
+
+/*
+ * The mappings of requests that go through the first stage FSC and then the second stage of DC, to system physical
+ * PA_FIRST..PA_LAST only where REACHED: then without what leads nowhere. BUDGET: tables that may be entered; what is left of it.
+ */
+struct list_request {
+	const struct riommu_dc *dc;
+	uint64_t fsc; /* 0: Bare */
+	bool identity;
+	uint64_t first, last;
+	bool reached;
+	uint64_t pa_first, pa_last;
+	uint64_t *budget;
+};
+int list_mappings(const struct riommu_walker *w, const struct list_request *request,
+		  int (*visit)(void *arg, const struct riommu_mapping *m), void *arg,
+		  struct riommu_mapping_totals *totals);
+
+/* How SPACE is walked: fills dc, fsc and identity of REQUEST. */
+void list_space(const struct riommu_space *space, struct list_request *request);
+
+#endif

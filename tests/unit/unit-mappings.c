@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mappings: address spaces as ranges. */
+#include "mappings-cases.h"
+#include "runner.h"
+
+static int keep(void *arg, const struct riommu_mapping *r)
+{
+	struct listing *l = arg;
+
+	if (l->count == RIOMMU_ARRAY_SIZE(l->v))
+		return -ENOSPC;
+	l->v[l->count++] = *r;
+	return 0;
+}
+
+int list(struct listing *l, const struct riommu_space *space,
+	 const struct riommu_mapping_args *args)
+{
+	l->count = 0;
+	return riommu_visit_mappings(&m.w, space, args, keep, l, &l->totals);
+}
+
+struct riommu_space device_space(void)
+{
+	struct riommu_space space = {.kind = RIOMMU_SPACE_DEVICE};
+
+	memcpy(space.dc.dw, m.dw, sizeof(m.dw));
+	space.dc.device_id = DEVICE;
+	space.dc.dwords = RIOMMU_DC_DWORDS;
+	return space;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("mappings");
+
+	suite_add_tcase(suite, agree_case());
+	return run_suite(suite);
+}
