@@ -5,7 +5,7 @@
  */
 #include "dump.h"
 #include "fault-words.h"
-#include "spec/commands.h"
+#include "queue-words.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -272,10 +272,43 @@ static void show_dwords(struct dump *d, const char *kind, const char *name, cons
 		printf("  (%s)\n", note);
 }
 
+/* An entry of a queue: what it says in words, then its fields. */
+static void show_entry(struct dump *d, const struct structure *s,
+		       const struct riommu_layout *const *layouts, const uint64_t *dw, size_t n)
+{
+	const uint64_t both[2] = {dw[0], n > 1 ? dw[1] : 0};
+	const struct riommu_command_limits any = {0};
+	const char *wrong[RIOMMU_COMMAND_RULES];
+	bool command = s->kind == COMMAND;
+	char words[400];
+
+	if (d->out.json) {
+		struct json_object *obj = json_object_new_object();
+
+		json_add(obj, "kind", json_text(s->name));
+		json_add(obj, "note", NULL);
+		if (command)
+			command_members(obj, d, RIOMMU_NO_IOMMU, both, n);
+		else
+			request_members(obj, d, RIOMMU_NO_IOMMU, both);
+		out_item(&d->out, obj);
+		return;
+	}
+	if (n > 1 && command)
+		command_words(d, RIOMMU_NO_IOMMU, both, words, sizeof(words));
+	else if (n > 1)
+		request_words(both, words, sizeof(words));
+	printf("%s\n", command ? command_label(dw[0]) : "Page request");
+	if (n > 1)
+		print_words(stdout, command ? "asks to" : "asks for", words);
+	for (size_t i = 0; command && i < riommu_command_wrong(both, &any, wrong); i++)
+		printf("  ILLEGAL: %s\n", wrong[i]);
+	show_dwords(d, s->name, s->name, s->note, layouts, dw, n);
+}
+
 static enum parsed show_structure(struct dump *d, const struct structure *s, const uint64_t *dw,
 				  size_t n)
 {
-	const char *command = s->kind == COMMAND ? riommu_command_name(dw[0]) : NULL;
 	const struct riommu_layout *layouts[MAX_DWORDS];
 
 	if (n > s->count) {
@@ -288,8 +321,10 @@ static enum parsed show_structure(struct dump *d, const struct structure *s, con
 		if (!fits(d, s->name, layouts[i], dw[i]))
 			return WRONG;
 	}
-	show_dwords(d, s->kind == COMMAND ? "command" : "structure", command ? command : s->name,
-		    s->note, layouts, dw, n);
+	if (s->kind == COMMAND || (s->kind == PAGE_REQUEST && n == 2))
+		show_entry(d, s, layouts, dw, n);
+	else
+		show_dwords(d, "structure", s->name, s->note, layouts, dw, n);
 	return UNDERSTOOD;
 }
 

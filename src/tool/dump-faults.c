@@ -2,8 +2,8 @@
 /* iommu-dump faults: the records of the fault queue, and with --walk which entry decided each. */
 #include "config.h"
 
-#include "dump.h"
 #include "fault-words.h"
+#include "queue-words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -42,60 +42,6 @@ struct listing {
 	uint64_t unread_pending;
 	struct walks *walks; /* text only */
 };
-
-/* -- the queue itself -------------------------------------------------------------------------- */
-
-/* A base of 0 while the queue is off was never set: there is no ring at address 0. */
-static bool never_set_up(const struct riommu_queue *q)
-{
-	return !q->base && q->indexes_known && !(q->csr & RIOMMU_QUEUE_ON);
-}
-
-static void list_queues(struct dump *d)
-{
-	size_t index = 0;
-
-	out_list_begin(&d->out, "iommus");
-	for (; d->out.json && dump_next_iommu(d, &index); index++) {
-		struct json_object *obj = dump_iommu_json(d, index);
-
-		json_add(obj, "queues", dump_queues_json(d, index));
-		out_item(&d->out, obj);
-	}
-	out_list_end(&d->out);
-}
-
-static void print_queue(const struct listing *l)
-{
-	const struct riommu_iommu *iommu = &l->d->sys->iommus[l->iommu];
-	const struct riommu_queue *q = &l->queue;
-
-	printf("%s at 0x%" PRIx64 ": ", iommu->name, iommu->base);
-	if (never_set_up(q)) {
-		printf("no fault queue was set up (fqb is 0, fqon is 0)\n");
-		return;
-	}
-	printf("fault queue at 0x%" PRIx64 "\n  %" PRIu32 " entries", q->base, q->entries);
-	if (!q->indexes_known) {
-		printf("\n  fqh, fqt or fqcsr is not known: this is the ring as it lies in memory; "
-		       "which record is\n"
-		       "  the newest, which are pending and whether any were lost is unknown\n");
-		return;
-	}
-	printf(", head %" PRIu32 ", tail %" PRIu32 ", %" PRIu32 " pending\n", q->head, q->tail,
-	       riommu_queue_pending(q));
-	if (!(q->csr & RIOMMU_QUEUE_ON))
-		printf("  the queue is off (fqon is 0): faults are not recorded; what follows is "
-		       "left from before\n");
-	if (q->csr & RIOMMU_QUEUE_OF)
-		printf("  fqof is set: the queue was full when a record was due. Records are "
-		       "missing, how many is\n"
-		       "  not known, and none is written until software clears fqof\n");
-	if (q->csr & RIOMMU_QUEUE_MF)
-		printf("  fqmf is set: a record could not be stored at the queue's address. It is "
-		       "lost, and none\n"
-		       "  is written until software clears fqmf\n");
-}
 
 /* -- records in words -------------------------------------------------------------------------- */
 
@@ -366,26 +312,14 @@ static struct json_object *record_json(const struct listing *l, const struct rio
 	return obj;
 }
 
-static void unreadable(struct listing *l, const struct riommu_fault_visit *v)
-{
-	int err = v->error == -EFAULT || v->error == -EHWPOISON ? -EBADMSG : v->error;
-
-	if (v->pending)
-		l->unread_pending += v->skipped;
-	out_error(&l->d->out, err,
-		  "%s: %" PRIu32 " entries of the fault queue from index %" PRIu32 " on (0x%" PRIx64
-		  ") cannot be read: %s",
-		  l->d->sys->iommus[l->iommu].name, v->skipped, v->index,
-		  l->queue.base + (uint64_t)v->index * l->queue.entry_size,
-		  v->error == -ENODATA ? "not in this source" : strerror(-v->error));
-}
-
 static int list_fault(void *arg, const struct riommu_fault_visit *v)
 {
 	struct listing *l = arg;
 
 	if (v->error) {
-		unreadable(l, v);
+		if (v->pending)
+			l->unread_pending += v->skipped;
+		queue_unreadable(l->d, l->iommu, &l->queue, v->index, v->skipped, v->error);
 		return 0;
 	}
 	*(v->pending ? &l->pending : &l->history) += 1;
@@ -423,8 +357,8 @@ static void list_faults(struct dump *d, size_t iommu)
 	if (err && err != -EBADMSG)
 		return;
 	if (!d->out.json)
-		print_queue(&l);
-	if (never_set_up(&l.queue))
+		queue_print(&d->sys->iommus[iommu], &l.queue);
+	if (queue_never_set_up(&l.queue))
 		return;
 	if (d->walk)
 		l.walkable = dump_walker(d, iommu, &l.walker, &l.missing_register);
@@ -451,7 +385,7 @@ void dump_faults(struct dump *d, int argc, char **argv)
 			  argv[0]);
 		return;
 	}
-	list_queues(d);
+	queue_iommus(d);
 	out_list_begin(&d->out, "faults");
 	for (bool first = true; dump_next_iommu(d, &index); index++, first = false) {
 		if (!first && !d->out.json)

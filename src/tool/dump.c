@@ -105,6 +105,8 @@ static void help(FILE *f)
 		   "      --force              with --hardware: although a driver owns the IOMMU\n"
 		   "faults:\n"
 		   "      --walk               explain each by walking its IOVA\n"
+		   "counters:\n"
+		   "      --interval SECONDS   rates, from two readings; live only\n"
 		   "save:\n"
 		   "      --guest-tables       save tables behind a second stage too\n\n");
 	fputs(common_help, f);

@@ -19,7 +19,7 @@ except ImportError:
 SCHEMA = schema.load()
 BATCH = {"$ref": "#/definitions/batch_record"}
 EXPLAINED = ("cause=13", "13", "ddtp=0x20080004", "fqcsr=0xffffffff", "capabilities=0x10", "dc.tc=0x1", "pte=0xd7",
-             "msi_pte=0x7,0", "command=0x3,0", "fault=0x000108080000000d,0,0x1000,0", "0x000108080000000d",
+             "msi_pte=0x7,0", "command=0x3,0", "command=0x401", "command=0x803,1", "page_request=0x80000000000,0x1019", "page_request=1", "fault=0x000108080000000d,0,0x1000,0", "0x000108080000000d",
              "fault=0x000108080000f015,0xffffffff00000001,0x1000,0x2003",
              test_output.KERNEL_LINE, "riscv_iommu_fault: 12 callbacks suppressed", "no such thing", "ddtp=banana")
 

@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "spec/causes.h"
 #include "spec/commands.h"
+#include "spec/counters.h"
 #include "spec/field.h"
 #include "spec/registers.h"
 #include "spec/structures.h"
@@ -768,6 +769,61 @@ START_TEST(ranges_are_encoded_in_the_lowest_zero_bit)
 }
 END_TEST
 
+/* -- counters (6.19 to 6.23) ----------------------------------------------------------------------------- */
+
+START_TEST(a_counter_wraps_at_its_width)
+{
+	static const struct {
+		uint64_t before, after;
+		bool overflowed, known;
+		unsigned bits;
+		uint64_t delta;
+	} cases[] = {
+		{10, 30, false, true, 64, 20},
+		{10, 10, true, true, 64, 0},
+		{0, UINT64_MAX, false, true, 64, UINT64_MAX},
+		{UINT64_MAX - 9, 5, true, true, 64, 15},
+		{UINT64_MAX / 2 - 9, 5, true, true, 63, 15},
+		{0xfffffff6, 5, true, true, 64, 15},
+		{0xfffffffff6, 5, true, true, 64, 15}, /* 40 bits */
+		{UINT64_MAX - 9, 5, false, false, 64, 0},
+		{1000, 5, true, false, 64, 0},
+		{0xfffffff6, 5, false, false, 63, 0},
+	};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(cases); i++) {
+		uint64_t delta = 0;
+
+		ck_assert_int_eq(riommu_counter_delta(cases[i].before, cases[i].after,
+						      cases[i].overflowed, cases[i].bits, &delta),
+				 cases[i].known);
+		if (cases[i].known)
+			ck_assert_uint_eq(delta, cases[i].delta);
+	}
+}
+END_TEST
+
+START_TEST(a_selector_is_taken_apart)
+{
+	struct riommu_selector s;
+
+	riommu_selector_decode(0x200017f000008004, &s); /* facts 12.4 */
+	ck_assert_uint_eq(s.event, 4);
+	ck_assert(s.by_device && !s.by_process && !s.by_soft_id && !s.never);
+	ck_assert_uint_eq(s.first, 0x100);
+	ck_assert_uint_eq(s.last, 0x1ff);
+	riommu_selector_decode(BIT(62) | BIT(60) | (uint64_t)0xfffff << 16 | 1, &s);
+	ck_assert(s.by_process && !s.by_device && s.by_soft_id && s.never);
+	ck_assert_uint_eq(s.process, 0xfffff);
+	riommu_selector_decode(UINT64_MAX, &s);
+	ck_assert_uint_eq(s.first, 0);
+	ck_assert_uint_eq(s.last, 0xffffff);
+	ck_assert(!s.never); /* a custom event */
+	riommu_selector_decode(BIT(62), &s);
+	ck_assert(!s.never); /* it counts nothing anyway */
+}
+END_TEST
+
 /* -- causes (4.2) ------------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -881,6 +937,8 @@ static Suite *suite(void)
 			    (int)RIOMMU_ARRAY_SIZE(refusals));
 	tcase_add_test(tc, what_is_not_known_refuses_no_command);
 	tcase_add_test(tc, ranges_are_encoded_in_the_lowest_zero_bit);
+	tcase_add_test(tc, a_counter_wraps_at_its_width);
+	tcase_add_test(tc, a_selector_is_taken_apart);
 	tcase_add_loop_test(tc, cause_is_that_of_the_specification, 0,
 			    (int)RIOMMU_ARRAY_SIZE(causes));
 	tcase_add_test(tc, no_other_cause_is_defined);

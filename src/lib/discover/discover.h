@@ -103,6 +103,13 @@ void riommu_system_close(struct riommu_system *sys);
 /* Reads all registers that capabilities say exist (or again); fills value[], state[], error, reason. */
 void riommu_system_read_registers(struct riommu_system *sys, size_t iommu);
 
+/*
+ * Reads COUNT registers again, in the order of OFFSETS, into the snapshot: for what looks often at few of them. Nothing is
+ * touched while `capabilities` is not known: nobody knows then what may be.
+ */
+void riommu_system_refresh(struct riommu_system *sys, size_t iommu, const uint32_t *offsets,
+			   size_t count);
+
 /* The value of a register in the snapshot: 0 with *VALUE, or -ENODATA, -EACCES, -EFAULT by its state. */
 int riommu_iommu_reg(const struct riommu_iommu *iommu, uint32_t offset, uint64_t *value);
 

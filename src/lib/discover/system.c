@@ -211,6 +211,23 @@ void riommu_system_read_registers(struct riommu_system *sys, size_t index)
 	finish_recorded(sys, iommu, given);
 }
 
+void riommu_system_refresh(struct riommu_system *sys, size_t index, const uint32_t *offsets,
+			   size_t count)
+{
+	struct riommu_iommu *iommu = &sys->iommus[index];
+
+	if (iommu->state[riommu_reg_by_offset(RIOMMU_REG_CAPABILITIES)] != RIOMMU_REG_KNOWN)
+		return;
+	riommu_source_forget(sys->registers);
+	for (size_t i = 0; i < count; i++) {
+		int reg = riommu_reg_by_offset(offsets[i]);
+		const struct riommu_reg *r = &riommu_registers()[reg];
+
+		iommu->state[reg] = state_of(riommu_source_reg_read(
+			sys->registers, iommu->base, r->offset, r->width, &iommu->value[reg]));
+	}
+}
+
 int riommu_iommu_reg(const struct riommu_iommu *iommu, uint32_t offset, uint64_t *value)
 {
 	int reg = riommu_reg_by_offset(offset);

@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* queue: a fault queue watched: each record once and in order, and nothing missing without a word. */
+#include "files.h"
+#include "queue/watch.h"
+#include "ring.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MS      ((uint64_t)1000000)
+#define ENTRIES 256u
+#define SEEN    (1u << 16)
+
+static struct ring *ring;
+static struct riommu_watch *watch;
+static uint64_t now;
+
+/* What a poll told. */
+static struct {
+	uint64_t iova[SEEN];
+	size_t faults, before, unordered, pending;
+	size_t kinds[RIOMMU_WATCH_KINDS], whys[RIOMMU_WATCH_WHYS];
+	uint64_t lost, from, to;
+} seen;
+
+static void see(void *arg, const struct riommu_watch_event *e)
+{
+	(void)arg;
+	ck_assert_uint_lt(e->kind, RIOMMU_WATCH_KINDS);
+	ck_assert_uint_eq(e->time, now);
+	seen.kinds[e->kind]++;
+	seen.from = e->from;
+	seen.to = e->to;
+	if (e->kind == RIOMMU_WATCH_LOST || e->kind == RIOMMU_WATCH_RESET)
+		seen.whys[e->why]++;
+	if (e->kind == RIOMMU_WATCH_LOST)
+		seen.lost += e->count;
+	if (e->kind != RIOMMU_WATCH_FAULT)
+		return;
+	ck_assert_uint_lt(seen.faults, SEEN);
+	seen.iova[seen.faults++] = e->dw[2];
+	seen.before += e->before;
+	seen.unordered += !e->ordered;
+	seen.pending += e->pending;
+	ck_assert_int_eq(e->before, e->number == 0);
+}
+
+static int64_t poll_after(uint64_t gap)
+{
+	memset(&seen, 0, sizeof(seen));
+	now += gap;
+	return riommu_watch_poll(watch, now, see, NULL);
+}
+
+static void begin(uint32_t entries, const char *proc)
+{
+	ring = ring_new(entries, proc);
+	ck_assert_int_eq(riommu_watch_new(&ring->sys, 0, &watch), 0);
+	now = 1000 * MS;
+}
+
+static void setup(void)
+{
+	begin(ENTRIES, "/nonexistent");
+}
+
+static void teardown(void)
+{
+	riommu_watch_free(watch);
+	ring_free(ring);
+}
+
+static uint64_t next_iova = 0x1000;
+
+/* COUNT faults, each at its own address, of which the driver has taken all. */
+static void faults(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		ck_assert(ring_fault(ring, 8, next_iova));
+		next_iova += 0x1000;
+		ring_consume(ring);
+	}
+}
+
+/* What was seen are the last COUNT faults, in order. */
+static void saw_the_last(size_t count)
+{
+	ck_assert_uint_eq(seen.faults, count);
+	for (size_t i = 0; i < count; i++)
+		ck_assert_uint_eq(seen.iova[i], next_iova - 0x1000 * (uint64_t)(count - i));
+}
+
+/* -- each record once, in order ------------------------------------------------------------------------ */
+
+START_TEST(what_was_there_before_is_told_as_history)
+{
+	faults(3);
+	ring_fault(ring, 8, 0xabc000);
+	ck_assert_int_eq(poll_after(0), 0);
+	ck_assert_uint_eq(seen.faults, 4);
+	ck_assert_uint_eq(seen.before, 4);
+	ck_assert_uint_eq(seen.pending, 1);
+	ck_assert_uint_eq(seen.iova[3], 0xabc000);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_STATE], 1);
+}
+END_TEST
+
+START_TEST(history_of_a_ring_that_went_round_is_oldest_first)
+{
+	faults(ENTRIES + 20);
+	poll_after(0);
+	saw_the_last(ENTRIES - 1); /* the oldest may be about to be written over */
+}
+END_TEST
+
+START_TEST(new_records_are_seen_once_and_in_order_over_the_end)
+{
+	poll_after(0);
+	for (unsigned round = 0; round < 100; round++) {
+		unsigned count = round * 7 % (ENTRIES - 1);
+
+		faults(count);
+		ck_assert_int_eq(poll_after(100 * MS), count);
+		saw_the_last(count);
+		ck_assert_uint_eq(seen.before, 0);
+		ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_RESET], 0);
+		ck_assert_uint_eq(seen.whys[RIOMMU_LOST_LAPPED], 0);
+		ck_assert_int_eq(poll_after(MS), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_storm_of_one_record_is_counted)
+{
+	poll_after(0);
+	for (unsigned round = 0; round < 40; round++) {
+		for (unsigned i = 0; i < 100; i++) {
+			ring_fault(ring, 8, 0x5000);
+			ring_consume(ring);
+		}
+		ck_assert_int_eq(poll_after(1000 * MS), 100);
+		ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_RESET], 0);
+	}
+}
+END_TEST
+
+/* 512 descriptors, and a ring of 256: each time round, the ring is what it was. */
+START_TEST(faults_that_come_round_with_the_ring_are_counted)
+{
+	unsigned at = 0;
+
+	poll_after(0);
+	for (unsigned round = 0; round < 60; round++) {
+		for (unsigned i = 0; i < 100; i++) {
+			ring_fault(ring, 8, 0x1000 * (uint64_t)(1 + at++ % ENTRIES));
+			ring_consume(ring);
+		}
+		ck_assert_int_eq(poll_after(1000 * MS), 100);
+		ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_RESET], 0);
+	}
+}
+END_TEST
+
+START_TEST(a_ring_of_two_entries_gives_one_record)
+{
+	teardown();
+	begin(2, "/nonexistent");
+	poll_after(0);
+	for (unsigned i = 0; i < 5; i++) {
+		faults(1);
+		ck_assert_int_eq(poll_after(1000 * MS), 1);
+		saw_the_last(1);
+	}
+}
+END_TEST
+
+static void write_more(struct ring *r)
+{
+	r->on_tail = NULL;
+	faults(5);
+}
+
+static void write_after_the_first(struct ring *r)
+{
+	r->on_tail = write_more;
+}
+
+/* Records that come between the first reading of fqt and the ring's are new, not history: they must not be told twice. */
+START_TEST(records_that_come_while_history_is_read_are_told_once)
+{
+	faults(ENTRIES);
+	ring->on_tail = write_after_the_first;
+	poll_after(0);
+	ck_assert_uint_eq(seen.faults, ENTRIES - 6);
+	ck_assert_int_eq(poll_after(MS), 5);
+	saw_the_last(5);
+}
+END_TEST
+
+/* -- what is missing ------------------------------------------------------------------------------------ */
+
+START_TEST(a_ring_written_over_is_told_and_what_is_left_is_seen)
+{
+	poll_after(0);
+	faults(10);
+	poll_after(100 * MS);
+	faults(ENTRIES + 50);
+	poll_after(100 * MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_LAPPED], 1);
+	saw_the_last(ENTRIES - ENTRIES / 8 - 1);
+	ck_assert_uint_eq(seen.lost, ENTRIES + 50 - seen.faults);
+	faults(3);
+	ck_assert_int_eq(poll_after(100 * MS), 3);
+	saw_the_last(3);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+}
+END_TEST
+
+START_TEST(a_lap_of_exactly_one_ring_is_noticed)
+{
+	poll_after(0);
+	faults(10);
+	poll_after(100 * MS);
+	faults(ENTRIES);
+	poll_after(100 * MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_LAPPED], 1);
+	ck_assert_uint_eq(seen.lost + seen.faults, ENTRIES);
+}
+END_TEST
+
+static void lap_once(struct ring *r)
+{
+	r->on_fetch = NULL;
+	faults(ENTRIES + 1);
+}
+
+/* The copy would hold records of two rounds. */
+START_TEST(a_lap_while_records_are_copied_is_noticed)
+{
+	poll_after(0);
+	faults(20);
+	poll_after(100 * MS);
+	faults(20);
+	ring->on_fetch = lap_once;
+	poll_after(100 * MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_LAPPED], 1);
+	for (size_t i = 1; i < seen.faults; i++)
+		ck_assert_uint_eq(seen.iova[i], seen.iova[i - 1] + 0x1000);
+}
+END_TEST
+
+static void lap_always(struct ring *r)
+{
+	(void)r;
+	faults(ENTRIES + 1);
+}
+
+START_TEST(an_iommu_that_is_always_faster_ends_the_poll)
+{
+	poll_after(0);
+	faults(20);
+	ring->on_fetch = lap_always;
+	poll_after(100 * MS);
+	ck_assert_uint_gt(seen.whys[RIOMMU_LOST_LAPPED], 0);
+}
+END_TEST
+
+START_TEST(overflow_is_told_when_it_comes_and_when_it_goes)
+{
+	poll_after(0);
+	for (unsigned i = 0; i < ENTRIES - 1; i++)
+		ck_assert(ring_fault(ring, 8, 0x1000 * (uint64_t)i));
+	ck_assert(!ring_fault(ring, 8, 0xfff000));
+	ck_assert_int_eq(poll_after(MS), ENTRIES - 1);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_CSR], 1);
+	ck_assert_uint_eq(riommu_watch_fill(riommu_watch_state(watch)), ENTRIES - 1);
+	ck_assert(riommu_watch_state(watch)->csr & RIOMMU_QUEUE_OF);
+	ring_consume(ring);
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_CSR], 1);
+	ck_assert(seen.from & RIOMMU_QUEUE_OF);
+	ck_assert(!(seen.to & RIOMMU_QUEUE_OF));
+}
+END_TEST
+
+START_TEST(a_gap_with_room_for_a_lap_at_the_highest_rate_is_told)
+{
+	poll_after(0);
+	faults(100);
+	poll_after(10 * MS); /* 10,000 a second: 256 in 25.6 ms */
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_TIME], 0);
+	faults(1);
+	poll_after(20 * MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_TIME], 0);
+	faults(1);
+	poll_after(30 * MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_TIME], 1);
+	/* nothing came, and the ring is what it was */
+	poll_after(1000 * MS);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+}
+END_TEST
+
+static void write_interrupts(unsigned fault_queue)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text),
+		 "           CPU0       CPU1\n"
+		 " 10:          7          0  APLIC  33 Level  ttyS0\n"
+		 " 11:         %u          1  APLIC  36 Level  test\n"
+		 " 12:        900        900  APLIC  37 Level  test\n"
+		 " 13:        900        900  APLIC  38 Level  testing\n",
+		 fault_queue);
+	write_text("interrupts", text);
+}
+
+static void with_interrupts(void)
+{
+	teardown();
+	files_begin();
+	write_interrupts(10);
+	begin(ENTRIES, below(""));
+}
+
+START_TEST(more_interrupts_than_records_are_told)
+{
+	with_interrupts();
+	poll_after(0);
+	poll_after(1000 * MS);
+	faults(5);
+	write_interrupts(15);
+	poll_after(1000 * MS);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+	faults(5);
+	write_interrupts(100);
+	poll_after(1000 * MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_IRQ], 1);
+	files_end();
+}
+END_TEST
+
+START_TEST(without_an_interrupt_nobody_consumed_and_there_is_no_room_for_a_lap)
+{
+	with_interrupts();
+	poll_after(0);
+	faults(200);
+	poll_after(MS);
+	faults(1);
+	poll_after(500 * MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_TIME], 0);
+	write_interrupts(11);
+	faults(1);
+	poll_after(500 * MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_TIME], 1);
+	files_end();
+}
+END_TEST
+
+START_TEST(entries_that_nobody_wrote_are_told)
+{
+	poll_after(0);
+	faults(2);
+	memset(ring->record[0], 0, sizeof(ring->record[0]));
+	ck_assert_int_eq(poll_after(MS), 1);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_UNWRITTEN], 1);
+	ck_assert_uint_eq(seen.lost, 1);
+}
+END_TEST
+
+START_TEST(memory_that_cannot_be_read_is_told)
+{
+	poll_after(0);
+	faults(4);
+	ring->unreadable = true;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_UNREADABLE], 1);
+	ck_assert_uint_eq(seen.lost, 4);
+	ring->unreadable = false;
+	faults(2);
+	poll_after(MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_UNREADABLE], 0);
+}
+END_TEST
+
+START_TEST(registers_that_are_gone_for_a_while_leave_a_word)
+{
+	poll_after(0);
+	ring->dead = true;
+	ck_assert_int_lt(poll_after(MS), 0);
+	ck_assert_ptr_nonnull(strstr(riommu_watch_trouble(watch), "all ones"));
+	ring->dead = false;
+	faults(2);
+	ck_assert_int_eq(poll_after(MS), 2);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_BLIND], 1);
+	ring->register_error = -EACCES;
+	ck_assert_int_eq(poll_after(MS), -EACCES);
+	ring->register_error = 0;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_BLIND], 1);
+	ck_assert_str_eq(riommu_watch_trouble(watch), "");
+}
+END_TEST
+
+/* -- a queue that is set up anew ------------------------------------------------------------------------- */
+
+START_TEST(a_queue_that_was_off_begins_at_zero)
+{
+	faults(20);
+	poll_after(0);
+	ring->csr = 0;
+	poll_after(MS);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_CSR], 1);
+	ring_enable(ring, RING_BASE);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_OFF], 1);
+	saw_the_last(3);
+}
+END_TEST
+
+START_TEST(a_queue_that_moved_begins_at_zero)
+{
+	faults(20);
+	poll_after(0);
+	ring_enable(ring, RING_BASE + 0x100000);
+	faults(30);
+	ck_assert_int_eq(poll_after(MS), 30);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_BASE], 1);
+	saw_the_last(30);
+}
+END_TEST
+
+START_TEST(a_queue_set_up_anew_between_two_polls_is_noticed)
+{
+	faults(20);
+	poll_after(0);
+	ring_enable(ring, RING_BASE);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_CONTENT], 1);
+	saw_the_last(3);
+}
+END_TEST
+
+START_TEST(a_queue_set_up_anew_without_clearing_it_is_noticed)
+{
+	faults(ENTRIES + 20);
+	poll_after(0);
+	ring->head = 0;
+	ring->tail = 0;
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_CONTENT], 1);
+	saw_the_last(3);
+}
+END_TEST
+
+START_TEST(a_queue_that_went_further_than_before_is_noticed)
+{
+	faults(20);
+	poll_after(0);
+	ring_enable(ring, RING_BASE);
+	faults(ENTRIES - 1);
+	poll_after(1000 * MS);
+	/* the old end lies within the new records: that looks like a lap, and is told as one */
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_RESET] + seen.kinds[RIOMMU_WATCH_LOST], 1);
+	for (size_t i = 1; i < seen.faults; i++)
+		ck_assert_uint_eq(seen.iova[i], seen.iova[i - 1] + 0x1000);
+}
+END_TEST
+
+START_TEST(a_queue_that_comes_to_be_later_is_new_from_its_first_record)
+{
+	ring->csr = 0;
+	ring->base = 0;
+	ck_assert_int_eq(poll_after(0), 0);
+	ck_assert_uint_eq(seen.faults, 0);
+	ring_enable(ring, RING_BASE);
+	faults(7);
+	ck_assert_int_eq(poll_after(MS), 7);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_RESET], 1);
+	saw_the_last(7);
+}
+END_TEST
+
+START_TEST(a_change_of_the_mode_is_told)
+{
+	poll_after(0);
+	ring->ddtp = 0x1230000;
+	poll_after(MS);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_MODE], 1);
+	ck_assert_uint_eq(seen.from, 4);
+	ck_assert_uint_eq(seen.to, 0x1230000);
+	poll_after(MS);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_MODE], 0);
+}
+END_TEST
+
+/* -- without the index ---------------------------------------------------------------------------------- */
+
+START_TEST(without_fqt_changed_entries_are_new_and_their_order_unknown)
+{
+	faults(20);
+	/* given by hand on a live machine, it stands still */
+	ck_assert_int_eq(riommu_overlay_set(ring->sys.registers, RING_REGS, RIOMMU_REG_FQT, 4, 20),
+			 0);
+	poll_after(0);
+	ck_assert(!riommu_watch_state(watch)->indexes_known);
+	ck_assert_uint_eq(seen.before, 20);
+	ck_assert_uint_eq(seen.unordered, 20);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	ck_assert_uint_eq(seen.unordered, 3);
+	ck_assert_int_eq(poll_after(MS), 0);
+}
+END_TEST
+
+START_TEST(nothing_is_touched_while_capabilities_are_not_known)
+{
+	ring_forget_register(ring, RIOMMU_REG_CAPABILITIES);
+	ck_assert_int_lt(poll_after(0), 0);
+	ck_assert_uint_eq(ring->register_reads, 0);
+}
+END_TEST
+
+/* -- a producer that does not wait ------------------------------------------------------------------- */
+
+#define STORM 300000u
+
+static _Atomic uint64_t taken; /* the last number that the watcher has seen */
+static _Atomic bool storm_over;
+
+/* Stays within half a ring of the watcher; the driver consumes at once. */
+static void *paced_storm(void *arg)
+{
+	for (uint64_t i = 1; i <= STORM; i++) {
+		while (i - atomic_load(&taken) > ENTRIES / 2)
+			;
+		ring_fault(ring, 8, i);
+		ring_consume(ring);
+	}
+	atomic_store(&storm_over, true);
+	return arg;
+}
+
+static void *free_storm(void *arg)
+{
+	for (uint64_t i = 1; i <= 20 * STORM; i++) {
+		ring_fault(ring, 8, i);
+		ring_consume(ring);
+	}
+	atomic_store(&storm_over, true);
+	return arg;
+}
+
+struct follower {
+	uint64_t last, seen, lost, breaks;
+	bool told; /* a loss was told since the last record */
+};
+
+static void follow(void *arg, const struct riommu_watch_event *e)
+{
+	struct follower *f = arg;
+
+	if (e->kind == RIOMMU_WATCH_LOST && e->why == RIOMMU_LOST_LAPPED) {
+		f->lost += e->count;
+		f->told = true;
+	}
+	ck_assert_uint_ne(e->kind, RIOMMU_WATCH_RESET);
+	if (e->kind != RIOMMU_WATCH_FAULT)
+		return;
+	if (!f->told)
+		ck_assert_uint_eq(e->dw[2], f->last + 1);
+	else
+		ck_assert_uint_gt(e->dw[2], f->last);
+	f->told = false;
+	f->last = e->dw[2];
+	f->seen++;
+	atomic_store(&taken, f->last);
+}
+
+static struct follower run_storm(void *(*storm)(void *))
+{
+	struct follower f = {0};
+	pthread_t thread;
+	bool over;
+
+	atomic_store(&taken, 0);
+	atomic_store(&storm_over, false);
+	ck_assert_int_eq(riommu_watch_poll(watch, now, follow, &f), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, storm, NULL), 0);
+	do {
+		over = atomic_load(&storm_over);
+		now += MS;
+		ck_assert_int_ge(riommu_watch_poll(watch, now, follow, &f), 0);
+	} while (!over);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	return f;
+}
+
+START_TEST(a_concurrent_storm_is_seen_exactly_once_and_in_order)
+{
+	struct follower f = run_storm(paced_storm);
+
+	ck_assert_uint_eq(f.seen, STORM);
+	ck_assert_uint_eq(f.lost, 0);
+}
+END_TEST
+
+/* Faster than anybody can look: what is seen is in order, and no hole comes without a word. */
+START_TEST(a_storm_that_does_not_wait_leaves_no_silent_hole)
+{
+	struct follower f = run_storm(free_storm);
+
+	ck_assert_uint_le(f.seen + f.lost, 20 * (uint64_t)STORM);
+	ck_assert(f.told || f.last == 20 * (uint64_t)STORM);
+	ck_assert_uint_gt(f.lost, 0);
+}
+END_TEST
+
+/* -- how often ------------------------------------------------------------------------------------------- */
+
+START_TEST(idle_polls_take_less_than_a_hundredth_of_a_core)
+{
+	for (uint64_t cost = 1000; cost <= 500000; cost *= 5) {
+		struct riommu_pace pace = {0};
+		uint64_t sleep = 0;
+
+		for (int i = 0; i < 100; i++)
+			sleep = riommu_pace_next(&pace, 4096, 0, 0, sleep, cost);
+		ck_assert_uint_gt(sleep, cost * 100);
+		ck_assert_uint_le(sleep, RIOMMU_PACE_IDLE_MAX);
+	}
+}
+END_TEST
+
+START_TEST(a_storm_is_polled_before_an_eighth_of_the_ring_is_new)
+{
+	struct riommu_pace pace = {0};
+
+	riommu_pace_next(&pace, 4096, 0, 0, 0, 10000);
+	/* 1,000 in 20 ms: 50,000 a second fill 512 entries in 10 ms */
+	ck_assert_uint_le(riommu_pace_next(&pace, 4096, 0, 1000, 20 * MS, 10000), 10 * MS);
+	/* a million a second */
+	ck_assert_uint_le(riommu_pace_next(&pace, 4096, 0, 5000, 5 * MS, 10000), MS);
+	/* who consumes is behind */
+	riommu_pace_next(&pace, 4096, 0, 0, 0, 10000);
+	ck_assert_uint_eq(riommu_pace_next(&pace, 4096, 3000, 0, MS, 10000), RIOMMU_PACE_MIN);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("watch");
+	TCase *tc = tcase_create("watch");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, what_was_there_before_is_told_as_history);
+	tcase_add_test(tc, history_of_a_ring_that_went_round_is_oldest_first);
+	tcase_add_test(tc, new_records_are_seen_once_and_in_order_over_the_end);
+	tcase_add_test(tc, a_storm_of_one_record_is_counted);
+	tcase_add_test(tc, faults_that_come_round_with_the_ring_are_counted);
+	tcase_add_test(tc, a_ring_of_two_entries_gives_one_record);
+	tcase_add_test(tc, records_that_come_while_history_is_read_are_told_once);
+	tcase_add_test(tc, a_ring_written_over_is_told_and_what_is_left_is_seen);
+	tcase_add_test(tc, a_lap_of_exactly_one_ring_is_noticed);
+	tcase_add_test(tc, a_lap_while_records_are_copied_is_noticed);
+	tcase_add_test(tc, an_iommu_that_is_always_faster_ends_the_poll);
+	tcase_add_test(tc, overflow_is_told_when_it_comes_and_when_it_goes);
+	tcase_add_test(tc, a_gap_with_room_for_a_lap_at_the_highest_rate_is_told);
+	tcase_add_test(tc, more_interrupts_than_records_are_told);
+	tcase_add_test(tc, without_an_interrupt_nobody_consumed_and_there_is_no_room_for_a_lap);
+	tcase_add_test(tc, entries_that_nobody_wrote_are_told);
+	tcase_add_test(tc, memory_that_cannot_be_read_is_told);
+	tcase_add_test(tc, registers_that_are_gone_for_a_while_leave_a_word);
+	tcase_add_test(tc, a_queue_that_was_off_begins_at_zero);
+	tcase_add_test(tc, a_queue_that_moved_begins_at_zero);
+	tcase_add_test(tc, a_queue_set_up_anew_between_two_polls_is_noticed);
+	tcase_add_test(tc, a_queue_set_up_anew_without_clearing_it_is_noticed);
+	tcase_add_test(tc, a_queue_that_went_further_than_before_is_noticed);
+	tcase_add_test(tc, a_queue_that_comes_to_be_later_is_new_from_its_first_record);
+	tcase_add_test(tc, a_change_of_the_mode_is_told);
+	tcase_add_test(tc, without_fqt_changed_entries_are_new_and_their_order_unknown);
+	tcase_add_test(tc, nothing_is_touched_while_capabilities_are_not_known);
+	tcase_add_test(tc, a_concurrent_storm_is_seen_exactly_once_and_in_order);
+	tcase_add_test(tc, a_storm_that_does_not_wait_leaves_no_silent_hole);
+	tcase_add_test(tc, idle_polls_take_less_than_a_hundredth_of_a_core);
+	tcase_add_test(tc, a_storm_is_polled_before_an_eighth_of_the_ring_is_new);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
