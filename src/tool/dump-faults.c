@@ -45,36 +45,6 @@ struct listing {
 
 /* -- records in words -------------------------------------------------------------------------- */
 
-static const char *gpa_text(const struct riommu_fault *f, char *text, size_t size)
-{
-	if (!riommu_cause_has_gpa(f->cause))
-		return NULL;
-	snprintf(text, size, "0x%" PRIx64 "%s", f->iotval2 & ~(uint64_t)3,
-		 !riommu_bit(f->iotval2, 0)  ? ""
-		 : riommu_bit(f->iotval2, 1) ? " (updating A/D in a table)"
-					     : " (reading a table)");
-	return text;
-}
-
-/* A word for the table; the JSON and `explain` have the specification's name. */
-static const char *type_text(const struct riommu_fault *f)
-{
-	static const char *const words[] = {
-		[RIOMMU_TTYP_NONE] = "none",
-		[RIOMMU_TTYP_UNTRANSLATED_EXEC] = "exec",
-		[RIOMMU_TTYP_UNTRANSLATED_READ] = "read",
-		[RIOMMU_TTYP_UNTRANSLATED_WRITE] = "write",
-		[RIOMMU_TTYP_TRANSLATED_EXEC] = "exec, translated",
-		[RIOMMU_TTYP_TRANSLATED_READ] = "read, translated",
-		[RIOMMU_TTYP_TRANSLATED_WRITE] = "write, translated",
-		[RIOMMU_TTYP_ATS] = "ATS",
-		[RIOMMU_TTYP_MESSAGE] = "message",
-	};
-
-	return f->ttyp < RIOMMU_ARRAY_SIZE(words) && words[f->ttyp] ? words[f->ttyp]
-								    : riommu_ttyp_name(f->ttyp);
-}
-
 /* The name where there is one, else the device_id. */
 static const char *device_text(const struct listing *l, const struct riommu_fault *f, char *text,
 			       size_t size)
@@ -87,14 +57,6 @@ static const char *device_text(const struct listing *l, const struct riommu_faul
 		snprintf(text, size, "%s", name);
 	else
 		snprintf(text, size, "0x%" PRIx32, f->did);
-	return text;
-}
-
-static const char *process_text(const struct riommu_fault *f, char *text, size_t size)
-{
-	if (!f->pv)
-		return NULL;
-	snprintf(text, size, "0x%" PRIx32 "%s", f->pid, f->priv ? " privileged" : "");
 	return text;
 }
 
@@ -131,11 +93,11 @@ static void add_row(struct listing *l, const struct riommu_fault_visit *v)
 	snprintf(index, sizeof(index), "%" PRIu32, v->index);
 	snprintf(cause, sizeof(cause), "%u %s", f->cause, riommu_cause_name(f->cause));
 	snprintf(iotval, sizeof(iotval), "0x%" PRIx64, f->iotval);
-	table_row(l->table,
-		  (const char *const[]){index, state_text(l, v->pending), cause,
-					device_text(l, f, device, sizeof(device)), type_text(f),
-					iotval, process_text(f, process, sizeof(process)),
-					gpa_text(f, gpa, sizeof(gpa))});
+	table_row(l->table, (const char *const[]){index, state_text(l, v->pending), cause,
+						  device_text(l, f, device, sizeof(device)),
+						  fault_type_word(f), iotval,
+						  fault_process_text(f, process, sizeof(process)),
+						  fault_gpa_text(f, gpa, sizeof(gpa))});
 }
 
 /* -- walking ----------------------------------------------------------------------------------- */
@@ -249,7 +211,7 @@ static void print_walk(const struct listing *l, const struct distinct *w)
 	char label[96], process[64] = " by process ", more[48], text[400];
 	int n;
 
-	process_text(f, process + strlen(process), sizeof(process) - strlen(process));
+	fault_process_text(f, process + strlen(process), sizeof(process) - strlen(process));
 	n = printf("\nrecord %" PRIu32 ":", w->index);
 	snprintf(more, sizeof(more), " and %zu more like it", w->count - 1);
 	snprintf(text, sizeof(text), "%u %s, %s%s%s%s of 0x%" PRIx64 "%s", f->cause,

@@ -4,6 +4,7 @@
 #define DUMP_H
 
 #include "tool.h"
+#include "translation.h"
 #include "control/control.h"
 #include "walk/walk.h"
 
@@ -86,23 +87,6 @@ const char *dump_nearest_register(const char *name);
 const char *dump_device_label(const struct dump *d, size_t iommu, uint32_t device_id, char *buf,
 			      size_t size);
 
-/*
- * The JSON of one translation (design 3.3). TRACE NULL: no steps. MISSING_REGISTER not NULL: the result is `unknown` for
- * want of it, and T is not looked at.
- */
-struct json_object *translation_json(size_t line, uint64_t base,
-				     const struct riommu_request *request,
-				     const struct riommu_translation *t,
-				     const struct riommu_trace *trace,
-				     const char *missing_register);
-
-/* The same for a person: the steps (TRACE may be NULL) and the outcome, each line indented by INDENT. */
-void translation_print(FILE *f, int indent, uint32_t fctl, const struct riommu_request *request,
-		       const struct riommu_translation *t, const struct riommu_trace *trace);
-
-/* Like it, for want of a register. */
-void translation_print_missing(FILE *f, int indent, const char *missing_register);
-
 /* -- translate --hardware (dump-hardware.c) ---------------------------------------------------------------- */
 enum agreement { AGREEMENT_UNKNOWN, AGREEMENT_YES, AGREEMENT_NO };
 struct hardware_answer {
@@ -119,14 +103,5 @@ bool hardware_ask(struct dump *d, struct riommu_source *control, size_t iommu,
 		  struct hardware_answer *answer);
 void hardware_json(struct json_object *obj, const struct hardware_answer *answer);
 void hardware_print(FILE *f, int indent, const struct hardware_answer *answer);
-
-/* tc of the device context that the walk went through: it decides formats (SXL, PDTV). 0 before there is one. */
-uint64_t trace_tc(const struct riommu_trace *trace);
-
-/* What an entry says, in a few words: "V R W U A D -> 0x80200000". */
-void step_words(const struct riommu_step *step, uint64_t tc, uint32_t fctl, char *buf, size_t size);
-
-/* "4 KiB", "2 MiB"; "any size" for 0. */
-const char *size_words(uint64_t size, char *buf, size_t n);
 
 #endif

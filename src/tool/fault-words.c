@@ -176,8 +176,8 @@ static void walk_command(const struct known_fault *k, char *text, size_t size)
 	if (q.has_process_id)
 		snprintf(process, sizeof(process), " --process 0x%x%s", q.process_id,
 			 q.privileged ? " --priv" : "");
-	snprintf(text, size, "%s translate 0x%x 0x%" PRIx64 " --access %c%s%s", program,
-		 q.device_id, q.iova, access[q.access], process, types[q.type]);
+	snprintf(text, size, "iommu-dump translate 0x%x 0x%" PRIx64 " --access %c%s%s", q.device_id,
+		 q.iova, access[q.access], process, types[q.type]);
 }
 
 static bool has_device(const struct known_fault *k)
@@ -328,4 +328,43 @@ void cause_print(FILE *f, unsigned code)
 		print_words(f, "with DTF 1",
 			    cause->despite_dtf ? "reported all the same" : "not reported");
 	print_words(f, "next", advice_of(code));
+}
+
+/* -- in tables ------------------------------------------------------------------------------------------ */
+
+const char *fault_gpa_text(const struct riommu_fault *f, char *text, size_t size)
+{
+	if (!riommu_cause_has_gpa(f->cause))
+		return NULL;
+	snprintf(text, size, "0x%" PRIx64 "%s", f->iotval2 & ~(uint64_t)3,
+		 !riommu_bit(f->iotval2, 0)  ? ""
+		 : riommu_bit(f->iotval2, 1) ? " (updating A/D in a table)"
+					     : " (reading a table)");
+	return text;
+}
+
+const char *fault_type_word(const struct riommu_fault *f)
+{
+	static const char *const words[] = {
+		[RIOMMU_TTYP_NONE] = "none",
+		[RIOMMU_TTYP_UNTRANSLATED_EXEC] = "exec",
+		[RIOMMU_TTYP_UNTRANSLATED_READ] = "read",
+		[RIOMMU_TTYP_UNTRANSLATED_WRITE] = "write",
+		[RIOMMU_TTYP_TRANSLATED_EXEC] = "exec, translated",
+		[RIOMMU_TTYP_TRANSLATED_READ] = "read, translated",
+		[RIOMMU_TTYP_TRANSLATED_WRITE] = "write, translated",
+		[RIOMMU_TTYP_ATS] = "ATS",
+		[RIOMMU_TTYP_MESSAGE] = "message",
+	};
+
+	return f->ttyp < RIOMMU_ARRAY_SIZE(words) && words[f->ttyp] ? words[f->ttyp]
+								    : riommu_ttyp_name(f->ttyp);
+}
+
+const char *fault_process_text(const struct riommu_fault *f, char *text, size_t size)
+{
+	if (!f->pv)
+		return NULL;
+	snprintf(text, size, "0x%" PRIx32 "%s", f->pid, f->priv ? " privileged" : "");
+	return text;
 }

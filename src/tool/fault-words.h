@@ -26,6 +26,14 @@ void fault_print(FILE *f, const struct known_fault *k);
 struct json_object *cause_json(unsigned code);
 void cause_print(FILE *f, unsigned code);
 
+/*
+ * Words for tables. A guest page fault's GPA; NULL for other causes. The transaction type in one or two words (the JSON has the
+ * specification's name). The process; NULL where there is none.
+ */
+const char *fault_gpa_text(const struct riommu_fault *f, char *text, size_t size);
+const char *fault_type_word(const struct riommu_fault *f);
+const char *fault_process_text(const struct riommu_fault *f, char *text, size_t size);
+
 /* "  LABEL    TEXT", TEXT broken between words; nothing for NULL. */
 void print_words(FILE *f, const char *label, const char *text);
 

@@ -2,7 +2,7 @@
 /* A translation as JSON (design 3.3) and as text. */
 #include "config.h"
 
-#include "dump.h"
+#include "translation.h"
 
 #include <inttypes.h>
 

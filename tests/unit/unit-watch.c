@@ -3,11 +3,10 @@
 #include "files.h"
 #include "queue/watch.h"
 #include "ring.h"
+#include "runner.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define MS      ((uint64_t)1000000)
 #define ENTRIES 256u
@@ -656,8 +655,6 @@ int main(void)
 {
 	Suite *suite = suite_create("watch");
 	TCase *tc = tcase_create("watch");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -693,9 +690,5 @@ int main(void)
 	tcase_add_test(tc, idle_polls_take_less_than_a_hundredth_of_a_core);
 	tcase_add_test(tc, a_storm_is_polled_before_an_eighth_of_the_ring_is_new);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
