@@ -104,17 +104,11 @@ static void add_row(struct listing *l, const struct riommu_fault_visit *v)
 
 enum verdict { VERDICT_SAME, VERDICT_OTHER_CAUSE, VERDICT_SUCCEEDS, VERDICT_UNKNOWN };
 
-static const struct {
-	const char *json, *text;
-} verdicts[] = {
-	[VERDICT_SAME] = {"same", "the walk ends with the same cause: the tables still say so"},
-	[VERDICT_OTHER_CAUSE] =
-		{"other_cause",
-		 "the walk ends with another cause now: the tables or ddtp have changed since"},
-	[VERDICT_SUCCEEDS] = {"succeeds", "the walk succeeds now: the tables have changed since "
-					  "the fault, or the IOMMU used a stale\n"
-					  "    cache entry (an invalidation is missing)"},
-	[VERDICT_UNKNOWN] = {"unknown", "whether the tables still say so cannot be told"},
+static const char *const verdict_names[] = {
+	[VERDICT_SAME] = "same",
+	[VERDICT_OTHER_CAUSE] = "other_cause",
+	[VERDICT_SUCCEEDS] = "succeeds",
+	[VERDICT_UNKNOWN] = "unknown",
 };
 
 static enum verdict judge(const struct riommu_fault *f, const struct riommu_translation *t)
@@ -130,6 +124,99 @@ static enum verdict judge(const struct riommu_fault *f, const struct riommu_tran
 	}
 }
 
+/* Causes of which the tables know nothing, or not all: memory and the device decide, too. */
+static bool is_beyond_tables(unsigned cause)
+{
+	switch (cause) {
+	case RIOMMU_CAUSE_INSTRUCTION_ACCESS_FAULT:
+	case RIOMMU_CAUSE_READ_MISALIGNED:
+	case RIOMMU_CAUSE_READ_ACCESS_FAULT:
+	case RIOMMU_CAUSE_WRITE_MISALIGNED:
+	case RIOMMU_CAUSE_WRITE_ACCESS_FAULT:
+	case RIOMMU_CAUSE_DDT_LOAD_ACCESS_FAULT:
+	case RIOMMU_CAUSE_MSI_PTE_LOAD_ACCESS_FAULT:
+	case RIOMMU_CAUSE_MRIF_ACCESS_FAULT:
+	case RIOMMU_CAUSE_PDT_LOAD_ACCESS_FAULT:
+	case RIOMMU_CAUSE_DDT_CORRUPTION:
+	case RIOMMU_CAUSE_PDT_CORRUPTION:
+	case RIOMMU_CAUSE_MSI_PT_CORRUPTION:
+	case RIOMMU_CAUSE_MRIF_CORRUPTION:
+	case RIOMMU_CAUSE_INTERNAL_DATA_PATH:
+	case RIOMMU_CAUSE_PT_CORRUPTION:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What was there when the fault happened and is not any more, as far as the walk's cause tells; NULL: nothing. */
+static const char *what_is_gone(const struct riommu_fault *f, const struct riommu_translation *t)
+{
+	if (judge(f, t) != VERDICT_OTHER_CAUSE)
+		return NULL;
+	switch (t->cause) {
+	case RIOMMU_CAUSE_ALL_INBOUND_DISALLOWED:
+		return "iommu";
+	case RIOMMU_CAUSE_DDT_NOT_VALID:
+		/* 256 and 257 come before the entry of the device is looked at */
+		return f->cause == RIOMMU_CAUSE_ALL_INBOUND_DISALLOWED ||
+				       f->cause == RIOMMU_CAUSE_DDT_LOAD_ACCESS_FAULT
+			       ? NULL
+			       : "device_context";
+	case RIOMMU_CAUSE_PDT_NOT_VALID:
+		/* so do those that the device context decides */
+		return f->cause >= RIOMMU_CAUSE_ALL_INBOUND_DISALLOWED &&
+				       f->cause <= RIOMMU_CAUSE_TYPE_DISALLOWED
+			       ? NULL
+			       : "process_context";
+	default:
+		return NULL;
+	}
+}
+
+static const char *other_cause_words(const struct riommu_fault *f,
+				     const struct riommu_translation *t)
+{
+	const char *gone = what_is_gone(f, t);
+
+	if (!gone)
+		return "the walk ends with another cause now: the tables or ddtp have changed "
+		       "since";
+	if (!strcmp(gone, "iommu"))
+		return "the IOMMU has been blocked since (ddtp.iommu_mode is Off): it refuses "
+		       "every request now";
+	return !strcmp(gone, "device_context")
+		       ? "the context of the device no longer exists: it was detached or blocked "
+			 "since"
+		       : "the context of the process no longer exists: it was unbound or has ended "
+			 "since";
+}
+
+/* What it means for the fault that the walk ends as it does. */
+static const char *verdict_words(const struct riommu_fault *f, const struct riommu_translation *t)
+{
+	switch (judge(f, t)) {
+	case VERDICT_SAME:
+		return "the walk ends with the same cause: the tables still say so";
+	case VERDICT_OTHER_CAUSE:
+		return other_cause_words(f, t);
+	case VERDICT_SUCCEEDS:
+		if (f->cause == RIOMMU_CAUSE_ALL_INBOUND_DISALLOWED)
+			return "the walk succeeds now: the IOMMU was blocked then (ddtp.iommu_mode "
+			       "was Off), and is not any more";
+		return is_beyond_tables(f->cause)
+			       ? "the walk succeeds, but the tables alone do not decide this "
+				 "cause: "
+				 "look at the device, and at the memory behind the address"
+			       : "the walk succeeds now: the tables have changed since the fault, "
+				 "or the IOMMU used a stale cache entry (an invalidation is "
+				 "missing)";
+	case VERDICT_UNKNOWN:
+	default:
+		return "whether the tables still say so cannot be told";
+	}
+}
+
 static void add_walk(const struct listing *l, size_t line, const struct riommu_fault *f,
 		     struct json_object *obj)
 {
@@ -141,13 +228,17 @@ static void add_walk(const struct listing *l, size_t line, const struct riommu_f
 	if (!riommu_fault_request(f, &request) || (!l->walkable && !l->missing_register)) {
 		json_add(obj, "walk", NULL);
 		json_add(obj, "walk_verdict", NULL);
+		json_add(obj, "walk_gone", NULL);
+		json_add(obj, "walk_words", NULL);
 		return;
 	}
 	if (l->walkable)
 		riommu_translate(&l->walker, &request, &t, &trace);
 	json_add(obj, "walk",
 		 translation_json(line, base, &request, &t, &trace, l->missing_register));
-	json_add(obj, "walk_verdict", json_text(verdicts[judge(f, &t)].json));
+	json_add(obj, "walk_verdict", json_text(verdict_names[judge(f, &t)]));
+	json_add(obj, "walk_gone", json_text(what_is_gone(f, &t)));
+	json_add(obj, "walk_words", json_text(verdict_words(f, &t)));
 }
 
 static bool same_fault(const struct riommu_fault *a, const struct riommu_fault *b)
@@ -231,7 +322,7 @@ static void print_walk(const struct listing *l, const struct distinct *w)
 	translation_print(stdout, 4, l->walker.fctl, &request, &t, &trace);
 	if (t.result != RIOMMU_OK)
 		print_decider(l, &trace);
-	printf("    %s\n", verdicts[judge(f, &t)].text);
+	print_wrapped(stdout, verdict_words(f, &t), 0, 4);
 }
 
 static void print_walks(const struct listing *l)

@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-import unittest
 
 import common
 import schema
@@ -213,7 +212,6 @@ class Live(Counters):
     def test_registers_that_went_away(self):
         self.assertEqual(self.change({}, None, status=1), {})
 
-    @unittest.skipIf(common.sanitized(), "a sanitized program is slow to start")
     def test_without_interval_it_does_not_wait(self):
         options = self.fake_root()
         self.debugfs({**common.Machine().registers, **NONE, "capabilities": common.CAPABILITIES | HPM})
