@@ -99,16 +99,29 @@ static uint32_t read_csr(struct sim_iommu *m, int q)
 	return v | (busy ? 1u << 17 : 0);
 }
 
+/* The answer is there when Go is clear, and not before. */
+static uint32_t read_tr_req_ctl(struct sim_iommu *m)
+{
+	bool go = m->go_forever || count_down(&m->probe_left);
+	uint32_t *response = &m->word[RIOMMU_REG_TR_RESPONSE / 4];
+
+	m->seen_no_go = !go;
+	if (!go && m->word[RIOMMU_REG_TR_REQ_CTL / 4] & 1) {
+		m->word[RIOMMU_REG_TR_REQ_CTL / 4] &= ~1u;
+		response[0] = (uint32_t)m->probe_response;
+		response[1] = (uint32_t)(m->probe_response >> 32);
+	}
+	return m->word[RIOMMU_REG_TR_REQ_CTL / 4] | go;
+}
+
 static uint32_t read_word(struct sim_iommu *m, uint32_t offset)
 {
 	if (offset == RIOMMU_REG_DDTP)
 		return read_ddtp(m);
 	if (queue_of(offset) >= 0)
 		return read_csr(m, queue_of(offset));
-	if (offset == RIOMMU_REG_TR_REQ_CTL) {
-		m->seen_no_go = !m->go_forever;
-		return m->word[offset / 4] | m->go_forever;
-	}
+	if (offset == RIOMMU_REG_TR_REQ_CTL)
+		return read_tr_req_ctl(m);
 	return m->word[offset / 4];
 }
 
@@ -192,6 +205,29 @@ static void write_vector(struct sim_iommu *m, uint32_t offset, uint32_t value)
 		m->word[offset / 4] = value;
 }
 
+/* 6.24, 6.25: address first, then the upper half of the request, Go last; nothing while Go is set; Exe only with NW. */
+static void write_tr_req(struct sim_iommu *m, uint32_t offset, uint32_t value)
+{
+	unsigned part = (offset - RIOMMU_REG_TR_REQ_IOVA) / 4;
+
+	if (!m->seen_no_go || m->word[RIOMMU_REG_TR_REQ_CTL / 4] & 1)
+		wrong("0x%x written, and Go not seen clear before", offset);
+	m->word[offset / 4] = value;
+	m->probe_parts |= 1u << part;
+	if (offset == RIOMMU_REG_TR_REQ_IOVA && value & 0xfff)
+		wrong("tr_req_iova: 0x%x is no page", value);
+	if (offset != RIOMMU_REG_TR_REQ_CTL)
+		return;
+	if (m->probe_parts != 0xf)
+		wrong("Go set before all of the request was written");
+	if (!(value & 8))
+		wrong("tr_req_ctl: NW is 0: the request could set D");
+	m->word[RIOMMU_REG_TR_RESPONSE / 4] = 0x5a5a5a5a; /* not yet */
+	m->probe_left = m->probe_takes;
+	m->probe_parts = 0;
+	m->probes++;
+}
+
 static void write_word(struct sim_iommu *m, uint32_t offset, uint32_t value)
 {
 	if (offset == RIOMMU_REG_DDTP)
@@ -202,6 +238,8 @@ static void write_word(struct sim_iommu *m, uint32_t offset, uint32_t value)
 		m->word[offset / 4] &= m->ipsr_stays ? UINT32_MAX : ~value;
 	else if (offset >= RIOMMU_REG_MSI_CFG_TBL && offset % 16 == 12)
 		write_vector(m, offset, value);
+	else if (offset >= RIOMMU_REG_TR_REQ_IOVA && offset < RIOMMU_REG_TR_RESPONSE)
+		write_tr_req(m, offset, value);
 	else
 		wrong("write to 0x%x", offset);
 }
@@ -322,6 +360,40 @@ struct riommu_hw *sim_hw(void)
 	static struct riommu_hw hw = {.ops = &ops};
 
 	return &hw;
+}
+
+static int source_reg_read(struct riommu_source *src, uint64_t base, uint32_t offset,
+			   unsigned width, uint64_t *value)
+{
+	return reg_read(src->priv, base, offset, width, value);
+}
+
+static int source_reg_write(struct riommu_source *src, uint64_t base, uint32_t offset,
+			    uint32_t value)
+{
+	return reg_write(src->priv, base, offset, value);
+}
+
+static int source_open(struct riommu_source *src, const char *path)
+{
+	(void)src;
+	(void)path;
+	return 0;
+}
+
+struct riommu_source *sim_source(struct riommu_ctx *ctx)
+{
+	static const struct riommu_source_ops ops = {
+		.name = "simulated",
+		.provides = RIOMMU_PROVIDES_REGISTERS,
+		.open = source_open,
+		.reg_read = source_reg_read,
+		.reg_write = source_reg_write,
+	};
+	struct riommu_source *src;
+
+	ck_assert_int_eq(riommu_source_open_writable(ctx, &ops, &src), 0);
+	return src;
 }
 
 void sim_set(size_t iommu, uint32_t offset, unsigned width, uint64_t value)

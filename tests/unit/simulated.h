@@ -39,6 +39,9 @@ struct sim_iommu {
 	bool refused;
 	bool bus_error;
 	bool go_forever;
+	unsigned
+		probe_takes; /* reads of tr_req_ctl until a debug translation is done; SIM_FOREVER */
+	uint64_t probe_response;
 	unsigned ddtp_busy_before, ddtp_busy_after; /* reads; SIM_FOREVER */
 	bool mode_stays, ppn_changes;
 	unsigned csr_busy_before[SIM_QUEUES], csr_busy_after[SIM_QUEUES];
@@ -46,6 +49,10 @@ struct sim_iommu {
 	bool ipsr_stays, vector_stays;
 	unsigned dies_at_write; /* number of the write to it after which it is dead; 0: never */
 	unsigned writes;
+
+	/* the debug translation that was asked for */
+	unsigned probes, probe_left;
+	unsigned probe_parts; /* of the registers that were written for the next one */
 };
 
 struct sim_function {
@@ -82,6 +89,9 @@ void sim_begin(void);
 void sim_end(void);
 
 struct riommu_hw *sim_hw(void);
+
+/* The registers as a source that can write; the caller's to close. */
+struct riommu_source *sim_source(struct riommu_ctx *ctx);
 
 /* What discover would have found: CTX is the caller's. */
 struct riommu_system *sim_system(struct riommu_ctx *ctx);
