@@ -284,6 +284,8 @@ def run_offline(page, tool, capture, command):
         for name, text in page.files().items():
             with open(os.path.join(directory, name), "w", encoding="utf-8") as f:
                 f.write(text)
+        with open(os.path.join(directory, "ram.img"), "wb") as f:
+            f.write(bytes(1 << 16))  # memory of zeros, which has no valid context
         done = shell(CAPTURES.sub(lambda _: shlex.quote(capture or ""), command), tool, directory)
     assert done.returncode in (DONE, FINDING), f"ends with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}"
     assert done.stdout.strip(), "prints nothing"

@@ -378,6 +378,8 @@ bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker,
 				  "%s: the registers are not to be had: %s; '%s list' shows the "
 				  "ways to them",
 				  unit->name, unit->reason, program);
+		else if (unit->error == -ENODATA)
+			out_error(&d->out, unit->error, "%s: %s", unit->name, unit->reason);
 		else
 			out_error(&d->out, unit->error ? unit->error : err,
 				  "%s: register %s is not known%s%s; supply it with --reg %s=VALUE",

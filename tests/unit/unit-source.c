@@ -519,8 +519,8 @@ START_TEST(what_is_not_a_file_has_the_right_class)
 	ck_assert_int_eq(riommu_source_open(ctx, ops, below("fifo"), &src), -EINVAL);
 	write_text("text", "hello, this is no capture at all");
 	expect_damaged(riommu_source_open(ctx, ops, below("text"), &src), "not an ELF file");
-	write_text("kdump", "KDUMP   and more");
-	ck_assert_int_eq(riommu_source_open(ctx, ops, below("kdump"), &src), -ENOTSUP);
+	write_text("packed", "BZh and more");
+	ck_assert_int_eq(riommu_source_open(ctx, ops, below("packed"), &src), -ENOTSUP);
 	ck_assert_int_eq(riommu_source_open(ctx, ops, NULL, &src), -EINVAL);
 }
 END_TEST
@@ -544,6 +544,108 @@ START_TEST(a_file_that_may_not_be_read_is_refused)
 		-EACCES);
 	if (getuid() == 0)
 		ck_assert_int_eq(seteuid(0), 0);
+}
+END_TEST
+
+/* -- which source reads a file ---------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *bytes, *source;
+} beginnings[] = {
+	{"\x7f"
+	 "ELF",
+	 "core"},
+	{"KDUMP   ", "kdumpfile"},
+	{"makedumpfile\0\0\0\0", "kdumpfile"},
+	{"KDUMP", "core"},
+	{"DISKDUMP", "core"},
+	{"something else", "core"},
+	{"", "core"},
+};
+
+START_TEST(a_file_is_read_by_what_its_first_bytes_say)
+{
+	const struct riommu_source_ops *ops;
+
+	write_text("file", beginnings[_i].bytes);
+	ck_assert_int_eq(riommu_source_for_file(ctx, below("file"), NULL, &ops), 0);
+	ck_assert_str_eq(ops->name, beginnings[_i].source);
+}
+END_TEST
+
+START_TEST(a_named_method_or_a_base_decides)
+{
+	const struct riommu_source_ops *ops;
+
+	write_text("file", "\x7f"
+			   "ELF");
+	ck_assert_int_eq(riommu_source_for_file(ctx, below("file"), "raw", &ops), 0);
+	ck_assert_str_eq(ops->name, "raw");
+	ck_assert_int_eq(riommu_source_for_file(ctx, below("file"), "devmem", &ops), -EINVAL);
+	ck_assert_int_eq(riommu_source_for_file(ctx, below("file"), "nothing", &ops), -EINVAL);
+	ck_assert_int_eq(riommu_option_set(ctx, "base", "0x80000000"), 0);
+	ck_assert_int_eq(riommu_source_for_file(ctx, below("file"), NULL, &ops), 0);
+	ck_assert_str_eq(ops->name, "raw");
+	ck_assert_int_eq(riommu_source_for_file(ctx, below("file"), "core", &ops), 0);
+	ck_assert_str_eq(ops->name, "core");
+}
+END_TEST
+
+static int raw_open_at(const char *base)
+{
+	if (base)
+		ck_assert_int_eq(riommu_option_set(ctx, "base", base), 0);
+	return riommu_source_open(ctx, riommu_source_by_name("raw"), below("raw"), &src);
+}
+
+START_TEST(a_raw_image_is_read_without_a_copy_where_it_begins)
+{
+	static uint8_t bytes[3 * PAGE];
+	const uint8_t *a, *b;
+	uint8_t scratch[8];
+
+	memset(bytes, 1, PAGE);
+	memset(bytes + PAGE, 2, PAGE);
+	memset(bytes + 2 * PAGE, 3, PAGE);
+	write_file("raw", bytes, sizeof(bytes) - 5);
+	ck_assert_int_eq(raw_open_at("0x80001000"), 0);
+	expect_bytes(0x80001000, PAGE, 1);
+	expect_bytes(0x80002000, PAGE, 2);
+	expect_bytes(0x80003000, PAGE - 5, 3);
+	expect_missing(0x80003ff8, 8);
+	expect_missing(0x80000ff8, 8);
+	expect_missing(0x80000ffc, 8);
+	expect_missing(0x80004000, 1);
+	expect_missing(0, 1);
+	expect_missing(UINT64_MAX, 1);
+	ck_assert_int_eq(riommu_source_entry(src, 0x80001000, 8, scratch, &a), 0);
+	ck_assert_int_eq(riommu_source_entry(src, 0x80002000, 8, scratch, &b), 0);
+	ck_assert(a != scratch && b == a + PAGE);
+}
+END_TEST
+
+START_TEST(a_raw_image_that_begins_within_a_page_has_the_rest_of_it)
+{
+	static uint8_t bytes[2 * PAGE];
+
+	memset(bytes, 7, sizeof(bytes));
+	write_file("raw", bytes, sizeof(bytes));
+	ck_assert_int_eq(raw_open_at("0x80000800"), 0);
+	expect_missing(0x800007f8, 8);
+	expect_bytes(0x80000800, 0x800, 7);
+	expect_bytes(0x80002000, 0x800, 7);
+	expect_missing(0x80002800, 8);
+}
+END_TEST
+
+START_TEST(a_raw_image_needs_an_address_for_each_byte)
+{
+	write_text("raw", "0123456789abcdef");
+	ck_assert_int_eq(raw_open_at(NULL), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "-O base="));
+	ck_assert_int_eq(raw_open_at("0xfffffffffffffff1"), -EINVAL);
+	ck_assert_int_eq(raw_open_at("0xfffffffffffffff0"), 0);
+	expect_bytes(UINT64_MAX, 1, 'f');
 }
 END_TEST
 
@@ -997,7 +1099,7 @@ START_TEST(every_source_can_be_named)
 		ck_assert_uint_gt(strlen(ops[n]->help), 10);
 		ck_assert_uint_ne(ops[n]->provides, 0);
 	}
-	ck_assert_uint_eq(n, 4);
+	ck_assert_uint_eq(n, 6);
 	ck_assert_ptr_null(riommu_source_by_name("nothing"));
 }
 END_TEST
@@ -1031,6 +1133,12 @@ static void add_core_tests(TCase *tc)
 	tcase_add_test(tc, more_segments_than_the_header_can_count_are_read);
 	tcase_add_test(tc, what_is_not_a_file_has_the_right_class);
 	tcase_add_test(tc, a_file_that_may_not_be_read_is_refused);
+	tcase_add_loop_test(tc, a_file_is_read_by_what_its_first_bytes_say, 0,
+			    (int)RIOMMU_ARRAY_SIZE(beginnings));
+	tcase_add_test(tc, a_named_method_or_a_base_decides);
+	tcase_add_test(tc, a_raw_image_is_read_without_a_copy_where_it_begins);
+	tcase_add_test(tc, a_raw_image_that_begins_within_a_page_has_the_rest_of_it);
+	tcase_add_test(tc, a_raw_image_needs_an_address_for_each_byte);
 }
 
 static void add_live_tests(TCase *tc)

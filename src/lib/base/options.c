@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum option_kind { OPTION_PATH, OPTION_COUNT, OPTION_CHOICE };
+enum option_kind { OPTION_PATH, OPTION_COUNT, OPTION_ADDRESS, OPTION_CHOICE };
 
 struct option_entry {
 	const char *key;
@@ -36,6 +36,8 @@ static const struct option_entry table[RIOMMU_OPTION_COUNT] = {
 	 "the program kexec (default: from PATH, /sbin, /usr/sbin)"},
 	{"record", NULL, OPTION_PATH, NULL,
 	 "FILE|auto|none: the handover record with a vmcore's registers"},
+	{"base", NULL, OPTION_ADDRESS, NULL,
+	 "ADDR: --input is a raw image of RAM that begins at this address"},
 	{"excluded", NULL, OPTION_CHOICE, zero_only,
 	 "zero: pages that a vmcore leaves out are zero (else not captured)"},
 	{"max-pages", "1048576", OPTION_COUNT, NULL, "--save: the most pages to write"},
@@ -82,6 +84,11 @@ static int check_value(struct riommu_ctx *ctx, const struct option_entry *entry,
 		if (riommu_parse_u64(value, &number) || !number)
 			return riommu_fail(ctx, -EINVAL,
 					   "parameter %s: '%s' is not a positive number",
+					   entry->key, value);
+		break;
+	case OPTION_ADDRESS:
+		if (riommu_parse_u64(value, &number))
+			return riommu_fail(ctx, -EINVAL, "parameter %s: '%s' is not an address",
 					   entry->key, value);
 		break;
 	case OPTION_CHOICE:

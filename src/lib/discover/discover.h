@@ -35,7 +35,7 @@ struct riommu_iommu {
 	uint64_t value[RIOMMU_REG_COUNT];
 	uint8_t state[RIOMMU_REG_COUNT]; /* enum riommu_reg_state */
 	int error; /* first error of reading its registers, 0 when none; the words are in `reason` */
-	char reason[256];
+	char reason[320];
 	const char *method; /* how the registers were read; NULL when they were not */
 };
 
@@ -112,6 +112,13 @@ void riommu_system_refresh(struct riommu_system *sys, size_t iommu, const uint32
 
 /* The value of a register in the snapshot: 0 with *VALUE, or -ENODATA, -EACCES, -EFAULT by its state. */
 int riommu_iommu_reg(const struct riommu_iommu *iommu, uint32_t offset, uint64_t *value);
+
+/*
+ * Says which of the COUNT registers at OFFSETS the source does not hold, with the options that give them: "register ddtp was
+ * not captured; give --reg ddtp=VALUE". Returns how many those are; TEXT is "" when there are none.
+ */
+size_t riommu_system_missing(const struct riommu_system *sys, size_t iommu, const uint32_t *offsets,
+			     size_t count, char *text, size_t size);
 
 /*
  * True when the running kernel's driver has registered this IOMMU (/sys/class/iommu), whatever it is called here, or one of

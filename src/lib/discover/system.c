@@ -34,10 +34,15 @@ static void set_error(struct riommu_iommu *iommu, int err, const char *reason)
 }
 
 /* What a walk cannot do without (design 3.2). Any other register may be missing: that is no error of its IOMMU. */
+static const uint32_t needed[] = {RIOMMU_REG_CAPABILITIES, RIOMMU_REG_FCTL, RIOMMU_REG_DDTP};
+
 static bool is_needed(uint32_t offset)
 {
-	return offset == RIOMMU_REG_CAPABILITIES || offset == RIOMMU_REG_FCTL ||
-	       offset == RIOMMU_REG_DDTP;
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(needed); i++) {
+		if (needed[i] == offset)
+			return true;
+	}
+	return false;
 }
 
 /* One register from the hardware, unless it was given. */
@@ -98,6 +103,7 @@ static void finish_recorded(struct riommu_system *sys, struct riommu_iommu *iomm
 	const struct riommu_reg *regs = riommu_registers();
 	int cap = riommu_reg_by_offset(RIOMMU_REG_CAPABILITIES);
 	bool cap_known = iommu->state[cap] == RIOMMU_REG_KNOWN;
+	char words[sizeof(iommu->reason)];
 
 	for (int i = 0; i < RIOMMU_REG_COUNT; i++) {
 		if (iommu->state[i] == RIOMMU_REG_UNREAD && !beyond_vectors(iommu, &regs[i]) &&
@@ -105,15 +111,9 @@ static void finish_recorded(struct riommu_system *sys, struct riommu_iommu *iomm
 			iommu->state[i] = sys->registers_error == -EACCES ? RIOMMU_REG_REFUSED
 									  : RIOMMU_REG_MISSING;
 	}
-	for (int i = 0; i < RIOMMU_REG_COUNT; i++) {
-		char words[128];
-
-		if (iommu->state[i] == RIOMMU_REG_KNOWN || !is_needed(regs[i].offset))
-			continue;
-		snprintf(words, sizeof(words), "register %s was not captured; give it with --reg",
-			 regs[i].name);
+	if (riommu_system_missing(sys, (size_t)(iommu - sys->iommus), needed,
+				  RIOMMU_ARRAY_SIZE(needed), words, sizeof(words)))
 		set_error(iommu, -ENODATA, words);
-	}
 	if (given && iommu->found == RIOMMU_FOUND_RECORD)
 		iommu->method = "record";
 	else if (given)
@@ -294,17 +294,16 @@ static int take_note(struct riommu_system *sys, const struct riommu_core_registe
 
 static int open_file(struct riommu_system *sys, const struct riommu_open_args *args)
 {
-	const struct riommu_source_ops *core = riommu_source_by_name("core");
+	const struct riommu_source_ops *ops;
 	struct riommu_core_registers note;
 	const char *text;
 	size_t len;
 	int err;
 
-	if (args->access && strcmp(args->access, core->name))
-		return riommu_fail(sys->ctx, -EINVAL, "--access %s does not read files",
-				   args->access);
 	riommu_copy_name(sys->path, sizeof(sys->path), args->input, strlen(args->input));
-	err = riommu_source_open(sys->ctx, core, args->input, &sys->memory);
+	err = riommu_source_for_file(sys->ctx, args->input, args->access, &ops);
+	if (!err)
+		err = riommu_source_open(sys->ctx, ops, args->input, &sys->memory);
 	for (size_t i = 0; !err && riommu_core_registers_at(sys->memory, i, &note); i++) {
 		if (base_wanted(args, note.base))
 			err = take_note(sys, &note);
@@ -487,7 +486,10 @@ static int no_iommu(struct riommu_system *sys)
 			"one");
 	return riommu_fail(sys->ctx, -ENODEV,
 			   "%s holds memory but no registers, so no IOMMU: name one with --base "
-			   "ADDR and give capabilities, fctl and ddtp with --reg NAME=VALUE",
+			   "ADDR and give --reg capabilities=VALUE --reg fctl=VALUE --reg "
+			   "ddtp=VALUE (the fault queue needs fqb, too), or after a handover by "
+			   "iommu-kexec-prep its record, -O record=FILE, or -O record=auto in the "
+			   "kernel that took the dump",
 			   sys->path);
 }
 

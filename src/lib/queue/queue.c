@@ -76,6 +76,21 @@ static int check_ring(struct riommu_ctx *ctx, const struct riommu_iommu *iommu,
 	return 0;
 }
 
+/* What it takes to find a ring: its base register, and fctl for the order of its bytes. */
+static int no_place(const struct riommu_system *sys, size_t index, const struct kind *kind, int err)
+{
+	const uint32_t offsets[] = {kind->base, RIOMMU_REG_FCTL};
+	char words[256];
+
+	if (riommu_system_missing(sys, index, offsets, RIOMMU_ARRAY_SIZE(offsets), words,
+				  sizeof(words)))
+		return riommu_fail(sys->ctx, err, "%s: the %s cannot be found: %s",
+				   sys->iommus[index].name, kind->name, words);
+	return riommu_fail(sys->ctx, err,
+			   "%s: the %s cannot be found without its base register and fctl",
+			   sys->iommus[index].name, kind->name);
+}
+
 int riommu_queue_open(const struct riommu_system *sys, size_t index, enum riommu_queue_kind which,
 		      struct riommu_queue *queue)
 {
@@ -99,10 +114,7 @@ int riommu_queue_open(const struct riommu_system *sys, size_t index, enum riommu
 	if (!err)
 		err = riommu_iommu_reg(iommu, RIOMMU_REG_FCTL, &fctl);
 	if (err)
-		return riommu_fail(sys->ctx, err,
-				   "%s: the %s cannot be found without its base register and fctl; "
-				   "give them with --reg",
-				   iommu->name, kind->name);
+		return no_place(sys, index, kind, err);
 
 	entries = (uint64_t)2 << riommu_bits(base, 4, 0);
 	*queue = (struct riommu_queue){

@@ -13,12 +13,9 @@
 #include "spec/notes.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define MAX_SEGMENTS  (1u << 24) /* 64 GiB in single pages */
 #define MAX_NOTE_SIZE (64u << 20)
@@ -168,65 +165,63 @@ static int core_map(struct riommu_source *src, uint64_t page, const uint8_t **da
 
 /* -- headers ----------------------------------------------------------------------------------------------- */
 
-static const struct {
-	const char *magic;
-	uint8_t len;
-	const char *program;
-} packed[] = {
-	{"\x1f\x8b", 2, "gzip"},
-	{"\xfd"
-	 "7zXZ",
-	 6, "xz"},
-	{"\x28\xb5\x2f\xfd", 4, "zstd"},
-	{"BZh", 3, "bzip2"},
-	{"\x04\x22\x4d\x18", 4, "lz4"},
-};
-
-/* Formats that people try, and what to do instead. */
-static int not_elf(struct riommu_source *src, const struct core *core)
+static bool is_elf(const uint8_t *head, size_t len)
 {
-	const char *magic = (const char *)core->file;
+	return len >= SELFMAG && !memcmp(head, ELFMAG, SELFMAG);
+}
 
-	if (core->size >= 8 && (!memcmp(magic, "KDUMP   ", 8) || !memcmp(magic, "DISKDUMP", 8)))
-		return riommu_fail(src->ctx, -ENOTSUP,
-				   "%s: a kdump-compressed file; this build reads ELF cores "
-				   "only (makedumpfile -E writes one)",
-				   src->path);
-	if (core->size >= 12 && !memcmp(magic, "makedumpfile", 12))
-		return riommu_fail(src->ctx, -ENOTSUP,
-				   "%s: a flattened dump; put it together with makedumpfile -R",
-				   src->path);
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(packed); i++)
-		if (core->size >= packed[i].len && !memcmp(magic, packed[i].magic, packed[i].len))
-			return riommu_fail(src->ctx, -ENOTSUP,
-					   "%s: packed by %s; unpack it first: %s -dc FILE > CORE",
-					   src->path, packed[i].program, packed[i].program);
-	return damaged(src, "not an ELF file: neither a capture nor a vmcore");
+/* The machines whose dumps lie around where somebody looks for one of RISC-V. */
+static const char *machine_name(uint16_t machine)
+{
+	switch (machine) {
+	case EM_386:
+		return " (x86)";
+	case EM_X86_64:
+		return " (x86-64)";
+	case EM_ARM:
+		return " (ARM)";
+	case EM_AARCH64:
+		return " (AArch64)";
+	default:
+		return "";
+	}
+}
+
+static int check_kind(struct riommu_source *src, const struct core *core)
+{
+	uint16_t machine = HALF(core, 0, Elf64_Ehdr, e_machine);
+	uint16_t type = HALF(core, 0, Elf64_Ehdr, e_type);
+
+	if (machine != EM_RISCV)
+		return damaged(src, "an ELF file for machine %u%s, not for RISC-V (%u)", machine,
+			       machine_name(machine), EM_RISCV);
+	if (type != ET_CORE)
+		return damaged(src, "an ELF file of type %u (%s), not a core (%u)", type,
+			       type == ET_EXEC || type == ET_DYN ? "a program, such as vmlinux"
+			       : type == ET_REL ? "an object file, such as a kernel module"
+						: "unknown",
+			       ET_CORE);
+	return 0;
 }
 
 static int check_ident(struct riommu_source *src, const struct core *core)
 {
 	const uint8_t *ident = core->file;
 
-	if (core->size < SELFMAG || memcmp(ident, ELFMAG, SELFMAG))
-		return not_elf(src, core);
+	if (!is_elf(ident, core->size))
+		return riommu_source_unknown_format(src->ctx, src->path, ident, core->size);
 	if (core->size < sizeof(Elf64_Ehdr))
 		return damaged(src, "truncated: %llu bytes, an ELF header has %zu",
 			       (unsigned long long)core->size, sizeof(Elf64_Ehdr));
 	if (ident[EI_CLASS] != ELFCLASS64)
-		return damaged(src, "an ELF file of class %u, not the 64-bit one of a capture",
-			       ident[EI_CLASS]);
+		return damaged(src, "an ELF file of class %u (%s), not the 64-bit one of a capture",
+			       ident[EI_CLASS],
+			       ident[EI_CLASS] == ELFCLASS32 ? "32-bit" : "unknown");
 	if (ident[EI_DATA] != ELFDATA2LSB)
-		return damaged(src, "an ELF file that is not little-endian");
+		return damaged(src, "an ELF file that is not little-endian, as RISC-V's are");
 	if (ident[EI_VERSION] != EV_CURRENT || WORD(core, 0, Elf64_Ehdr, e_version) != EV_CURRENT)
 		return damaged(src, "an unknown version of ELF");
-	if (HALF(core, 0, Elf64_Ehdr, e_machine) != EM_RISCV)
-		return damaged(src, "an ELF file for machine %u, not for RISC-V (%u)",
-			       HALF(core, 0, Elf64_Ehdr, e_machine), EM_RISCV);
-	if (HALF(core, 0, Elf64_Ehdr, e_type) != ET_CORE)
-		return damaged(src, "an ELF file of type %u, not a core (%u)",
-			       HALF(core, 0, Elf64_Ehdr, e_type), ET_CORE);
-	return 0;
+	return check_kind(src, core);
 }
 
 /* Number of program headers; from 65,535 on it is in the first section header (ELF, PN_XNUM). */
@@ -634,39 +629,6 @@ static int load_headers(struct riommu_source *src, struct core *core)
 	return 0;
 }
 
-/* Maps the file. Opened without waiting, lest a FIFO in its place makes us hang. */
-static int map_file(struct riommu_source *src, struct core *core, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
-	struct stat st;
-	void *map;
-
-	if (fd < 0)
-		return riommu_source_open_failed(src->ctx, path, errno);
-	if (fstat(fd, &st)) {
-		err = riommu_source_open_failed(src->ctx, path, errno);
-	} else if (S_ISDIR(st.st_mode)) {
-		err = riommu_fail(src->ctx, -EISDIR, "%s: a directory, not a capture", path);
-	} else if (!S_ISREG(st.st_mode)) {
-		err = riommu_fail(src->ctx, -EINVAL, "%s: not a regular file; save it to one first",
-				  path);
-	} else if (st.st_size <= 0) {
-		err = damaged(src, "the file is empty");
-	} else if ((uint64_t)st.st_size > SIZE_MAX) {
-		err = riommu_source_open_failed(src->ctx, path, EFBIG);
-	} else {
-		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (map == MAP_FAILED) {
-			err = riommu_source_open_failed(src->ctx, path, errno);
-		} else {
-			core->file = map;
-			core->size = (uint64_t)st.st_size;
-		}
-	}
-	close(fd);
-	return err;
-}
-
 static void core_close(struct riommu_source *src)
 {
 	struct core *core = src->priv;
@@ -686,13 +648,11 @@ static int core_open(struct riommu_source *src, const char *path)
 	struct core *core;
 	int err;
 
-	if (!path)
-		return riommu_fail(src->ctx, -EINVAL, "a capture has to be named: --input FILE");
 	core = calloc(1, sizeof(*core));
 	if (!core)
 		return riommu_fail(src->ctx, -ENOMEM, "out of memory");
 	src->priv = core;
-	err = map_file(src, core, path);
+	err = riommu_source_map_file(src, path, &core->file, &core->size);
 	if (!err)
 		err = check_ident(src, core);
 	if (!err)
@@ -746,6 +706,8 @@ const struct riommu_source_ops riommu_core_ops = {
 	.name = "core",
 	.help = "a capture, a kdump vmcore or a QEMU memory dump (--input FILE)",
 	.provides = RIOMMU_PROVIDES_MEMORY,
+	.reads_file = true,
+	.recognizes = is_elf,
 	.open = core_open,
 	.close = core_close,
 	.read = core_read,

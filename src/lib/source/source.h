@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * source: bytes at a physical address, registers at an offset. A source is a const table of functions
- * (one file each: core.c, devmem.c, kcore.c, debugfs.c, overlay.c); sources.c lists them.
+ * (one file each: core.c, kdumpfile.c, raw.c, devmem.c, kcore.c, debugfs.c, overlay.c); sources.c lists them, input.c
+ * finds the one that reads a file.
  *
  * Three answers stay apart all the way up: "not held here" (-ENODATA), "refused" (-EACCES), and bytes that
  * the hardware really gave, all ones included. A failed read is never replaced by a value.
@@ -22,6 +23,11 @@ struct riommu_source_ops {
 	const char *name; /* for -A */
 	const char *help;
 	unsigned provides; /* enum riommu_provides */
+
+	bool reads_file; /* open() wants a PATH: the source is for --input */
+
+	/* Whether a file that begins with these LEN bytes (a page at most) is one of its own. NULL: it cannot be told. */
+	bool (*recognizes)(const uint8_t *head, size_t len);
 
 	/*
 	 * Could this source be opened here and now, without opening it? 0, or a class of error with
@@ -83,6 +89,13 @@ struct riommu_source {
 /* All sources, ended by NULL, in the order in which they are tried. */
 const struct riommu_source_ops *const *riommu_sources(void);
 const struct riommu_source_ops *riommu_source_by_name(const char *name);
+
+/*
+ * Which source reads the file PATH: the one called ACCESS (NULL: none was named), raw where -O base= says where RAM begins,
+ * else by its first bytes. -EINVAL when ACCESS reads no files. A file that nothing recognizes is core's, which says why not.
+ */
+int riommu_source_for_file(struct riommu_ctx *ctx, const char *path, const char *access,
+			   const struct riommu_source_ops **ops);
 
 /* Opens a source. *SRC is the caller's to close; closing NULL is fine. */
 int riommu_source_open(struct riommu_ctx *ctx, const struct riommu_source_ops *ops,

@@ -5,7 +5,13 @@
 #include <stdlib.h>
 
 static const struct riommu_source_ops *const all[] = {
-	&riommu_core_ops, &riommu_debugfs_ops, &riommu_devmem_ops, &riommu_kcore_ops, NULL,
+	&riommu_core_ops,
+	&riommu_kdumpfile_ops,
+	&riommu_raw_ops,
+	&riommu_debugfs_ops,
+	&riommu_devmem_ops,
+	&riommu_kcore_ops,
+	NULL,
 };
 
 const struct riommu_source_ops *const *riommu_sources(void)
