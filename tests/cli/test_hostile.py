@@ -17,7 +17,8 @@ import fdt
 SEED = int(os.environ.get("HOSTILE_SEED", "20260222"))
 CASES = int(os.environ.get("HOSTILE_CASES", "1500"))
 COMMANDS = (["list"], ["regs"], ["devices"], ["devices", "8"], ["processes", "9"], ["faults", "--walk"],
-            ["translate", "8", "0x1000", "0x777000"], ["translate", "9", "0x1000", "--process", "5"], ["faults"])
+            ["translate", "8", "0x1000", "0x777000"], ["translate", "9", "0x1000", "--process", "5"], ["faults"],
+            ["commands"], ["requests"], ["counters"])
 
 
 class Hostile(common.Case):
@@ -344,9 +345,11 @@ class Cycles(Hostile):
                                  (31 | common.UPPER(0xffffffffff000), 5, 4), (7 | common.UPPER(0x80005000), 200, 100)):
             with self.subTest(base=base, head=head):
                 def edit(m):
-                    m.registers.update(fqb=base | common.UPPER(m.FQ), fqh=head, fqt=tail, cqh=head, cqt=tail)
+                    m.registers.update(fqb=base | common.UPPER(m.FQ), fqh=head, fqt=tail, cqb=base | common.UPPER(m.CQ), cqh=head, cqt=tail,
+                                       pqb=base | common.UPPER(m.FQ), pqh=head, pqt=tail, pqcsr=0x10301)
                 args = self.system(2, edit)
-                for command in (["list"], ["faults"], ["faults", "--walk"], ["--save", self.path("q"), "list"]):
+                for command in (["list"], ["faults"], ["faults", "--walk"], ["commands"], ["requests"],
+                                ["--save", self.path("q"), "list"]):
                     self.check(common.call(*args, *command))
 
     def test_save_stops_at_its_bound_and_says_so(self):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """commands and requests: what is in the command queue and in the page-request queue, and where it stands still."""
+import random
+
 import capture
 import common
 import schema
@@ -322,3 +324,21 @@ class Explain(Queues):
     def test_half_a_page_request_is_a_structure(self):
         value = self.explained("page_request=0x80000000000")
         self.assertEqual((value["kind"], len(value["values"])), ("structure", 1))
+
+
+class Hostile(Queues):
+    """Whatever is in the ring: an answer in words, of 80 columns, that fits the schema."""
+
+    def test_random_entries(self):
+        random.seed(4)
+        for _ in range(6):
+            noise = [(random.getrandbits(64) & ~0x3ff | random.randrange(6) | random.randrange(3) << 7, random.getrandbits(64))
+                     for _ in range(100)]
+            core = self.capture(noise, noise[:15], cqh=random.randrange(100), cqcsr=ON | random.getrandbits(4) << 8)
+            for command in ("commands", "requests"):
+                self.text(command, core)
+                self.assertEqual(len(self.records(command, core)), {"commands": 100, "requests": 15}[command])
+
+    def test_ring_that_claims_four_gibibytes(self):
+        core = self.capture([(3, 0)], cqb=common.UPPER(CQ) | 31)
+        self.records("commands", core, status=5)
