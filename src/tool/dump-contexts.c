@@ -99,18 +99,25 @@ static bool has_pscid(const struct riommu_dc *dc)
 	       dc->dw[RIOMMU_DC_FSC] >> 60 != RIOMMU_FSC_BARE;
 }
 
+/* "Sv39 over Sv48x4", or the one stage that there is; "Bare" without any. FIRST: the name of a mode; NULL: reserved. */
+static void two_stages_text(const char *first, bool has_first, const char *second, bool has_second,
+			    char *text, size_t size)
+{
+	snprintf(text, size, "%s%s%s", has_first || !has_second ? or_reserved(first) : "",
+		 has_first && has_second ? " over " : "", has_second ? or_reserved(second) : "");
+}
+
 /* "Bare", "Sv57", "Sv39x4", "Sv39 over Sv48x4", "PD20", and "+ MSI" where interrupts are redirected. */
 static void stages_text(const struct listing *l, const struct riommu_dc *dc, char *text,
 			size_t size)
 {
-	bool first = dc->dw[RIOMMU_DC_FSC] >> 60 != RIOMMU_FSC_BARE, second = has_second_stage(dc);
+	size_t used;
 
-	snprintf(text, size, "%s%s%s%s", first || !second ? or_reserved(first_stage(dc)) : "",
-		 first && second ? " over " : "",
-		 second ? or_reserved(
-				  riommu_hgatp_mode_name(dc->dw[RIOMMU_DC_IOHGATP], l->walker.fctl))
-			: "",
-		 has_msi(dc) ? " + MSI" : "");
+	two_stages_text(first_stage(dc), dc->dw[RIOMMU_DC_FSC] >> 60 != RIOMMU_FSC_BARE,
+			riommu_hgatp_mode_name(dc->dw[RIOMMU_DC_IOHGATP], l->walker.fctl),
+			has_second_stage(dc), text, size);
+	used = strlen(text);
+	snprintf(text + used, size - used, "%s", has_msi(dc) ? " + MSI" : "");
 }
 
 /* The names of the flags that are set in VALUE, but not those in EXCEPT. */
@@ -266,12 +273,17 @@ static bool is_undefined_mode(const struct listing *l)
 	return riommu_bits(l->walker.ddtp, 3, 0) > RIOMMU_DDTP_3LVL;
 }
 
-static void report_mode(const struct listing *l)
+bool dump_mode_defined(struct dump *d, size_t iommu, uint64_t ddtp)
 {
-	out_error(&l->d->out, -EBADMSG,
+	unsigned mode = (unsigned)riommu_bits(ddtp, 3, 0);
+
+	if (mode <= RIOMMU_DDTP_3LVL)
+		return true;
+	out_error(&d->out, -EBADMSG,
 		  "%s: ddtp.iommu_mode is 0x%x, a reserved or custom encoding: whether there is a "
 		  "device directory is not defined",
-		  l->d->sys->iommus[l->iommu].name, (unsigned)riommu_bits(l->walker.ddtp, 3, 0));
+		  d->sys->iommus[iommu].name, mode);
+	return false;
 }
 
 static const char *absent_note(const struct listing *l, enum context_state state)
@@ -348,7 +360,7 @@ static void show_dc_of_all(struct listing *l, const struct riommu_dc *dc)
 		show_dc(l, dc, NULL);
 }
 
-static const char *gap_reason(int error)
+const char *dump_gap_reason(int error)
 {
 	switch (error) {
 	case -ENODATA:
@@ -363,13 +375,15 @@ static const char *gap_reason(int error)
 		return "answers \"data corruption\"";
 	case -EACCES:
 		return "may not be read";
+	case -EOVERFLOW:
+		return "was not read: the limit of table pages (-O max-pages) was reached";
 	default:
 		return strerror(-error);
 	}
 }
 
 /* What the directory itself says wrongly is damaged data, not an error of ours. */
-static int gap_status(int error)
+int dump_gap_error(int error)
 {
 	return error == -EFAULT || error == -EHWPOISON || error == -ELOOP ? -EBADMSG : error;
 }
@@ -384,11 +398,11 @@ static void tell_gap(struct listing *l)
 	l->in_gap = false;
 	if (l->gaps++ >= GAPS_TOLD)
 		return;
-	out_error(&l->d->out, gap_status(g->error),
+	out_error(&l->d->out, dump_gap_error(g->error),
 		  "%s: %s 0x%" PRIx32 "..0x%" PRIx32 ": %s at 0x%" PRIx64 " %s",
 		  l->d->sys->iommus[l->iommu].name, what, g->first_id, g->last_id,
 		  g->error == -EBADMSG ? "the directory entry" : "the directory page", g->address,
-		  gap_reason(g->error));
+		  dump_gap_reason(g->error));
 }
 
 static void add_gap(struct listing *l, uint32_t first_id, uint32_t last_id, uint64_t address,
@@ -451,10 +465,7 @@ static void list_devices(struct dump *d, size_t iommu)
 	const char *missing;
 	bool walkable = dump_walker(d, iommu, &l.walker, &missing);
 
-	if (walkable && is_undefined_mode(&l)) {
-		report_mode(&l);
-		walkable = false;
-	}
+	walkable = walkable && dump_mode_defined(d, iommu, l.walker.ddtp);
 	if (!walkable)
 		l.absent = CONTEXT_UNKNOWN; /* what the machine has can be told all the same */
 	else if (!d->out.json)
@@ -536,12 +547,17 @@ static void print_no_dc(const struct listing *l, const char *label, enum riommu_
 			const struct riommu_translation *t)
 {
 	const char *iommu = l->d->sys->iommus[l->iommu].name;
+	char text[500];
 
 	if (result == RIOMMU_FAULT)
-		printf("%s on %s: no context: cause %u, %s: %s\n", label, iommu, t->cause,
-		       riommu_cause_name(t->cause), t->reason ? t->reason : "");
+		snprintf(text, sizeof(text), "%s on %s: no context: cause %u, %s: %s", label, iommu,
+			 t->cause, riommu_cause_name(t->cause), t->reason ? t->reason : "");
 	else if (result == RIOMMU_OK)
-		printf("%s on %s: no context: %s\n", label, iommu, absent_note(l, CONTEXT_NONE));
+		snprintf(text, sizeof(text), "%s on %s: no context: %s", label, iommu,
+			 absent_note(l, CONTEXT_NONE));
+	else
+		return;
+	print_wrapped(stdout, text, 0, 0);
 }
 
 /* The walk ended before a context. That is the answer for a device that is blocked, and missing data otherwise. */
@@ -556,12 +572,10 @@ static void no_dc(struct listing *l, uint32_t device_id, const struct riommu_dev
 		print_no_dc(l, label, result, t);
 	else if (!l->dc) /* a list of processes holds no device */
 		out_item(&l->d->out, device_json(l, device_id, device, state, NULL));
-	if (is_undefined_mode(l))
-		report_mode(l);
-	else if (result == RIOMMU_UNKNOWN)
-		out_error(&l->d->out, gap_status(t->error),
+	if (dump_mode_defined(l->d, l->iommu, l->walker.ddtp) && result == RIOMMU_UNKNOWN)
+		out_error(&l->d->out, dump_gap_error(t->error),
 			  "%s: the entry at 0x%" PRIx64 " on the way to its context %s", label,
-			  t->missing, gap_reason(t->error));
+			  t->missing, dump_gap_reason(t->error));
 }
 
 /*
@@ -624,6 +638,83 @@ void dump_devices(struct dump *d, int argc, char **argv)
 		list_devices(d, index);
 	}
 	out_list_end(&d->out);
+}
+
+/* -- for other commands ------------------------------------------------------------------------ */
+
+void dump_space_stages(const struct riommu_walker *w, const struct riommu_space *s,
+		       struct dump_stages *stages)
+{
+	uint64_t tc = s->dc.dw[RIOMMU_DC_TC], fsc = s->dc.dw[RIOMMU_DC_FSC];
+	bool processes = tc & RIOMMU_TC_PDTV, translated = s->kind == RIOMMU_SPACE_TRANSLATED;
+
+	/* without a context of a process, requests pass the first stage of a device that has processes */
+	if (s->has_pc)
+		fsc = s->pc.fsc;
+	else if (processes || translated)
+		fsc = 0;
+	stages->first = fsc >> 60 != RIOMMU_FSC_BARE;
+	stages->second = has_second_stage(&s->dc) && (!translated || (tc & RIOMMU_TC_T2GPA));
+	two_stages_text(riommu_fsc_mode_name(fsc, tc, true), stages->first,
+			riommu_hgatp_mode_name(s->dc.dw[RIOMMU_DC_IOHGATP], w->fctl),
+			stages->second, stages->text, sizeof(stages->text));
+}
+
+/* Says in text what keeps the requests of a device whose context was found; true when nothing does. */
+static bool is_in_use(const struct listing *l, const struct riommu_dc *dc)
+{
+	const char *wrong;
+	unsigned rule;
+	enum context_state state = dc_state(&l->walker, dc, &wrong, &rule);
+	char label[96], why[300], text[500];
+
+	if (state == CONTEXT_VALID)
+		return true;
+	if (wrong)
+		snprintf(why, sizeof(why), "rule %u: %s: every request is refused (cause 259)",
+			 rule, wrong);
+	else
+		snprintf(why, sizeof(why), "tc.V is 0: every request is refused (cause 258)");
+	snprintf(text, sizeof(text), "%s on %s: %s: %s",
+		 dump_device_label(l->d, l->iommu, dc->device_id, label, sizeof(label)),
+		 l->d->sys->iommus[l->iommu].name, state_names[state], why);
+	if (!l->d->out.json)
+		print_wrapped(stdout, text, 0, 0);
+	return false;
+}
+
+static enum dump_place_state find_place(struct listing *l, const char *text,
+					struct dump_place *place)
+{
+	struct riommu_device_ref ref;
+	const char *missing;
+
+	if (!dump_device(l->d, text, &ref))
+		return DUMP_PLACE_NONE;
+	l->iommu = place->iommu = ref.iommu;
+	place->device_id = ref.device_id;
+	if (!dump_walker(l->d, ref.iommu, &l->walker, &missing))
+		return DUMP_PLACE_NONE;
+	place->walker = l->walker;
+	if (!locate(l, ref.device_id, &place->dc))
+		return riommu_bits(l->walker.ddtp, 3, 0) == RIOMMU_DDTP_BARE ? DUMP_PLACE_BARE
+									     : DUMP_PLACE_NONE;
+	if (l->d->out.json)
+		out_item(&l->d->out,
+			 dc_json(l, &place->dc, known_device(l->d, ref.iommu, ref.device_id)));
+	return is_in_use(l, &place->dc) ? DUMP_PLACE_CONTEXT : DUMP_PLACE_NONE;
+}
+
+enum dump_place_state dump_place(struct dump *d, const char *text, struct dump_place *place)
+{
+	struct listing l = {.d = d};
+	enum dump_place_state state;
+
+	dump_iommus(d);
+	out_list_begin(&d->out, "devices");
+	state = find_place(&l, text, place);
+	out_list_end(&d->out);
+	return state;
 }
 
 /* -- processes --------------------------------------------------------------------------------- */

@@ -103,6 +103,10 @@ static void help(FILE *f)
 		   "      --hardware           ask the IOMMU too (tr_req) and compare; can add a\n"
 		   "                           fault record, set A bits, fill caches\n"
 		   "      --force              with --hardware: although a driver owns the IOMMU\n"
+		   "mappings:\n"
+		   "      --process PID        only this process_id\n"
+		   "      --range A-B|A+SIZE   only these addresses\n"
+		   "      --gpa                the second stage alone\n"
 		   "faults:\n"
 		   "      --walk               explain each by walking its IOVA\n"
 		   "counters:\n"
@@ -419,6 +423,33 @@ struct json_object *dump_iommu_json(const struct dump *d, size_t index)
 	json_add(obj, "name", json_text(unit->name));
 	json_add(obj, "mode", known ? json_text(mode) : NULL);
 	return obj;
+}
+
+bool dump_range(struct dump *d, const char *text, uint64_t *first, uint64_t *last)
+{
+	size_t len = strcspn(text, "-+");
+	char number[32];
+	uint64_t second;
+	bool good;
+
+	snprintf(number, sizeof(number), "%.*s", len < 31 ? (int)len : 31, text);
+	good = !riommu_parse_u64(number, first);
+	*last = *first;
+	if (good && text[len]) {
+		good = !riommu_parse_u64(text + len + 1, &second);
+		if (good && text[len] == '-')
+			*last = second;
+		else if (good)
+			good = second && riommu_add(*first, second - 1, last);
+	}
+	if (good && *first <= *last)
+		return true;
+	out_error(&d->out, -EINVAL,
+		  "%.64s: not a range of addresses: expected FIRST-LAST (inclusive), FIRST+SIZE or "
+		  "one "
+		  "address",
+		  text);
+	return false;
 }
 
 void dump_iommus(struct dump *d)

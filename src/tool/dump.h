@@ -6,6 +6,7 @@
 #include "tool.h"
 #include "translation.h"
 #include "control/control.h"
+#include "walk/mappings.h"
 #include "walk/walk.h"
 
 #define DUMP_SCHEMA "iommu-dump/1"
@@ -76,6 +77,9 @@ struct json_object *dump_queues_json(struct dump *d, size_t index);
 /* The "iommus" list of commands that say no more about them than which they are: base, name, mode. */
 void dump_iommus(struct dump *d);
 
+/* "A-B" (inclusive), "A+SIZE" or "A" alone. False (reported, a usage error) when it is none of them. */
+bool dump_range(struct dump *d, const char *text, uint64_t *first, uint64_t *last);
+
 /* A walker for an IOMMU; false (reported, status 5 with the name of the register) when a register is missing. */
 bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker,
 		 const char **missing_register);
@@ -86,6 +90,39 @@ const char *dump_nearest_register(const char *name);
 /* "0000:00:01.0 (0x8)" or "0x8", for text. */
 const char *dump_device_label(const struct dump *d, size_t iommu, uint32_t device_id, char *buf,
 			      size_t size);
+
+/* -- contexts (dump-contexts.c), for commands about one device ------------------------------------------------ */
+
+enum dump_place_state {
+	DUMP_PLACE_NONE, /* every request is refused, or the context is not known: it was said */
+	DUMP_PLACE_BARE, /* ddtp is Bare: no context, every request passes; it was said */
+	DUMP_PLACE_CONTEXT,
+};
+
+struct dump_place {
+	size_t iommu;
+	uint32_t device_id;
+	struct riommu_walker walker;
+	struct riommu_dc dc; /* CONTEXT: valid, and not misconfigured */
+};
+
+/* Finds the context of a device. Gives the lists "iommus" and "devices" (this one, as `devices` shows it) of the JSON. */
+enum dump_place_state dump_place(struct dump *d, const char *text, struct dump_place *place);
+
+/* Which stages the requests of a space go through, and in words: "Sv39", "Sv39 over Sv39x4", "Bare". */
+struct dump_stages {
+	bool first, second;
+	char text[48];
+};
+void dump_space_stages(const struct riommu_walker *w, const struct riommu_space *s,
+		       struct dump_stages *stages);
+
+/* False (reported) when ddtp.iommu_mode is reserved or custom. */
+bool dump_mode_defined(struct dump *d, size_t iommu, uint64_t ddtp);
+
+/* Why a table or directory page could not be read, as the rest of a sentence; and the error to report it with. */
+const char *dump_gap_reason(int error);
+int dump_gap_error(int error);
 
 /* -- translate --hardware (dump-hardware.c) ---------------------------------------------------------------- */
 enum agreement { AGREEMENT_UNKNOWN, AGREEMENT_YES, AGREEMENT_NO };

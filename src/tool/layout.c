@@ -131,7 +131,7 @@ static bool is_shown(const struct riommu_field *field, uint64_t value, bool all)
 /* Begins a line, or goes on in one that reaches only to COLUMN. */
 static void go_to(FILE *f, size_t column, size_t indent)
 {
-	if (column >= indent) {
+	if (column && column >= indent) {
 		fputc('\n', f);
 		column = 0;
 	}
