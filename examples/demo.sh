@@ -24,6 +24,8 @@ EOT
 show list
 show devices
 show faults --walk
+show mappings 00:01.0
+show whomaps 0x84c00000+0x1000
 show translate 00:01.0 0x100200000
 show translate 00:01.0 0x200000000 --access w
 printf '\nThe line that the kernel printed of the second fault, in words:\n'

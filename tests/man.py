@@ -241,7 +241,8 @@ def test_keys_of_the_json(page, tool, capture):
             for more in ((), ("-O", "absent=fault"), ("--reg", "ddtp=1"), ("--reg", "ddtp=15")):
                 done = tool.run("-i", capture, *more, "-J", "translate", "0x8", iova, "--type", kind)
                 found |= keys_of(json.loads(done.stdout))
-    for command in (["list"], ["regs"], ["devices"], ["devices", "0x8"], ["processes", "0x8"], ["faults", "--walk"], ["commands"], ["requests"], ["counters"]):
+    for command in (["list"], ["regs"], ["devices"], ["devices", "0x8"], ["processes", "0x8"], ["faults", "--walk"], ["commands"], ["requests"], ["counters"], ["mappings", "0x8"], ["whomaps", "0x84c00000"],
+                    ["msi", "0x8"]):
         found |= keys_of(json.loads(tool.run("-i", capture, "-J", *command).stdout))
     done = tool.run("-i", capture, "-J", "translate", "--batch", os.path.abspath(__file__))  # no line of it is a request
     found |= keys_of(json.loads(done.stdout.splitlines()[0]))

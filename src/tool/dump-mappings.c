@@ -1,12 +1,338 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* iommu-dump mappings: what a device reaches. */
+/* iommu-dump mappings: what the requests of a device reach, an address space after the other. */
 #include "config.h"
 
-#include "dump.h"
+#include "mapping-words.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define GAPS_TOLD 32 /* parts of the process directory that cannot be read */
+
+/* What an address space came to: the list "spaces" follows that of the mappings. Memory grows with the processes only. */
+struct space_done {
+	struct mapping_space space;
+	struct mapping_count count;
+};
+
+struct listing {
+	struct dump *d;
+	struct dump_place place;
+	struct riommu_mapping_args args;
+	uint64_t max_pages;
+
+	struct mapping_space space; /* the one that is listed now */
+	struct mapping_count count;
+	bool columns; /* its columns are printed */
+
+	struct space_done *done;
+	size_t done_count, done_size;
+	struct mapping_count all;
+	bool met; /* the process that was asked for was found, or cannot be looked for */
+	unsigned gaps;
+};
+
+/* -- an address space --------------------------------------------------------------------------- */
+
+/* With pdtp Bare a process_id changes nothing. */
+static bool ignores_processes(const struct listing *l)
+{
+	const uint64_t *dw = l->place.dc.dw;
+
+	return (dw[RIOMMU_DC_TC] & RIOMMU_TC_PDTV) && dw[RIOMMU_DC_FSC] >> 60 == RIOMMU_PDTP_BARE;
+}
+
+static const char *request_words(const struct listing *l, enum riommu_space_kind kind, char *text,
+				 size_t size)
+{
+	if (l->args.second_stage_only)
+		return "guest physical addresses";
+	if (kind == RIOMMU_SPACE_TRANSLATED)
+		return "translated requests (ATS)";
+	if (l->space.has_process) {
+		snprintf(text, size, "requests of process 0x%" PRIx32, l->space.process_id);
+		return text;
+	}
+	return ignores_processes(l) ? "requests with and without a process_id"
+				    : "requests without a process_id";
+}
+
+static void print_heading(const struct listing *l, enum riommu_space_kind kind, const char *stages)
+{
+	char label[96], words[48], text[300];
+
+	if (l->done_count)
+		putchar('\n');
+	snprintf(text, sizeof(text), "%s on %s: %s, %s",
+		 dump_device_label(l->d, l->place.iommu, l->place.device_id, label, sizeof(label)),
+		 l->d->sys->iommus[l->place.iommu].name, stages,
+		 request_words(l, kind, words, sizeof(words)));
+	print_wrapped(stdout, text, 0, 0);
+}
+
+static int list_mapping(void *arg, const struct riommu_mapping *m)
+{
+	struct listing *l = arg;
+
+	mapping_count(&l->count, m);
+	if (l->d->out.json) {
+		mapping_item(&l->d->out, &l->space, m);
+		return 0;
+	}
+	if (!l->columns && !mapping_is_everything(m)) {
+		mapping_print_columns(stdout, &l->space);
+		l->columns = true;
+	}
+	mapping_print(stdout, &l->space, m);
+	return 0;
+}
+
+/* Fills `space`. In text a heading says which it is; with ddtp Bare (STAGES without words) that was said. */
+static void begin_space(struct listing *l, enum riommu_space_kind kind, uint32_t process_id,
+			const struct dump_stages *stages)
+{
+	const struct riommu_request *asked = &l->d->request;
+	bool guest = l->args.second_stage_only;
+
+	l->space = (struct mapping_space){
+		.iommu = l->place.iommu,
+		.has_device = true,
+		.device_id = l->place.device_id,
+		.has_process = kind == RIOMMU_SPACE_PROCESS || asked->has_process_id,
+		.process_id = kind == RIOMMU_SPACE_PROCESS ? process_id : asked->process_id,
+		.space = guest                   ? "second_stage"
+			 : asked->has_process_id ? "process"
+						 : mapping_space_name(kind),
+		.stages = mapping_stages_name(stages->first && !guest, stages->second),
+		.has_gpa = stages->second,
+		.guest = guest,
+	};
+	l->count = (struct mapping_count){.any = false};
+	l->columns = false;
+	if (l->d->out.json)
+		mapping_space_begin(l->d, &l->space);
+	else if (stages->text[0])
+		print_heading(l, kind, stages->text);
+}
+
+static void end_space(struct listing *l)
+{
+	char label[96], process[40] = "", whose[160];
+
+	mapping_space_end(&l->space);
+	mapping_count_add(&l->all, &l->count);
+	if (l->done_count == l->done_size) {
+		l->done_size = l->done_size ? 2 * l->done_size : 4;
+		l->done = reallocarray(l->done, l->done_size, sizeof(*l->done));
+		if (!l->done)
+			die(STATUS_ERROR, "out of memory");
+	}
+	l->done[l->done_count++] = (struct space_done){l->space, l->count};
+	if (!l->d->out.json)
+		mapping_print_count(stdout, &l->count, 2);
+	if (l->space.has_process)
+		snprintf(process, sizeof(process), ", process 0x%" PRIx32, l->space.process_id);
+	snprintf(whose, sizeof(whose), "%s%s",
+		 dump_device_label(l->d, l->place.iommu, l->place.device_id, label, sizeof(label)),
+		 process);
+	mapping_report(&l->d->out, &l->count, whose);
+}
+
+/* Lists a space; not 0 when that ended early. */
+static int list_space(struct listing *l, const struct riommu_space *s)
+{
+	struct dump_stages stages;
+	int err;
+
+	dump_space_stages(&l->place.walker, s, &stages);
+	begin_space(l, s->kind, s->pc.process_id, &stages);
+	err = riommu_visit_mappings(&l->place.walker, s, &l->args, list_mapping, l,
+				    &l->count.totals);
+	end_space(l);
+	if (err && err != -EOVERFLOW)
+		out_error(&l->d->out, err, "0x%" PRIx32 ": its tables cannot be walked: %s",
+			  l->place.device_id, strerror(-err));
+	return err;
+}
+
+/* -- all of a device ---------------------------------------------------------------------------- */
+
+static void tell_gap(struct listing *l, const struct riommu_space_visit *v)
+{
+	const struct riommu_request *asked = &l->d->request;
+
+	if (asked->has_process_id &&
+	    (asked->process_id < v->first_id || asked->process_id > v->last_id))
+		return;
+	l->met |= asked->has_process_id;
+	if (l->gaps++ < GAPS_TOLD)
+		out_error(&l->d->out, dump_gap_error(v->error),
+			  "0x%" PRIx32 ": process_id 0x%" PRIx32 "..0x%" PRIx32
+			  ": the process directory at 0x%" PRIx64 " %s",
+			  l->place.device_id, v->first_id, v->last_id, v->address,
+			  dump_gap_reason(v->error));
+}
+
+static bool is_wanted(const struct listing *l, const struct riommu_space *s)
+{
+	const struct riommu_request *asked = &l->d->request;
+
+	if (l->args.second_stage_only || (asked->has_process_id && ignores_processes(l)))
+		return s->kind == RIOMMU_SPACE_DEVICE;
+	return !asked->has_process_id ||
+	       (s->kind == RIOMMU_SPACE_PROCESS && s->pc.process_id == asked->process_id);
+}
+
+/*
+ * The limit of table pages holds for each space, and here for all together: a guest may own a million processes, each with tables
+ * that lead back to themselves.
+ */
+static int visit_space(void *arg, const struct riommu_space_visit *v)
+{
+	struct listing *l = arg;
+
+	if (!v->space) {
+		tell_gap(l, v);
+		return 0;
+	}
+	if (!is_wanted(l, v->space))
+		return 0;
+	l->met = true;
+	if (l->all.totals.pages >= l->max_pages) {
+		l->all.totals.truncated = true;
+		return -EOVERFLOW;
+	}
+	return list_space(l, v->space);
+}
+
+/* Why a process has no address space: as a request of its would be answered. */
+static void tell_unmet(struct listing *l)
+{
+	struct riommu_request request = {
+		.device_id = l->place.device_id,
+		.process_id = l->d->request.process_id,
+		.has_process_id = true,
+		.iova = l->args.first,
+	};
+	struct riommu_translation t;
+	char label[96], text[400];
+
+	riommu_translate(&l->place.walker, &request, &t, NULL);
+	dump_device_label(l->d, l->place.iommu, l->place.device_id, label, sizeof(label));
+	if (t.result == RIOMMU_UNKNOWN)
+		out_error(&l->d->out, dump_gap_error(t.error),
+			  "%s, process 0x%" PRIx32 ": the entry at 0x%" PRIx64
+			  " on the way to its context %s",
+			  label, request.process_id, t.missing, dump_gap_reason(t.error));
+	if (t.result != RIOMMU_FAULT || l->d->out.json)
+		return;
+	snprintf(text, sizeof(text),
+		 "%s, process 0x%" PRIx32 ": every request is refused: cause %u, %s: %s", label,
+		 request.process_id, t.cause, riommu_cause_name(t.cause), t.reason ? t.reason : "");
+	print_wrapped(stdout, text, 0, 0);
+}
+
+static void list_spaces(struct listing *l)
+{
+	int err = riommu_visit_spaces(&l->place.walker, &l->place.dc, visit_space, l);
+
+	if (err == -EOVERFLOW && !l->count.totals.truncated)
+		mapping_report(&l->d->out, &l->all, "all address spaces together");
+	if (l->gaps > GAPS_TOLD)
+		out_error(&l->d->out, -ENODATA,
+			  "%u more parts of the process directory cannot be read",
+			  l->gaps - GAPS_TOLD);
+	if (l->d->request.has_process_id && !l->met)
+		tell_unmet(l);
+}
+
+/* Without a context there are no tables, and no space that the library would visit. */
+static void list_bare(struct listing *l)
+{
+	struct dump_stages stages = {.text = ""};
+	struct riommu_mapping m = {
+		.kind = RIOMMU_MAPPING_IDENTITY,
+		.iova = l->args.first,
+		.last = l->args.last,
+		.gpa = l->args.first,
+		.pa = l->args.first,
+		.permissions = RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X,
+	};
+
+	begin_space(l, RIOMMU_SPACE_DEVICE, 0, &stages);
+	list_mapping(l, &m);
+	end_space(l);
+}
+
+static void show_totals(const struct listing *l)
+{
+	struct json_object *all = json_object_new_object();
+
+	out_list_begin(&l->d->out, "spaces");
+	for (size_t i = 0; l->d->out.json && i < l->done_count; i++) {
+		struct json_object *obj = mapping_space_json(l->d, &l->done[i].space);
+
+		mapping_count_json(obj, &l->done[i].count);
+		out_item(&l->d->out, obj);
+	}
+	out_list_end(&l->d->out);
+	mapping_count_json(all, &l->all);
+	out_member(&l->d->out, "totals", all);
+	if (!l->d->out.json && l->done_count > 1) {
+		printf("\nall %zu address spaces:\n", l->done_count);
+		mapping_print_count(stdout, &l->all, 2);
+	}
+}
+
+/* -- the command ---------------------------------------------------------------------------------- */
+
+/* Options and arguments; false (reported) when they make no sense. */
+static bool parse(struct listing *l, int argc)
+{
+	struct dump *d = l->d;
+
+	l->args = (struct riommu_mapping_args){.second_stage_only = d->gpa, .last = UINT64_MAX};
+	if (riommu_parse_u64(riommu_option(d->ctx, "max-pages"), &l->max_pages))
+		l->max_pages = UINT64_MAX;
+	if (argc != 1) {
+		out_error(
+			&d->out, -EINVAL,
+			"mappings takes one DEVICE: a device_id or a name ('devices' lists them)");
+		return false;
+	}
+	if (d->gpa && d->request.has_process_id) {
+		out_error(&d->out, -EINVAL,
+			  "--gpa is the second stage, which all processes share: it goes without "
+			  "--process");
+		return false;
+	}
+	return !d->range || dump_range(d, d->range, &l->args.first, &l->args.last);
+}
 
 void dump_mappings(struct dump *d, int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	out_error(&d->out, -ENOSYS, "mappings: not built yet");
+	struct listing l = {.d = d};
+	enum dump_place_state state;
+	bool second;
+
+	out_begin(&d->out, DUMP_SCHEMA, d->sys);
+	if (!parse(&l, argc))
+		return;
+	state = dump_place(d, argv[0], &l.place);
+	second = state == DUMP_PLACE_CONTEXT &&
+		 l.place.dc.dw[RIOMMU_DC_IOHGATP] >> 60 != RIOMMU_HGATP_BARE;
+	out_list_begin(&d->out, "mappings");
+	if (d->gpa && state != DUMP_PLACE_NONE && !second)
+		out_error(&d->out, -EINVAL,
+			  "%s has no second stage%s: there are no guest physical addresses; leave "
+			  "--gpa out",
+			  argv[0],
+			  state == DUMP_PLACE_BARE ? " (ddtp is Bare)" : " (iohgatp is Bare)");
+	else if (state == DUMP_PLACE_BARE)
+		list_bare(&l);
+	else if (state == DUMP_PLACE_CONTEXT)
+		list_spaces(&l);
+	out_list_end(&d->out);
+	show_totals(&l);
+	free(l.done);
 }

@@ -106,14 +106,19 @@ void out_list_begin(struct out *out, const char *key)
 	out->first_item = true;
 }
 
+void out_item_begin(struct out *out)
+{
+	fputs(out->first_item ? "\n" : ",\n", stdout);
+	out->first_item = false;
+}
+
 void out_item(struct out *out, struct json_object *obj)
 {
 	if (!out->json) {
 		json_object_put(obj);
 		return;
 	}
-	fputs(out->first_item ? "\n" : ",\n", stdout);
-	out->first_item = false;
+	out_item_begin(out);
 	put(obj);
 }
 

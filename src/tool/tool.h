@@ -120,6 +120,9 @@ void out_list_begin(struct out *out, const char *key);
 void out_item(struct out *out, struct json_object *obj);
 void out_list_end(struct out *out);
 
+/* Only where JSON is written: an item comes, which the caller prints itself. For lists of millions. */
+void out_item_begin(struct out *out);
+
 /* Replaces what is not printable ASCII by '?': words come from outside, and JSON must stay UTF-8. */
 void printable(char *text);
 

@@ -15,6 +15,8 @@ def all_commands(core):
     return [["-i", core, c] for c in ("list", "regs", "devices", "faults", "commands", "requests", "counters")] + [
         ["-i", core, "devices", "8"], ["-i", core, "processes", "9"], ["-i", core, "faults", "--walk"],
         ["-i", core, "translate", "8", "0x1000", "0x777000"], ["-i", core, "translate", "0x10", "0"],
+        ["-i", core, "mappings", "8"], ["-i", core, "mappings", "9"], ["-i", core, "mappings", "0x10"],
+        ["-i", core, "whomaps", "0x90000000"], ["-i", core, "msi", "8"],
         ["explain", KERNEL_LINE], ["explain", "ddtp=0x20080004"], ["explain", "no such thing"]]
 
 

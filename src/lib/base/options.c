@@ -40,7 +40,7 @@ static const struct option_entry table[RIOMMU_OPTION_COUNT] = {
 	 "ADDR: --input is a raw image of RAM that begins at this address"},
 	{"excluded", NULL, OPTION_CHOICE, zero_only,
 	 "zero: pages that a vmcore leaves out are zero (else not captured)"},
-	{"max-pages", "1048576", OPTION_COUNT, NULL, "--save: the most pages to write"},
+	{"max-pages", "1048576", OPTION_COUNT, NULL, "the most pages to save, and the most table pages to walk for a list"},
 	{"guest-tables", "0", OPTION_CHOICE, boolean,
 	 "0|1: --save: also tables that are behind a guest's second stage"},
 	{"gxl_writable", "1", OPTION_CHOICE, boolean,
