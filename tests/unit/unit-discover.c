@@ -152,7 +152,8 @@ START_TEST(a_vmcore_without_registers_says_what_is_missing)
 {
 	core_begin();
 	core_load(0x80000000, PAGE, 0);
-	expect_error(open_core(NULL, NULL, 0), -ENODEV, "--reg capabilities=VALUE --reg fctl=VALUE --reg ddtp=VALUE");
+	expect_error(open_core(NULL, NULL, 0), -ENODEV,
+		     "--reg capabilities=VALUE --reg fctl=VALUE --reg ddtp=VALUE");
 }
 END_TEST
 

@@ -203,9 +203,10 @@ static int check_headers(struct riommu_source *src)
 static void find_ram(struct riommu_source *src)
 {
 	struct kdump *kdump = src->priv;
-	kdump_attr_t attr = {.type = KDUMP_BITMAP};
+	kdump_attr_t attr;
 
-	if (kdump_get_typed_attr(kdump->dump, KDUMP_ATTR_MEMORY_PAGEMAP, &attr) == KDUMP_OK) {
+	if (kdump_get_attr(kdump->dump, KDUMP_ATTR_MEMORY_PAGEMAP, &attr) == KDUMP_OK &&
+	    attr.type == KDUMP_BITMAP) {
 		kdump->ram = attr.val.bitmap;
 		kdump_bmp_incref(kdump->ram);
 	} else {
