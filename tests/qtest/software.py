@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Asks iommu-dump about a capture: the walk of each request, and the fault queue decoded."""
+"""Asks iommu-dump about a capture: the walk of each request, queues and counters decoded."""
 import importlib.util
 import json
 import os
@@ -53,9 +53,14 @@ def translate(tool, core, asks, holes):
     return records
 
 
+def listing(tool, core, command):
+    """What a command lists: faults and commands oldest first, counters."""
+    status, out, complaint = _run([tool, "-i", core, "-J", command])
+    if status:
+        raise SoftwareError(f"{command}: {complaint}")
+    return _json(out).get(command, [])
+
+
 def faults(tool, core):
     """The records of the fault queue as the tool decodes them, oldest first."""
-    status, out, complaint = _run([tool, "-i", core, "-J", "faults"])
-    if status:
-        raise SoftwareError("faults: " + complaint)
-    return _json(out).get("faults", [])
+    return listing(tool, core, "faults")
