@@ -36,7 +36,7 @@ FOREIGN = [(re.compile(pattern), what) for pattern, what in (
 
 # What autotools and builds leave in a tree without git, by name or pattern; make distcheck builds in _build.
 GENERATED = ("Makefile", "Makefile.in", "_build", "aclocal.m4", "autom4te.cache", "build-*", "config.h", "config.h.in", "config.log",
-             "config.status", "configure", "libtool", "m4", "stamp-h1", "iommu-dump", "iommu-kexec-prep", "iommu-quiesce", ".git", ".deps", ".dirstamp", ".libs", "__pycache__",
+             "config.status", "configure", "libtool", "m4", "stamp-h1", "iommu-dump", "iommu-kexec-prep", "iommu-quiesce", "iommu-top", ".git", ".deps", ".dirstamp", ".libs", "__pycache__",
              "*.pyc", "*~", "*.o", "*.lo", "*.la", "*.log", "*.trs")
 
 

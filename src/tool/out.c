@@ -56,13 +56,19 @@ static void put(struct json_object *obj)
 	json_object_put(obj);
 }
 
+void out_line(struct json_object *obj)
+{
+	put(obj);
+	putchar('\n');
+}
+
 void out_init(struct out *out, struct riommu_ctx *ctx, bool json)
 {
 	*out = (struct out){.json = json, .status = STATUS_DONE, .ctx = ctx};
 	out->errors = need(json_object_new_array());
 }
 
-static struct json_object *source_json(const struct riommu_system *sys)
+struct json_object *source_json(const struct riommu_system *sys)
 {
 	struct json_object *obj = need(json_object_new_object());
 

@@ -50,10 +50,15 @@ void table_row(struct table *t, const char *const *cells)
 		need(!scols_line_set_data(line, i, cells[i] ? cells[i] : "-"));
 }
 
+void table_free(struct table *t)
+{
+	scols_unref_table(t->cols);
+	free(t);
+}
+
 void table_print_free(struct table *t, FILE *f)
 {
 	scols_table_set_stream(t->cols, f);
 	need(!scols_print_table(t->cols));
-	scols_unref_table(t->cols);
-	free(t);
+	table_free(t);
 }

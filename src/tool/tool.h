@@ -115,6 +115,12 @@ void out_begin(struct out *out, const char *schema, const struct riommu_system *
 /* A member of the top object; OBJ is consumed. */
 void out_member(struct out *out, const char *key, struct json_object *obj);
 
+/* What an envelope says of where things come from. */
+struct json_object *source_json(const struct riommu_system *sys);
+
+/* An object as a line of its own, for output that is a stream of them; OBJ is consumed. */
+void out_line(struct json_object *obj);
+
 /* A list member: begin, items (consumed), end. */
 void out_list_begin(struct out *out, const char *key);
 void out_item(struct out *out, struct json_object *obj);
@@ -169,5 +175,6 @@ struct table *table_new(const char *const *columns,
 			size_t count); /* a name that starts with '>' is right-aligned */
 void table_row(struct table *t, const char *const *cells);
 void table_print_free(struct table *t, FILE *f);
+void table_free(struct table *t);
 
 #endif

@@ -30,6 +30,7 @@ SANITIZER = ("AddressSanitizer", "UndefinedBehavior", "LeakSanitizer", "runtime 
 TOOL = vectors.program()
 # The other tools are beside it, unless the environment names them.
 KEXEC_PREP = os.environ.get("IOMMU_KEXEC_PREP") or (TOOL and os.path.join(os.path.dirname(TOOL), "iommu-kexec-prep"))
+TOP = os.environ.get("IOMMU_TOP") or (TOOL and os.path.join(os.path.dirname(TOOL), "iommu-top"))
 
 
 def sanitized():

@@ -23,7 +23,7 @@ struct riommu_watch {
 	size_t iommu;
 	struct riommu_queue queue;
 	struct riommu_watch_state state;
-	char trouble[320];
+	char trouble[400];
 
 	bool started, ordered, troubled, was_off;
 	bool adrift; /* the IOMMU got round too fast: `seen` and the shadow are of an earlier round */
@@ -175,7 +175,11 @@ static bool read_state(struct riommu_watch *w, struct riommu_watch_state *state)
 	state->ddtp_known = !riommu_iommu_reg(unit, RIOMMU_REG_DDTP, &state->ddtp);
 	err = riommu_queue_open(w->sys, w->iommu, RIOMMU_FQ, &queue);
 	if (err && err != -EBADMSG) {
-		snprintf(w->trouble, sizeof(w->trouble), "%s", riommu_error(w->sys->ctx));
+		if (unit->error)
+			snprintf(w->trouble, sizeof(w->trouble), "%s: %s", unit->name,
+				 unit->reason);
+		else
+			snprintf(w->trouble, sizeof(w->trouble), "%s", riommu_error(w->sys->ctx));
 		return false;
 	}
 	/* a device that is gone answers all ones, and so would its index */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* iommu-top --batch: what the screen shows, as text, again and again. */
+#include "config.h"
+
+#include "top.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define LOG_LINES 24 /* of one picture; how many more there were is told */
+
+/* Ends a line that is written up to COLUMN with TEXT, broken once it passes column 79; columns in it stay where it fits. */
+static void end_line(const char *text, size_t column, size_t indent)
+{
+	size_t at = column < 79 ? 79 - column : 0;
+
+	if (strlen(text) <= at) {
+		puts(text);
+		return;
+	}
+	while (at && text[at] != ' ')
+		at--;
+	printf("%.*s\n", (int)at, text);
+	print_wrapped(stdout, text + at + (text[at] == ' '), 0, indent);
+}
+
+static void print_status(const struct top *t)
+{
+	struct top_line lines[16];
+
+	for (size_t i = 0; i < t->sys->iommu_count; i++) {
+		size_t n =
+			top_selected(t, i) ? top_status(t, i, lines, RIOMMU_ARRAY_SIZE(lines)) : 0;
+
+		for (size_t j = 0; j < n; j++)
+			end_line(lines[j].text, (size_t)printf("%s", j ? "  " : ""), 4);
+	}
+}
+
+/* These fit 80 columns, but for a long cause; ages and ids are in the JSON. */
+static const enum top_column_id shown[] = {COLUMN_DEVICE, COLUMN_RATE, COLUMN_RATE10, COLUMN_FAULTS,
+					   COLUMN_PAGES,  COLUMN_IOVA, COLUMN_TYPE,   COLUMN_CAUSE};
+#define SHOWN RIOMMU_ARRAY_SIZE(shown)
+
+static void print_devices(const struct top *t)
+{
+	size_t count;
+	const struct riommu_device_stats **list = top_devices(t, &count);
+	char names[SHOWN][16], cells[SHOWN][128];
+	const char *at[SHOWN];
+	struct table *table;
+
+	for (size_t i = 0; i < SHOWN; i++) {
+		const struct top_column *c = &top_columns[shown[i]];
+
+		snprintf(names[i], sizeof(names[i]), "%s%s", c->right ? ">" : "", c->name);
+		at[i] = names[i];
+	}
+	table = table_new(at, SHOWN);
+	for (size_t row = 0; row < count; row++) {
+		for (size_t i = 0; i < SHOWN; i++) {
+			top_cell(t, list[row], shown[i], cells[i], sizeof(cells[i]));
+			at[i] = cells[i];
+		}
+		table_row(table, at);
+	}
+	if (count)
+		table_print_free(table, stdout);
+	else
+		table_free(table);
+	free(list);
+	if (t->stats->other)
+		printf("%" PRIu64 " faults of devices beyond the first %d\n", t->stats->other,
+		       RIOMMU_STATS_DEVICES);
+	/* silence is said to be what it is */
+	if (!t->stats->device_count)
+		printf("%s\n", top_missing(t) ? "no faults were seen, but records may be missing"
+					      : "no faults were seen");
+}
+
+static void print_log(struct top *t)
+{
+	uint64_t fresh = t->stats->logged - t->told, first = fresh;
+
+	if (fresh > LOG_LINES)
+		first = LOG_LINES;
+	if (fresh > first)
+		printf("... %" PRIu64 " events before these\n", fresh - first);
+	for (uint64_t i = first; i > 0; i--) {
+		const struct riommu_watch_event *e = riommu_stats_log(t->stats, i - 1);
+		uint64_t time = e->time - t->start;
+		char text[300];
+
+		if (!top_event_passes(t, e))
+			continue;
+		top_event_text(t, e, text, sizeof(text));
+		end_line(text,
+			 (size_t)printf("%6" PRIu64 ".%03" PRIu64 " ", time / TOP_SECOND,
+					time / 1000000 % 1000),
+			 13);
+	}
+	t->told = t->stats->logged;
+}
+
+static void text_tick(struct top *t)
+{
+	uint64_t time = t->now - t->start;
+
+	printf("%s: %" PRIu64 ".%" PRIu64 " s, %s%s\n", program, time / TOP_SECOND,
+	       time / (TOP_SECOND / 10) % 10,
+	       t->source == TOP_LIVE      ? "live"
+	       : t->source == TOP_CAPTURE ? "a capture: "
+					  : "a recording: ",
+	       t->sys->path);
+	print_status(t);
+	print_devices(t);
+	print_log(t);
+	putchar('\n');
+}
+
+const struct top_view top_text_view = {.tick = text_tick};
