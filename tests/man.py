@@ -175,6 +175,18 @@ def test_parameters(page, tool, _capture):
     assert told and not told - set(tool.parameters()), f"not in the program: {sorted(told - set(tool.parameters()))}"
 
 
+def test_rules(page, tool, _capture):
+    """Each rule of `check` with its severity and title, in the order of the program."""
+    if page.name != "iommu-dump":
+        raise Skip("it has no rules")
+    items = re.split(r"^\.It Cm ", "\n".join(page.section("RULES OF CHECK")), flags=re.M)[1:]
+    told = [" ".join(item.split("\n.El")[0].split()).replace(" No ", " ", 1).rstrip(".").lower() for item in items]
+    rules = re.sub(r"\n +", " ", tool.text("--severity", "help")).splitlines()
+    rules = [" ".join(rule.split()).lower() for rule in rules]
+    assert len(rules) > 50, f"only {rules}"
+    assert told == rules, f"they differ: {sorted(set(told) ^ set(rules))}"
+
+
 def test_defaults_of_parameters(page, tool, _capture):
     items = re.split(r"^\.It Cm ", "\n".join(page.section("PARAMETERS")), flags=re.M)[1:]
     text = {item.split()[0]: item for item in items}
@@ -242,7 +254,7 @@ def test_keys_of_the_json(page, tool, capture):
                 done = tool.run("-i", capture, *more, "-J", "translate", "0x8", iova, "--type", kind)
                 found |= keys_of(json.loads(done.stdout))
     for command in (["list"], ["regs"], ["devices"], ["devices", "0x8"], ["processes", "0x8"], ["faults", "--walk"], ["commands"], ["requests"], ["counters"], ["mappings", "0x8"], ["whomaps", "0x84c00000"],
-                    ["msi", "0x8"]):
+                    ["msi", "0x8"], ["check"]):
         found |= keys_of(json.loads(tool.run("-i", capture, "-J", *command).stdout))
     done = tool.run("-i", capture, "-J", "translate", "--batch", os.path.abspath(__file__))  # no line of it is a request
     found |= keys_of(json.loads(done.stdout.splitlines()[0]))

@@ -111,6 +111,9 @@ static void help(FILE *f)
 		   "      --walk               explain each by walking its IOVA\n"
 		   "counters:\n"
 		   "      --interval SECONDS   rates, from two readings; live only\n"
+		   "check:\n"
+		   "      --severity LEVEL     info, warning (default) or error: from this on a\n"
+		   "                           finding makes the exit status 7; help lists rules\n"
 		   "save:\n"
 		   "      --guest-tables       save tables behind a second stage too\n\n");
 	fputs(common_help, f);
@@ -196,7 +199,9 @@ static bool own_option(struct dump *d, int c, const char *arg)
 		d->interval = arg;
 		return true;
 	case OPT_SEVERITY:
-		d->severity = arg;
+		if (!strcmp(arg, "help"))
+			dump_check_rules();
+		d->severity = severity_option(arg);
 		return true;
 	default:
 		return false;
@@ -468,6 +473,7 @@ int main(int argc, char **argv)
 	unsigned used;
 
 	d.ctx = tool_ctx(&d.options);
+	d.severity = RIOMMU_WARNING;
 	used = parse_options(&d, argc, argv);
 	first = optind;
 	command = first < argc ? find_command(argv[first++]) : &commands[0];

@@ -26,7 +26,7 @@ struct dump {
 	const char *range;    /* mappings: "A-B" */
 	bool gpa;             /* mappings: the second stage alone */
 	const char *interval; /* counters: seconds between two readings */
-	const char *severity; /* check: the least that makes the exit status 7 */
+	enum riommu_severity severity; /* check: the least that makes the exit status 7 */
 };
 
 struct dump_command {
@@ -51,6 +51,7 @@ void dump_commands(struct dump *d, int argc, char **argv);
 void dump_requests(struct dump *d, int argc, char **argv);
 void dump_counters(struct dump *d, int argc, char **argv);
 void dump_check(struct dump *d, int argc, char **argv);
+_Noreturn void dump_check_rules(void); /* check --severity help: lists them, and that is all */
 void dump_diff(struct dump *d, int argc, char **argv);
 void dump_explain(struct dump *d, int argc, char **argv);
 

@@ -31,9 +31,7 @@ struct check {
 
 /* -- findings ----------------------------------------------------------------------------------------------------- */
 
-static const char *const severities[] = {"info", "warning", "error"};
-
-static void emit(struct check *c, enum severity severity, const char *id,
+static void emit(struct check *c, enum riommu_severity severity, const char *id,
 		 const struct riommu_iommu *iommu, const char *message, const char *advice)
 {
 	char text[1400];
@@ -45,7 +43,7 @@ static void emit(struct check *c, enum severity severity, const char *id,
 		struct json_object *obj = json_object_new_object();
 
 		json_add(obj, "id", json_text(id));
-		json_add(obj, "severity", json_text(severities[severity]));
+		json_add(obj, "severity", json_text(riommu_severity_name(severity)));
 		json_add(obj, "iommu", iommu ? json_hex(iommu->base) : NULL);
 		json_add(obj, "message", json_text(message));
 		json_add(obj, "advice", json_text(advice));
@@ -54,17 +52,18 @@ static void emit(struct check *c, enum severity severity, const char *id,
 	}
 	snprintf(text, sizeof(text), "%s%s%s [%s]", iommu ? iommu->name : "", iommu ? ": " : "",
 		 message, id);
-	print_wrapped(stdout, text, (size_t)printf("%-*s", LABEL - 1, severities[severity]), LABEL);
+	print_wrapped(stdout, text,
+		      (size_t)printf("%-*s", LABEL - 1, riommu_severity_name(severity)), LABEL);
 	snprintf(text, sizeof(text), "-> %s", advice ? advice : "");
 	if (advice)
 		print_wrapped(stdout, text, 0, LABEL);
 }
 
-static void finding(struct check *c, enum severity severity, const char *id,
+static void finding(struct check *c, enum riommu_severity severity, const char *id,
 		    const struct riommu_iommu *iommu, const char *advice, const char *fmt, ...)
 	RIOMMU_PRINTF(6, 7);
 
-static void finding(struct check *c, enum severity severity, const char *id,
+static void finding(struct check *c, enum riommu_severity severity, const char *id,
 		    const struct riommu_iommu *iommu, const char *advice, const char *fmt, ...)
 {
 	char message[1200];
@@ -111,17 +110,17 @@ static void check_entry(struct check *c, const struct riommu_iommu *iommu)
 	const struct riommu_stub_iommu *entry = table_entry(c, iommu->base);
 
 	if (!entry)
-		finding(c, SEVERITY_ERROR, "iommu-not-covered", iommu,
+		finding(c, RIOMMU_ERROR, "iommu-not-covered", iommu,
 			"wrap the Image again: image IN -o OUT",
 			"the stub in the Image does not know this IOMMU");
 	else if (!entry_fits(entry, iommu))
-		finding(c, SEVERITY_ERROR, "capabilities-changed", iommu,
+		finding(c, RIOMMU_ERROR, "capabilities-changed", iommu,
 			"wrap the Image again: image IN -o OUT",
 			"the stub expects capabilities 0x%" PRIx64
 			", which it does not have: it would be left alone",
 			entry->capabilities);
 	else if (entry->policy == RIOMMU_POLICY_LEAVE)
-		finding(c, SEVERITY_INFO, "policy-leave", iommu, NULL,
+		finding(c, RIOMMU_INFO, "policy-leave", iommu, NULL,
 			"the stub only records its state (--policy leave)");
 }
 
@@ -136,7 +135,7 @@ static void check_extra(struct check *c)
 		for (size_t j = 0; j < c->p->sys->iommu_count; j++)
 			here = here || c->p->sys->iommus[j].base == table->iommu[i].base;
 		if (!here)
-			finding(c, SEVERITY_WARNING, "iommu-extra", NULL,
+			finding(c, RIOMMU_WARNING, "iommu-extra", NULL,
 				"wrap the Image again: image IN -o OUT",
 				"the stub has an IOMMU at 0x%" PRIx64
 				", which this machine does not show",
@@ -149,22 +148,22 @@ static void check_image(struct check *c)
 	const struct riommu_image *image = &c->kernel.image;
 
 	if (!c->has_kernel) {
-		finding(c, SEVERITY_INFO, "no-image", NULL, "check IMAGE",
+		finding(c, RIOMMU_INFO, "no-image", NULL, "check IMAGE",
 			"no Image was named: what follows is what happens without the stub");
 		return;
 	}
 	if (!image->wrapped) {
-		finding(c, SEVERITY_WARNING, "image-not-wrapped", NULL,
+		finding(c, RIOMMU_WARNING, "image-not-wrapped", NULL,
 			"image IN -o OUT, or load IMAGE, which does it", "%s has no stub",
 			c->kernel.path);
 		return;
 	}
-	finding(c, SEVERITY_INFO, "image-wrapped", NULL, NULL,
+	finding(c, RIOMMU_INFO, "image-wrapped", NULL, NULL,
 		"%s has the stub, by layout %c (%s), which knows of %" PRIu32 " IOMMU%s",
 		c->kernel.path, (char)image->layout, riommu_layout_name(image->layout),
 		image->table.count, image->table.count == 1 ? "" : "s");
 	if (!image->stub_current)
-		finding(c, SEVERITY_WARNING, "stub-old", NULL, "wrap it again: image IN -o OUT",
+		finding(c, RIOMMU_WARNING, "stub-old", NULL, "wrap it again: image IN -o OUT",
 			"its stub is not the one of this program");
 	check_extra(c);
 	for (size_t i = 0; prep_next_iommu(c->p, &i); i++)
@@ -181,19 +180,19 @@ static void check_driver(struct check *c, const struct riommu_iommu *iommu)
 	enum driver driver = iommu_driver(iommu);
 
 	if (problem && is_blocked(c, iommu))
-		finding(c, SEVERITY_ERROR, "driver-missing", iommu,
+		finding(c, RIOMMU_ERROR, "driver-missing", iommu,
 			"a kernel with the driver, or --policy leave for this IOMMU",
 			"%s, and the stub blocks it: no device behind it (disks) would work",
 			problem);
 	else if (problem)
-		finding(c, SEVERITY_WARNING, "driver-missing", iommu, NULL, "%s", problem);
+		finding(c, RIOMMU_WARNING, "driver-missing", iommu, NULL, "%s", problem);
 	else if (c->kernel.known.driver[driver] == ANSWER_UNKNOWN)
-		finding(c, SEVERITY_INFO, "driver-unknown", iommu,
+		finding(c, RIOMMU_INFO, "driver-unknown", iommu,
 			"see that its configuration has RISCV_IOMMU_PCI=y",
 			"whether kernel %s has a driver for it cannot be seen",
 			c->kernel.known.release);
 	else
-		finding(c, SEVERITY_INFO, "driver-present", iommu, NULL,
+		finding(c, RIOMMU_INFO, "driver-present", iommu, NULL,
 			"kernel %s has a driver for it (by %s)", c->kernel.known.release,
 			c->kernel.known.evidence);
 }
@@ -215,23 +214,23 @@ static void check_kexec(struct check *c, const struct riommu_iommu *iommu, bool 
 	uint64_t mode = ddtp ? riommu_bits(*ddtp, 3, 0) : 0;
 
 	if (driven)
-		finding(c, SEVERITY_WARNING, "kexec-open", iommu, open,
+		finding(c, RIOMMU_WARNING, "kexec-open", iommu, open,
 			"kexec: this kernel's driver leaves it Bare, so all DMA passes until the "
 			"next kernel's driver takes over; "
 			"the next kernel accepts that");
 	else if (!ddtp)
-		finding(c, SEVERITY_WARNING, "kexec-unknown", iommu,
+		finding(c, RIOMMU_WARNING, "kexec-unknown", iommu,
 			"iommu-dump list says why and what to do",
 			"kexec: no driver has it, and ddtp is not known (%s)", iommu->reason);
 	else if (*ddtp & RIOMMU_DDTP_BUSY || mode > RIOMMU_DDTP_BARE)
-		finding(c, SEVERITY_ERROR, "kexec-refused", iommu, open,
+		finding(c, RIOMMU_ERROR, "kexec-refused", iommu, open,
 			"kexec: the next kernel finds %s%s and gives up on this IOMMU (-EBUSY)",
 			mode_name(*ddtp), *ddtp & RIOMMU_DDTP_BUSY ? ", busy," : "");
 	else if (mode == RIOMMU_DDTP_BARE)
-		finding(c, SEVERITY_WARNING, "kexec-open", iommu, open,
+		finding(c, RIOMMU_WARNING, "kexec-open", iommu, open,
 			"kexec: it stays Bare: all DMA passes; the next kernel accepts that");
 	else
-		finding(c, SEVERITY_INFO, "kexec-off", iommu, NULL,
+		finding(c, RIOMMU_INFO, "kexec-off", iommu, NULL,
 			"kexec: it stays Off, which the next kernel accepts");
 }
 
@@ -244,24 +243,24 @@ static void check_panic(struct check *c, const struct riommu_iommu *iommu, bool 
 	uint64_t mode = ddtp ? riommu_bits(*ddtp, 3, 0) : RIOMMU_DDTP_3LVL;
 
 	if (!ddtp && !driven)
-		finding(c, SEVERITY_WARNING, "panic-unknown", iommu,
+		finding(c, RIOMMU_WARNING, "panic-unknown", iommu,
 			"iommu-dump list says why and what to do",
 			"panic: no driver has it, and ddtp is not known (%s)", iommu->reason);
 	else if (ddtp && *ddtp & RIOMMU_DDTP_BUSY)
-		finding(c, SEVERITY_ERROR, "panic-refused", iommu, live,
+		finding(c, RIOMMU_ERROR, "panic-refused", iommu, live,
 			"panic: ddtp is busy; if it stays so the crash kernel gives up on this "
 			"IOMMU (-EBUSY)");
 	else if (mode > RIOMMU_DDTP_BARE)
-		finding(c, SEVERITY_WARNING, "panic-live", iommu, live,
+		finding(c, RIOMMU_WARNING, "panic-live", iommu, live,
 			"panic: the old tables%s%s%s stay live, and devices go on writing, until "
 			"the crash kernel's driver takes over; it "
 			"accepts that because it is a crash kernel",
 			ddtp ? " (" : "", ddtp ? mode_name(*ddtp) : "", ddtp ? ")" : "");
 	else if (mode == RIOMMU_DDTP_BARE)
-		finding(c, SEVERITY_WARNING, "panic-open", iommu, live,
+		finding(c, RIOMMU_WARNING, "panic-open", iommu, live,
 			"panic: it stays Bare: all DMA passes; the crash kernel accepts that");
 	else
-		finding(c, SEVERITY_INFO, "panic-off", iommu, NULL,
+		finding(c, RIOMMU_INFO, "panic-off", iommu, NULL,
 			"panic: it stays Off, which the crash kernel accepts");
 }
 
@@ -281,7 +280,7 @@ static void check_state(struct check *c, size_t index)
 	uint64_t value, *ddtp = riommu_iommu_reg(iommu, RIOMMU_REG_DDTP, &value) ? NULL : &value;
 
 	if (is_blocked(c, iommu)) {
-		finding(c, SEVERITY_INFO, "blocked", iommu, NULL,
+		finding(c, RIOMMU_INFO, "blocked", iommu, NULL,
 			"the stub puts it Off, with its queues off, before the next kernel runs, "
 			"which accepts that");
 		return;
@@ -417,31 +416,31 @@ static void report_windows(const struct windows *w, const char *where)
 	bool blocked = is_blocked(w->c, iommu);
 
 	if (w->identity)
-		finding(w->c, SEVERITY_INFO, "dma-identity", iommu, NULL,
+		finding(w->c, RIOMMU_INFO, "dma-identity", iommu, NULL,
 			"by an identity mapping, usual for Linux 7.2, these reach all memory, the "
 			"crash kernel at %s too%s: "
 			"%s (%u in all)",
 			where, blocked ? ", until the stub blocks them" : "", w->identity_names,
 			w->identity);
 	if (w->overlap)
-		finding(w->c, blocked ? SEVERITY_INFO : SEVERITY_WARNING, "dma-window", iommu,
+		finding(w->c, blocked ? RIOMMU_INFO : RIOMMU_WARNING, "dma-window", iommu,
 			"iommu-dump devices",
 			"page tables let these reach memory of the crash kernel at %s%s: %s (%u in "
 			"all)",
 			where, blocked ? ", until the stub blocks them" : "", w->overlap_names,
 			w->overlap);
 	if (w->apart)
-		finding(w->c, SEVERITY_INFO, "dma-apart", iommu, NULL,
+		finding(w->c, RIOMMU_INFO, "dma-apart", iommu, NULL,
 			"the page tables of %u devices do not reach the crash kernel at %s",
 			w->apart, where);
 	if (w->translated)
-		finding(w->c, SEVERITY_INFO, "dma-not-checked", iommu, "iommu-dump devices",
+		finding(w->c, RIOMMU_INFO, "dma-not-checked", iommu, "iommu-dump devices",
 			"the page tables of these cannot be read whole, so they are not compared "
 			"with the crash kernel at "
 			"%s: %s (%u in all)",
 			where, w->translated_names, w->translated);
 	if (w->unreadable)
-		finding(w->c, SEVERITY_INFO, "dma-unknown", iommu, NULL,
+		finding(w->c, RIOMMU_INFO, "dma-unknown", iommu, NULL,
 			"%u parts of the device directory cannot be read", w->unreadable);
 }
 
@@ -457,7 +456,7 @@ static void check_windows(struct check *c, size_t index, const char *where)
 		if (riommu_bits(ddtp, 3, 0) == RIOMMU_DDTP_OFF)
 			return;
 		if (riommu_bits(ddtp, 3, 0) == RIOMMU_DDTP_BARE) {
-			finding(c, SEVERITY_INFO, "dma-identity", &sys->iommus[index], NULL,
+			finding(c, RIOMMU_INFO, "dma-identity", &sys->iommus[index], NULL,
 				"it is Bare: every device behind it reaches all memory, the crash "
 				"kernel at %s too",
 				where);
@@ -485,7 +484,7 @@ static void check_crash_memory(struct check *c)
 				 used ? ", " : "", sys->regions[i].start, sys->regions[i].end);
 	}
 	if (!where[0]) {
-		finding(c, SEVERITY_INFO, "no-crash-memory", NULL,
+		finding(c, RIOMMU_INFO, "no-crash-memory", NULL,
 			"boot with crashkernel=256M, if a crash kernel is wanted",
 			"no memory is reserved for a crash kernel, or /proc/iomem does not show "
 			"it");
@@ -514,7 +513,7 @@ static const char leave_advice[] =
 static int see_firmware(void *arg, const struct riommu_firmware_dma *dma)
 {
 	struct check *c = arg;
-	enum severity severity = blocks_any(c) ? SEVERITY_WARNING : SEVERITY_INFO;
+	enum riommu_severity severity = blocks_any(c) ? RIOMMU_WARNING : RIOMMU_INFO;
 
 	if (dma->framebuffer)
 		finding(c, severity, "firmware-framebuffer", NULL, leave_advice,
@@ -543,7 +542,7 @@ static void check_framebuffers(struct check *c)
 		for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(drivers); i++) {
 			if (strncasecmp(name, drivers[i], strlen(drivers[i])))
 				continue;
-			finding(c, blocks_any(c) ? SEVERITY_WARNING : SEVERITY_INFO,
+			finding(c, blocks_any(c) ? RIOMMU_WARNING : RIOMMU_INFO,
 				"firmware-framebuffer", NULL, leave_advice,
 				"the screen shows a framebuffer of the firmware (%s): behind a "
 				"blocked IOMMU it goes dark until its driver runs",
@@ -562,15 +561,15 @@ static void check_loaded(struct check *c, bool crash)
 
 	switch (kernel_loaded(c->p, crash)) {
 	case ANSWER_YES:
-		finding(c, SEVERITY_INFO, crash ? "crash-loaded" : "kexec-loaded", NULL, NULL,
+		finding(c, RIOMMU_INFO, crash ? "crash-loaded" : "kexec-loaded", NULL, NULL,
 			"a %s is loaded (from which Image cannot be seen)", what);
 		break;
 	case ANSWER_NO:
-		finding(c, SEVERITY_INFO, crash ? "crash-not-loaded" : "kexec-not-loaded", NULL,
+		finding(c, RIOMMU_INFO, crash ? "crash-not-loaded" : "kexec-not-loaded", NULL,
 			crash ? "load -p IMAGE" : "load IMAGE", "no %s is loaded", what);
 		break;
 	case ANSWER_UNKNOWN:
-		finding(c, SEVERITY_WARNING, "no-kexec", NULL, "a kernel with CONFIG_KEXEC",
+		finding(c, RIOMMU_WARNING, "no-kexec", NULL, "a kernel with CONFIG_KEXEC",
 			"this kernel does not say whether a %s is loaded", what);
 		break;
 	}
@@ -613,24 +612,24 @@ static void check_kexec_tools(struct check *c)
 	int used = 0;
 
 	if (!kexec_find(c->p, path, sizeof(path))) {
-		finding(c, SEVERITY_WARNING, "kexec-missing", NULL,
+		finding(c, RIOMMU_WARNING, "kexec-missing", NULL,
 			"install kexec-tools, or -O kexec.path=FILE",
 			"the program kexec is not here");
 		return;
 	}
 	if (!kexec_version(path, text, sizeof(text)) ||
 	    sscanf(text, "kexec-tools %u.%u.%u%n", &major, &minor, &patch, &used) != 3)
-		finding(c, SEVERITY_INFO, "kexec-version", NULL, NULL,
-			"%s does not say its version", path);
+		finding(c, RIOMMU_INFO, "kexec-version", NULL, NULL, "%s does not say its version",
+			path);
 	else if (c->panic && major * 1000000 + minor * 1000 + patch <= 2000032 &&
 		 strncmp(text + used, ".git", 4))
-		finding(c, SEVERITY_INFO, "kexec-version", NULL,
+		finding(c, RIOMMU_INFO, "kexec-version", NULL,
 			"copy /proc/vmcore as it is, or use a newer kexec-tools",
 			"kexec-tools %u.%u.%u describes memory wrongly to a crash kernel on "
 			"riscv64: makedumpfile can fail on the dump",
 			major, minor, patch);
 	else
-		finding(c, SEVERITY_INFO, "kexec-version", NULL, NULL, "%s is kexec-tools %u.%u.%u",
+		finding(c, RIOMMU_INFO, "kexec-version", NULL, NULL, "%s is kexec-tools %u.%u.%u",
 			path, major, minor, patch);
 }
 
@@ -640,7 +639,7 @@ static void check_own_record(struct check *c)
 	char *text = read_text(c->p, "dt.path", RIOMMU_RECORD_NODE "/" RIOMMU_RECORD_PROPERTY);
 
 	if (text)
-		finding(c, SEVERITY_INFO, "own-record", NULL,
+		finding(c, RIOMMU_INFO, "own-record", NULL,
 			"use load, or kexec --dtb with a tree by dtb",
 			"this kernel's device tree has the record of its own start; a kernel "
 			"loaded by plain kexec "
@@ -653,7 +652,7 @@ static void check_system(struct check *c)
 	const char *level = lockdown_level(c->p);
 
 	if (level)
-		finding(c, SEVERITY_ERROR, "lockdown", NULL, "boot without lockdown (Secure Boot)",
+		finding(c, RIOMMU_ERROR, "lockdown", NULL, "boot without lockdown (Secure Boot)",
 			"the kernel is locked down (%s): it refuses kexec_load, and "
 			"kexec_file_load cannot pass a device tree",
 			level);
@@ -704,9 +703,9 @@ void prep_check(struct prep *p, int argc, char **argv)
 	check_all(&c);
 	out_list_end(&p->out);
 	if (!p->out.json)
-		printf("%u error%s, %u warning%s\n", c.count[SEVERITY_ERROR],
-		       c.count[SEVERITY_ERROR] == 1 ? "" : "s", c.count[SEVERITY_WARNING],
-		       c.count[SEVERITY_WARNING] == 1 ? "" : "s");
+		printf("%u error%s, %u warning%s\n", c.count[RIOMMU_ERROR],
+		       c.count[RIOMMU_ERROR] == 1 ? "" : "s", c.count[RIOMMU_WARNING],
+		       c.count[RIOMMU_WARNING] == 1 ? "" : "s");
 	free(c.command_line);
 	prep_kernel_close(&c.kernel);
 }

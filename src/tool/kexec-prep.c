@@ -116,19 +116,6 @@ static void add_policy(struct prep *p, const char *arg)
 	p->policy_count++;
 }
 
-static void set_severity(struct prep *p, const char *arg)
-{
-	static const char *const names[] = {"info", "warning", "error"};
-
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(names); i++) {
-		if (!strcmp(arg, names[i])) {
-			p->severity = (enum severity)i;
-			return;
-		}
-	}
-	die_usage("--severity %s: expected info, warning or error", arg);
-}
-
 static bool own_option(struct prep *p, int c, const char *arg)
 {
 	switch (c) {
@@ -160,7 +147,7 @@ static bool own_option(struct prep *p, int c, const char *arg)
 		p->force = true;
 		return true;
 	case OPT_SEVERITY:
-		set_severity(p, arg);
+		p->severity = severity_option(arg);
 		return true;
 	default:
 		return false;
@@ -304,7 +291,7 @@ struct json_object *prep_json_text(const char *text)
 
 int main(int argc, char **argv)
 {
-	static struct prep p = {.severity = SEVERITY_WARNING}; /* big: 512 overrides */
+	static struct prep p = {.severity = RIOMMU_WARNING}; /* big: 512 overrides */
 	const struct prep_command *command;
 	int status, first;
 	unsigned used;

@@ -8,8 +8,6 @@
 
 #define PREP_SCHEMA "iommu-kexec-prep/1"
 
-enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
-
 /* --policy: for all IOMMUs, or for one by name. */
 struct policy_option {
 	char name[64]; /* "": all */
@@ -22,14 +20,14 @@ struct prep {
 	struct riommu_system *sys; /* NULL for commands that need none (dtb, report) */
 	struct out out;
 
-	const char *output;     /* -o */
-	const char *tree;       /* --in */
-	const char *initrd;     /* --initrd */
-	const char *append;     /* --append */
-	bool load, panic;       /* -l, -p */
-	bool plan;              /* --plan */
-	bool force;             /* --force */
-	enum severity severity; /* --severity: from here on it is a finding */
+	const char *output;            /* -o */
+	const char *tree;              /* --in */
+	const char *initrd;            /* --initrd */
+	const char *append;            /* --append */
+	bool load, panic;              /* -l, -p */
+	bool plan;                     /* --plan */
+	bool force;                    /* --force */
+	enum riommu_severity severity; /* --severity: from here on it is a finding */
 	struct policy_option policies[64];
 	size_t policy_count;
 };

@@ -147,20 +147,35 @@ void printable(char *text)
 			*text = '?';
 }
 
-void out_error(struct out *out, int err, const char *fmt, ...)
+static void tell_error(struct out *out, const char *fmt, va_list args)
 {
 	char text[1024];
-	va_list args;
 
-	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
 	printable(text);
 	/* what was printed so far comes first also where both go to one place */
 	fflush(stdout);
 	print_message(text);
 	json_object_array_add(out->errors, json_text(text));
+}
+
+void out_error(struct out *out, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	tell_error(out, fmt, args);
+	va_end(args);
 	out_status(out, status_of(err));
+}
+
+void out_incomplete(struct out *out, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	tell_error(out, fmt, args);
+	va_end(args);
 }
 
 int out_end(struct out *out)

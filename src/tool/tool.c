@@ -73,6 +73,14 @@ const char common_help[] =
 	"  -h, --help               this help\n"
 	"  -V, --version            version and licence\n";
 
+enum riommu_severity severity_option(const char *arg)
+{
+	for (unsigned i = RIOMMU_INFO; i <= RIOMMU_ERROR; i++)
+		if (!strcmp(arg, riommu_severity_name((enum riommu_severity)i)))
+			return (enum riommu_severity)i;
+	die_usage("--severity %s: expected info, warning or error", arg);
+}
+
 static _Noreturn void version(void)
 {
 	printf("%s (%s) %s\n"

@@ -6,6 +6,7 @@
 #ifndef TOOL_H
 #define TOOL_H
 
+#include "check/check.h"
 #include "discover/discover.h"
 
 #include <json-c/json.h>
@@ -92,6 +93,9 @@ void print_message(const char *message);
  */
 bool read_line(FILE *f, char *line, size_t size, size_t *len);
 
+/* --severity: from which severity on a finding makes the exit status 7. */
+enum riommu_severity severity_option(const char *arg);
+
 /* -- output ------------------------------------------------------------------------------------------------- */
 
 /*
@@ -140,6 +144,9 @@ void out_error(struct out *out, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 
  * envelope of SCHEMA that says why (SCHEMA NULL: what follows has no envelope).
  */
 struct riommu_system *open_system(struct out *out, const char *schema, const struct options *o);
+
+/* Something is missing that changes no status: to stderr and into "errors", so that the output is not "complete". */
+void out_incomplete(struct out *out, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
 
 /* A finding (status 7) that is a result and not an error: nothing is printed here. */
 void out_status(struct out *out, enum status status);

@@ -13,7 +13,7 @@ KERNEL_LINE = "riscv-iommu 3010000.iommu: Fault 13 devid: 0x8 iotval: 777000 iot
 
 def all_commands(core):
     return [["-i", core, c] for c in ("list", "regs", "devices", "faults", "commands", "requests", "counters")] + [
-        ["-i", core, "devices", "8"], ["-i", core, "processes", "9"], ["-i", core, "faults", "--walk"],
+        ["-i", core, "devices", "8"], ["-i", core, "processes", "9"], ["-i", core, "faults", "--walk"], ["-i", core, "check"],
         ["-i", core, "translate", "8", "0x1000", "0x777000"], ["-i", core, "translate", "0x10", "0"],
         ["-i", core, "mappings", "8"], ["-i", core, "mappings", "9"], ["-i", core, "mappings", "0x10"],
         ["-i", core, "whomaps", "0x90000000"], ["-i", core, "msi", "8"],
