@@ -6,6 +6,9 @@
 #include "walk/mappings.h"
 #include "walk/visit-internal.h"
 
+/* What is done for each run of leaves. */
+#define INLINE static inline __attribute__((always_inline))
+
 struct list;
 
 /* Entries of one table that follow each other and lead on without a gap, or an entry or a table that leads nowhere. */
@@ -13,7 +16,8 @@ struct list_run {
 	enum riommu_mapping_kind kind; /* LEAVES, MALFORMED or UNREADABLE */
 	uint64_t from, last, to;       /* TO: where FROM leads */
 	uint64_t leaf_size;
-	uint64_t pte;     /* LEAVES: the first one's bits */
+	uint64_t pte;     /* LEAVES: the bits of one, less the PPN */
+	bool again;       /* LEAVES: all from here on, but ADDRESS, is as in the run before */
 	bool global;      /* G, also of the entries above */
 	bool updatable;   /* the second stage permits setting A and D of these entries */
 	uint64_t address; /* of the first entry, or of the table */
@@ -32,6 +36,17 @@ struct list_table {
 	uint8_t copy[RIOMMU_PAGE_SIZE];
 };
 
+/* The table that is likely to come next. */
+struct list_ahead {
+	bool wanted; /* at NEXT, once the one before it is read */
+	uint64_t next;
+	bool held; /* ADDRESS */
+	uint64_t address;
+	int error;
+	const uint8_t *bytes;
+	uint8_t copy[RIOMMU_PAGE_SIZE];
+};
+
 /* The tables of one stage. */
 struct list_stage {
 	struct list *list;
@@ -42,6 +57,7 @@ struct list_stage {
 	unsigned free;        /* tables that may be entered uncounted */
 	int (*run)(struct list *l, const struct list_run *r);
 	struct list_table table[RIOMMU_TWO_STAGE_LEVELS];
+	struct list_ahead ahead;
 };
 
 /* MSI windows: guest physical pages by ascending interrupt file number. */
@@ -73,6 +89,10 @@ struct list {
 	struct list_run outer;
 	struct list_attributes outer_attributes;
 	uint64_t told; /* guest physical: all below it is told */
+
+	/* a range of LEAVES as runs make it that are alike; the addresses are not filled in */
+	struct riommu_mapping alike;
+	bool outer_is_new; /* it is not made for this OUTER yet */
 
 	/* what goes out: only what leads to PA_FIRST..PA_LAST where REACHED asks for that */
 	bool reached;

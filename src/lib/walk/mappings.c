@@ -21,7 +21,7 @@ int list_enter(struct list *l)
 
 /* -- ranges out ------------------------------------------------------------------------------------------ */
 
-static int flush(struct list *l)
+INLINE int flush(struct list *l)
 {
 	const struct riommu_mapping *m = &l->pending;
 
@@ -37,7 +37,7 @@ static int flush(struct list *l)
 	return l->visit(l->arg, m);
 }
 
-static bool alike(const struct riommu_mapping *a, const struct riommu_mapping *b)
+INLINE bool alike(const struct riommu_mapping *a, const struct riommu_mapping *b)
 {
 	return a->permissions == b->permissions && a->memory_type == b->memory_type &&
 	       a->blocked == b->blocked && a->global == b->global;
@@ -51,7 +51,6 @@ static bool continues(const struct riommu_mapping *a, const struct riommu_mappin
 	if (a->last + 1 != b->iova || a->kind != b->kind)
 		return false;
 	switch (a->kind) {
-	case RIOMMU_MAPPING_LEAVES:
 	case RIOMMU_MAPPING_MSI_FLAT:
 		return a->pa + size == b->pa && a->gpa + size == b->gpa && alike(a, b);
 	case RIOMMU_MAPPING_GUEST_ONLY:
@@ -65,44 +64,58 @@ static bool continues(const struct riommu_mapping *a, const struct riommu_mappin
 	}
 }
 
-/* Cuts M down to what leads to the memory that is asked for. False: nothing does. */
-static bool cut(const struct list *l, struct riommu_mapping *m)
+/* Addresses that lead on without a gap. */
+struct span {
+	uint64_t iova, last, gpa, pa;
+};
+
+/* Cuts S down to what leads to the memory that is asked for. False: nothing does. */
+INLINE bool cut(const struct list *l, struct span *s)
 {
-	uint64_t size = m->last - m->iova, end = m->pa + size;
-	uint64_t from = m->pa > l->pa_first ? m->pa : l->pa_first;
-	uint64_t to = end < l->pa_last ? end : l->pa_last;
+	uint64_t end = s->pa + (s->last - s->iova), from, to;
+
+	if (end < l->pa_first || s->pa > l->pa_last)
+		return false;
+	from = s->pa > l->pa_first ? s->pa : l->pa_first;
+	to = end < l->pa_last ? end : l->pa_last;
+	s->last = s->iova + (to - s->pa);
+	s->iova += from - s->pa;
+	s->gpa += from - s->pa;
+	s->pa = from;
+	return true;
+}
+
+/* The same for one range, and no for what leads nowhere. */
+static bool cut_mapping(const struct list *l, struct riommu_mapping *m)
+{
+	struct span s = {m->iova, m->last, m->gpa, m->pa};
 
 	switch (m->kind) {
 	case RIOMMU_MAPPING_MSI_MRIF:
 		return m->pa + 511 >= l->pa_first && m->pa <= l->pa_last;
 	case RIOMMU_MAPPING_UNREADABLE:
 		return true;
-	case RIOMMU_MAPPING_LEAVES:
 	case RIOMMU_MAPPING_MSI_FLAT:
 	case RIOMMU_MAPPING_IDENTITY:
-		if (from > to || !m->permissions)
+		if (!m->permissions || !cut(l, &s))
 			return false;
-		m->last = m->iova + (to - m->pa);
-		m->iova += from - m->pa;
-		m->gpa += from - m->pa;
-		m->pa = from;
+		m->iova = s.iova;
+		m->last = s.last;
+		m->gpa = s.gpa;
+		m->pa = s.pa;
 		return true;
 	default:
 		return false;
 	}
 }
 
+/* Any range but LEAVES. */
 static int emit(struct list *l, struct riommu_mapping *m)
 {
 	int err;
 
-	if (l->reached && !cut(l, m))
+	if (l->reached && !cut_mapping(l, m))
 		return 0;
-	if (m->kind == RIOMMU_MAPPING_LEAVES) {
-		unsigned shift = (unsigned)__builtin_ctzll(m->leaf_sizes);
-
-		m->leaves = (m->last >> shift) - (m->iova >> shift) + 1;
-	}
 	if (l->has_pending && continues(&l->pending, m)) {
 		l->pending.last = m->last;
 		l->pending.leaf_sizes |= m->leaf_sizes;
@@ -113,6 +126,44 @@ static int emit(struct list *l, struct riommu_mapping *m)
 	l->pending = *m;
 	l->has_pending = true;
 	return err;
+}
+
+/* Leaves that are as L->alike says, whose addresses lie from S on. */
+INLINE int begin_leaves(struct list *l, const struct span *s, uint64_t leaves)
+{
+	struct riommu_mapping *p = &l->pending;
+	int err = flush(l);
+
+	*p = l->alike;
+	p->iova = s->iova;
+	p->last = s->last;
+	p->gpa = s->gpa;
+	p->pa = s->pa;
+	p->leaves = leaves;
+	l->has_pending = true;
+	return err;
+}
+
+/* This is called for each run: with numbers in registers, and the range is made in its place. */
+INLINE int emit_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
+{
+	struct riommu_mapping *p = &l->pending;
+	unsigned shift = (unsigned)__builtin_ctzll(l->alike.leaf_sizes);
+	struct span s = {iova, last, gpa, pa};
+	uint64_t leaves, offset;
+
+	if (l->reached && (pa > l->pa_last || pa + (last - iova) < l->pa_first ||
+			   !l->alike.permissions || !cut(l, &s)))
+		return 0;
+	leaves = (s.last >> shift) - (s.iova >> shift) + 1;
+	offset = s.iova - p->iova;
+	if (!l->has_pending || p->pa + offset != s.pa || p->last + 1 != s.iova ||
+	    p->gpa + offset != s.gpa || p->kind != RIOMMU_MAPPING_LEAVES || !alike(p, &l->alike))
+		return begin_leaves(l, &s, leaves);
+	p->last = s.last;
+	p->leaf_sizes |= l->alike.leaf_sizes;
+	p->leaves += leaves;
+	return 0;
 }
 
 /* An entry or table that leads nowhere, at IOVA..LAST. */
@@ -207,12 +258,10 @@ static int tell_gap(struct list *l, uint64_t last, const char *reason)
 
 static const char no_leaf[] = "the second stage has no leaf for it";
 
+/* Leaves of the second stage, or an entry or table that leads nowhere. */
 static int second_stage_run(struct list *l, const struct list_run *r)
 {
-	bool hardware = l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_GADE;
-	struct list_attributes second;
-	struct list_run bad = *r;
-	struct riommu_mapping m;
+	uint64_t iova = iova_of(l, r->from), last = iova_of(l, r->last);
 	int err = 0;
 
 	if (r->from > l->told)
@@ -220,23 +269,24 @@ static int second_stage_run(struct list *l, const struct list_run *r)
 	l->told = r->last + 1;
 	if (err)
 		return err;
-	if (r->kind == RIOMMU_MAPPING_LEAVES && !(r->pte & RIOMMU_PTE_U)) {
+	if (r->kind != RIOMMU_MAPPING_LEAVES)
+		return emit_hole(l, r, iova, last);
+	if (!(r->pte & RIOMMU_PTE_U)) {
+		struct list_run bad = *r;
+
 		bad.kind = RIOMMU_MAPPING_MALFORMED;
 		bad.reason = walk_second_stage_not_user;
+		return emit_hole(l, &bad, iova, last);
 	}
-	if (bad.kind != RIOMMU_MAPPING_LEAVES)
-		return emit_hole(l, &bad, iova_of(l, r->from), iova_of(l, r->last));
-	m = (struct riommu_mapping){
-		.kind = RIOMMU_MAPPING_LEAVES,
-		.iova = iova_of(l, r->from),
-		.last = iova_of(l, r->last),
-		.gpa = r->from,
-		.pa = r->to,
-		.leaf_sizes = smaller(l->outer.leaf_size, r->leaf_size),
-	};
-	second = attributes(r, hardware);
-	combine(&m, &l->outer_attributes, &second);
-	return emit(l, &m);
+	if (!r->again || l->outer_is_new) {
+		struct list_attributes second =
+			attributes(r, l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_GADE);
+
+		l->outer_is_new = false;
+		l->alike.leaf_sizes = smaller(l->outer.leaf_size, r->leaf_size);
+		combine(&l->alike, &l->outer_attributes, &second);
+	}
+	return emit_leaves(l, iova, last, r->from, r->to);
 }
 
 /* Guest physical FROM..LAST, in which no MSI window lies. */
@@ -392,29 +442,21 @@ static int through_second_stage(struct list *l, uint64_t from, uint64_t last)
 
 static int first_stage_run(struct list *l, const struct list_run *r)
 {
-	bool hardware = (l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SADE) && r->updatable;
-	struct list_attributes first;
-	struct riommu_mapping m;
-
 	if (r->kind != RIOMMU_MAPPING_LEAVES)
 		return emit_hole(l, r, r->from, r->last);
-	first = attributes(r, hardware);
-	if (l->second.shape) {
-		l->outer = *r;
-		l->outer_attributes = first;
-		l->second.free = l->second.shape->levels;
-		return through_second_stage(l, r->to, r->to + (r->last - r->from));
+	if (!r->again) {
+		bool hardware = l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SADE;
+
+		l->outer_attributes = attributes(r, hardware && r->updatable);
+		l->alike.leaf_sizes = r->leaf_size;
+		combine(&l->alike, &l->outer_attributes, &no_limits);
 	}
-	m = (struct riommu_mapping){
-		.kind = RIOMMU_MAPPING_LEAVES,
-		.iova = r->from,
-		.last = r->last,
-		.gpa = r->to,
-		.pa = r->to,
-		.leaf_sizes = r->leaf_size,
-	};
-	combine(&m, &first, &no_limits);
-	return emit(l, &m);
+	if (!l->second.shape)
+		return emit_leaves(l, r->from, r->last, r->to, r->to);
+	l->outer = *r;
+	l->outer_is_new = true;
+	l->second.free = l->second.shape->levels;
+	return through_second_stage(l, r->to, r->to + (r->last - r->from));
 }
 
 static int identity(struct list *l, uint64_t first, uint64_t last)
@@ -441,6 +483,7 @@ static void prepare_stage(struct list *l, struct list_stage *s, const struct wal
 	s->root = riommu_ppn_lower(atp);
 	s->run = run;
 	s->free = 0;
+	s->ahead.wanted = s->ahead.held = false;
 	for (unsigned i = 0; i < RIOMMU_TWO_STAGE_LEVELS; i++)
 		s->table[i].held = false;
 }
@@ -474,6 +517,8 @@ static void prepare(struct list *l, const struct riommu_walker *w,
 	l->has_pending = false;
 	l->outer = (struct list_run){.last = UINT64_MAX};
 	l->outer_attributes = no_limits;
+	l->outer_is_new = true;
+	l->alike = (struct riommu_mapping){.kind = RIOMMU_MAPPING_LEAVES};
 	l->totals = (struct riommu_mapping_totals){0};
 }
 

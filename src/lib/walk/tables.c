@@ -5,8 +5,6 @@
  */
 #include "walk/mappings-internal.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* -- entries --------------------------------------------------------------------------------------------- */
 
 INLINE uint64_t entry(const uint8_t *bytes, size_t i, unsigned size, bool big)
@@ -15,37 +13,41 @@ INLINE uint64_t entry(const uint8_t *bytes, size_t i, unsigned size, bool big)
 }
 
 /*
- * How many of the entries from BYTES on, MAX at most, are PTE, PTE + STEP, PTE + 2 * STEP ... The blocks have no exit within:
- * compilers make vectors of them.
+ * COUNT entries are PTE, PTE + STEP, ... The last one is looked at first, which mostly is the answer when it is no; the others have no
+ * exit among them, so that they are a handful of vector instructions.
  */
+INLINE bool block_follows(const uint8_t *bytes, unsigned count, uint64_t pte, uint64_t step,
+			  unsigned size, bool big)
+{
+	typedef uint64_t pair __attribute__((vector_size(16)));
+	pair want = {pte, pte + step}, differs = {0, 0};
+
+	if (entry(bytes, count - 1, size, big) != pte + (count - 1) * step)
+		return false;
+	step *= 2;
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < count; i += 2) {
+		pair have = {entry(bytes, i, size, big), entry(bytes, i + 1, size, big)};
+
+		differs |= have ^ want;
+		want += step;
+	}
+	return !(differs[0] | differs[1]);
+}
+
+/* How many of the entries from BYTES on, MAX at most, are PTE, PTE + STEP, PTE + 2 * STEP ... The first one is. */
 INLINE size_t follow(const uint8_t *bytes, size_t max, uint64_t pte, uint64_t step, unsigned size,
 		     bool big)
 {
-	enum { BLOCK = 8 };
-	size_t n = 1;
+	size_t n = 0;
 
-	while (n + BLOCK <= max) {
-		uint64_t differs = 0;
-
-		for (size_t b = 0; b < BLOCK; b++)
-			differs |= entry(bytes, n + b, size, big) ^ (pte + (n + b) * step);
-		if (differs)
-			break;
-		n += BLOCK;
+	while (n + 16 <= max && block_follows(bytes + n * size, 16, pte, step, size, big)) {
+		n += 16;
+		pte += 16 * step;
 	}
-	while (n < max && entry(bytes, n, size, big) == pte + n * step)
-		n++;
+	for (; n < max && entry(bytes, n, size, big) == pte; n++)
+		pte += step;
 	return n;
-}
-
-static size_t run_length(const struct list_stage *s, const uint8_t *bytes, size_t max, uint64_t pte,
-			 uint64_t step)
-{
-	if (s->shape->pte_size == 4)
-		return s->big_endian ? follow(bytes, max, pte, step, 4, true)
-				     : follow(bytes, max, pte, step, 4, false);
-	return s->big_endian ? follow(bytes, max, pte, step, 8, true)
-			     : follow(bytes, max, pte, step, 8, false);
 }
 
 /* The first byte from AT on that belongs to an entry that is not zero; END when there is none. Entries are of SIZE bytes. */
@@ -96,6 +98,42 @@ static bool guest_table(struct list *l, struct list_table *t, struct list_run *r
 	}
 }
 
+/* So much of a table is asked for: what follows the processor fetches by itself. */
+#define AHEAD ((size_t)1024)
+
+/*
+ * Looks up the table that comes next while the one before it is gone over: its lines are on the way then. Only where the source
+ * lends its memory, and the address needs no translation.
+ */
+static void look_ahead(struct list_stage *s)
+{
+	const struct list *l = s->list;
+	struct list_ahead *ahead = &s->ahead;
+
+	if (!ahead->wanted)
+		return;
+	ahead->wanted = false;
+	ahead->address = ahead->next;
+	if (!l->k.w->memory || !l->k.w->memory->ops->map || (!s->second && l->second.shape))
+		return;
+	ahead->held = true;
+	ahead->error = walk_map_table(l->k.w, ahead->address, ahead->copy, RIOMMU_PAGE_SIZE,
+				      &ahead->bytes);
+	for (size_t at = 0; at < AHEAD && !ahead->error; at += 64)
+		__builtin_prefetch(ahead->bytes + at);
+}
+
+static int map_table(struct list_stage *s, struct list_table *t)
+{
+	struct list_ahead *ahead = &s->ahead;
+
+	if (ahead->held && ahead->address == t->page && ahead->bytes != ahead->copy) {
+		t->bytes = ahead->bytes;
+		return ahead->error;
+	}
+	return walk_map_table(s->list->k.w, t->page, t->copy, RIOMMU_PAGE_SIZE, &t->bytes);
+}
+
 /* The table at ADDRESS for LEVEL; the one that was there last is not read again. False: R says why not. */
 static bool load_table(struct list_stage *s, unsigned level, uint64_t address, struct list_run *r)
 {
@@ -111,7 +149,7 @@ static bool load_table(struct list_stage *s, unsigned level, uint64_t address, s
 	r->address = address;
 	if (!s->second && l->second.shape && !guest_table(l, t, r))
 		return false;
-	r->error = walk_map_table(l->k.w, t->page, t->copy, RIOMMU_PAGE_SIZE, &t->bytes);
+	r->error = map_table(s, t);
 	if (r->error) {
 		r->address = t->page;
 		return false;
@@ -139,38 +177,28 @@ static void count_loop(struct list_stage *s, unsigned level)
 		}
 }
 
-/* Entries I.. of the table at LEVEL, as many as belong together, at most to END. R has FROM; returns how many. */
-static size_t leaves(const struct list_stage *s, unsigned level, size_t i, size_t end, uint64_t pte,
-		     const struct walk_leaf *leaf, struct list_run *r)
-{
-	const uint8_t *at = s->table[level].bytes + i * s->shape->pte_size;
-	uint64_t span = (uint64_t)1 << walk_leaf_shift(s->shape, level);
-	uint64_t limit = s->shape->pte_size == 4 ? (uint64_t)1 << 34 : (uint64_t)1 << 56;
-	size_t max = end - i + 1;
+/* Where the enumeration is. */
+struct place {
+	struct list_stage *s;
+	const struct list_table *t;
+	unsigned level, shift; /* an entry maps 2 to the power of SHIFT */
+	uint64_t base;         /* what the first entry maps */
+	bool global;
+	size_t end;     /* the last entry that is asked for */
+	uint64_t plain; /* bits, less the PPN, of the leaves that RUN is filled in for; 0: none */
+	struct list_run run;
+};
 
-	r->kind = RIOMMU_MAPPING_LEAVES;
-	r->pte = pte;
-	r->to = leaf->pa;
-	r->leaf_size = leaf->size;
-	r->reason = NULL;
-	r->error = 0;
-	if (pte & RIOMMU_PTE_N) {
-		/* Svnapot: the 16 entries of a leaf are equal, and each leads to its own part. */
-		if (max > 16 - i % 16)
-			max = 16 - i % 16;
-		return run_length(s, at, max, pte, 0);
-	}
-	/* Past the widest address the sum would run into other bits, or start again at 0. */
-	if (max > (limit - leaf->pa) / span)
-		max = (size_t)((limit - leaf->pa) / span);
-	return run_length(s, at, max, pte, span >> RIOMMU_PAGE_SHIFT << 10);
-}
+#define PPN riommu_mask(53, 10)
 
-/* Tells R, of COUNT entries from BASE on, so far as it was asked for. */
-static int tell(struct list_stage *s, struct list_run *r, uint64_t base, uint64_t size_minus_1)
+/* Tells P->run, of entry I and those behind it, N in all, as far as it was asked for. */
+INLINE int tell(struct place *p, size_t i, size_t n)
 {
-	r->from = base;
-	r->last = base + size_minus_1;
+	const struct list_stage *s = p->s;
+	struct list_run *r = &p->run;
+
+	r->from = p->base + ((uint64_t)i << p->shift);
+	r->last = r->from + (((uint64_t)n << p->shift) - 1);
 	if (r->from < s->first) {
 		r->to += s->first - r->from;
 		r->from = s->first;
@@ -180,69 +208,135 @@ static int tell(struct list_stage *s, struct list_run *r, uint64_t base, uint64_
 	return s->run(s->list, r);
 }
 
+/* Leaves from entry I on that lead on without a gap, the first to PA; *I is then the entry behind them. */
+INLINE int tell_leaves(struct place *p, size_t *i, uint64_t pte, unsigned size, bool big)
+{
+	uint64_t limit = size == 4 ? (uint64_t)1 << 34 : (uint64_t)1 << 56;
+	const uint8_t *at = p->t->bytes + *i * size;
+	size_t max = p->end - *i + 1, first = *i;
+
+	p->run.to = riommu_ppn_upper(pte);
+	/* Past the widest address the sum would run into other bits, or start again at 0. */
+	if (max > (limit - p->run.to) >> p->shift)
+		max = (size_t)((limit - p->run.to) >> p->shift);
+	*i += follow(at, max, pte, (uint64_t)1 << (p->shift - RIOMMU_PAGE_SHIFT + 10), size, big);
+	p->run.address = p->t->page + first * size;
+	return tell(p, first, *i - first);
+}
+
+/* Svnapot: the 16 entries of a leaf are equal, and each leads to its own part. */
+static int tell_napot(struct place *p, size_t *i, uint64_t pte)
+{
+	size_t first = *i, end = *i | 15;
+
+	while (*i <= p->end && *i <= end && entry(p->t->bytes, *i, 8, p->s->big_endian) == pte)
+		++*i;
+	return tell(p, first, *i - first);
+}
+
 static int visit_table(struct list_stage *s, unsigned level, uint64_t address, uint64_t base,
 		       bool global);
 
-/* What stands at entry I and goes on at most to END; *I is then the entry behind it. */
-static int visit_entry(struct list_stage *s, unsigned level, uint64_t base, bool global, size_t *i,
-		       size_t end)
+/* The table that entry I leads to. */
+static int descend(struct place *p, size_t i, uint64_t pte)
 {
-	const struct list_table *t = &s->table[level];
-	unsigned size = s->shape->pte_size, shift = walk_leaf_shift(s->shape, level);
-	uint64_t pte = entry(t->bytes, *i, size, s->big_endian);
-	uint64_t at = base + ((uint64_t)*i << shift);
-	struct list_run r;
-	struct walk_leaf leaf;
-	size_t n = 1;
+	struct list_stage *s = p->s;
+	unsigned size = s->shape->pte_size;
 
-	r.address = t->page + *i * size;
-	switch (walk_pte_kind(&s->list->k, s->shape, pte, level, at, &leaf, &r.reason)) {
-	case WALK_PTE_LEAF:
-		n = leaves(s, level, *i, end, pte, &leaf, &r);
-		r.global = global || (pte & RIOMMU_PTE_G);
-		r.updatable = t->updatable;
-		break;
+	if (p->level == 1 && i < p->end) {
+		uint64_t next = entry(p->t->bytes, i + 1, size, s->big_endian);
+
+		s->ahead.next = riommu_ppn_upper(next);
+		s->ahead.wanted = next & RIOMMU_PTE_V && !(next & (RIOMMU_PTE_R | RIOMMU_PTE_X));
+	}
+	return visit_table(s, p->level - 1, riommu_ppn_upper(pte),
+			   p->base + ((uint64_t)i << p->shift), p->global || (pte & RIOMMU_PTE_G));
+}
+
+/* What stands at entry I; *I is then the entry behind it. Leaves without N fill in P->run for those that follow. */
+static int visit_entry(struct place *p, size_t *i, uint64_t pte)
+{
+	struct list_run *r = &p->run;
+	struct walk_leaf leaf;
+	enum walk_pte_kind kind = walk_pte_kind(&p->s->list->k, p->s->shape, pte, p->level,
+						(uint64_t)*i << p->shift, &leaf, &r->reason);
+
+	p->plain = 0;
+	r->again = false;
+	r->error = 0;
+	r->address = p->t->page + *i * p->s->shape->pte_size;
+	switch (kind) {
 	case WALK_PTE_POINTER:
-		++*i;
-		return visit_table(s, level - 1, riommu_ppn_upper(pte), at,
-				   global || (pte & RIOMMU_PTE_G));
+		return descend(p, (*i)++, pte);
+	case WALK_PTE_LEAF:
+		r->kind = RIOMMU_MAPPING_LEAVES;
+		r->pte = pte;
+		r->to = leaf.pa;
+		r->leaf_size = leaf.size;
+		r->global = p->global || (pte & RIOMMU_PTE_G);
+		r->updatable = p->t->updatable;
+		if (pte & RIOMMU_PTE_N)
+			return tell_napot(p, i, pte);
+		p->plain = pte & ~PPN;
+		return 0;
 	case WALK_PTE_MALFORMED:
-		r.kind = RIOMMU_MAPPING_MALFORMED;
-		r.to = 0;
-		r.error = 0;
-		break;
+		r->kind = RIOMMU_MAPPING_MALFORMED;
+		r->to = 0;
+		return tell(p, (*i)++, 1);
 	default:
 		++*i;
 		return 0;
 	}
-	*i += n;
-	return tell(s, &r, at, ((uint64_t)n << shift) - 1);
+}
+
+/* The entries of the table from I on. */
+INLINE int scan(struct place *p, size_t i, unsigned size, bool big)
+{
+	uint64_t misaligned = (((uint64_t)1 << p->shift) - 1) >> 2 & PPN;
+	int err = 0;
+
+	while (i <= p->end && !err) {
+		uint64_t pte = entry(p->t->bytes, i, size, big);
+
+		if (!pte) {
+			i = skip_zeros(p->t->bytes, i * size, (p->end + 1) * size, size) / size;
+		} else if ((pte & ~PPN) == p->plain && !(pte & misaligned)) {
+			err = tell_leaves(p, &i, pte, size, big);
+			p->run.again = true;
+		} else {
+			err = visit_entry(p, &i, pte);
+		}
+	}
+	return err;
 }
 
 /* The table at ADDRESS, whose first entry maps BASE. */
 static int visit_table(struct list_stage *s, unsigned level, uint64_t address, uint64_t base,
 		       bool global)
 {
-	unsigned size = s->shape->pte_size, shift = walk_leaf_shift(s->shape, level);
+	unsigned shift = walk_leaf_shift(s->shape, level);
 	uint64_t span_minus_1 = ((uint64_t)1 << (shift + s->shape->index_bits)) - 1;
 	uint64_t from = s->first > base ? s->first - base : 0;
 	uint64_t to = s->last - base < span_minus_1 ? s->last - base : span_minus_1;
-	size_t i = (size_t)(from >> shift), end = (size_t)(to >> shift);
-	struct list_run r = {.to = 0};
+	struct place p = {.s = s,
+			  .t = &s->table[level],
+			  .level = level,
+			  .shift = shift,
+			  .base = base,
+			  .global = global,
+			  .end = (size_t)(to >> shift)};
+	size_t first = (size_t)(from >> shift);
 	int err = enter(s);
 
 	if (err)
 		return err;
-	if (!load_table(s, level, address, &r))
-		return tell(s, &r, base, span_minus_1);
+	if (!load_table(s, level, address, &p.run))
+		return tell(&p, 0, (size_t)1 << s->shape->index_bits);
 	count_loop(s, level);
-	while (!err) {
-		i = skip_zeros(s->table[level].bytes, i * size, (end + 1) * size, size) / size;
-		if (i > end)
-			return 0;
-		err = visit_entry(s, level, base, global, &i, end);
-	}
-	return err;
+	look_ahead(s);
+	if (s->shape->pte_size == 4)
+		return s->big_endian ? scan(&p, first, 4, true) : scan(&p, first, 4, false);
+	return s->big_endian ? scan(&p, first, 8, true) : scan(&p, first, 8, false);
 }
 
 /* The part of FIRST..LAST that the root maps from BASE on, PAGES pages of it. */
