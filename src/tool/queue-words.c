@@ -91,6 +91,13 @@ static void print_bits(const struct riommu_queue *q)
 			 kinds[q->kind].off);
 		print_wrapped(stdout, text, 0, 2);
 	}
+	if (q->csr & RIOMMU_QUEUE_BUSY) {
+		snprintf(text, sizeof(text),
+			 "busy is set: a write of %scsr is still going on, and what it says will "
+			 "change",
+			 prefix);
+		print_wrapped(stdout, text, 0, 2);
+	}
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(csr_bits); i++) {
 		if (csr_bits[i].kind != q->kind || !(q->csr & csr_bits[i].mask))
 			continue;

@@ -4,6 +4,7 @@ import random
 
 import capture
 import common
+import fdt
 import schema
 
 SCHEMA = schema.load()
@@ -111,6 +112,11 @@ class Commands(Queues):
         self.assertIn("cqon is 0", self.text("commands", self.capture([(3, 0)], cqcsr=0)))
         self.assertIn("although it was asked for", self.text("commands", self.capture([(3, 0)], cqcsr=1)))
 
+    def test_queue_that_is_changing_is_said_to_be(self):
+        for register, command in (("cqcsr", "commands"), ("fqcsr", "faults"), ("pqcsr", "requests")):
+            self.assertIn("busy is set", self.text(command, self.capture([(3, 0)], **{register: 0x30001})))
+            self.assertNotIn("busy is set", self.text(command, self.capture([(3, 0)], **{register: ON})))
+
     def test_queue_that_never_was(self):
         core = self.capture(cqb=0, cqcsr=0)
         self.assertIn("no command queue was set up", self.text("commands", core))
@@ -140,6 +146,17 @@ class Commands(Queues):
 
     def test_base_that_is_not_known_is_status_five(self):
         self.ran("-i", self.capture(cqb=None), "commands", status=5)
+
+    def test_every_other_status(self):
+        root = self.fake_root()
+        for command in ("commands", "requests", "counters"):
+            with self.subTest(command):
+                top = self.object(*root, command, status=4)
+                self.assertEqual(schema.Checker(SCHEMA).errors(top)[:4], [])
+                self.assertEqual((top[command], top["complete"]), ([], False))
+        nobody = self.fake_root(tree=fdt.machine(()))
+        for command in ("commands", "requests", "counters"):
+            self.ran(*nobody, command, status=3)
 
     def test_argument_is_usage(self):
         for command in ("commands", "requests"):

@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 20
+#define TIMEOUT_MS 30000 /* real time: on a busy machine a pause may last */
+#define SHORT_MS   20
 
 static struct riommu_ctx *ctx;
 static struct riommu_system *sys;
@@ -42,11 +43,16 @@ static void teardown(void)
 	files_end();
 }
 
-static int ask(uint64_t iova)
+static int ask_within(uint64_t iova, unsigned timeout_ms)
 {
 	const struct riommu_request q = {.device_id = 0x108, .iova = iova};
 
-	return riommu_probe_translate(control, &sys->iommus[0], &q, TIMEOUT_MS, &probe);
+	return riommu_probe_translate(control, &sys->iommus[0], &q, timeout_ms, &probe);
+}
+
+static int ask(uint64_t iova)
+{
+	return ask_within(iova, TIMEOUT_MS);
 }
 
 /* -- the request --------------------------------------------------------------------------------- */
@@ -104,7 +110,7 @@ END_TEST
 START_TEST(an_answer_that_does_not_come_is_a_timeout_and_nothing_more_is_written)
 {
 	sim->iommus[0].probe_takes = SIM_FOREVER;
-	ck_assert_int_eq(ask(0), -ETIMEDOUT);
+	ck_assert_int_eq(ask_within(0, SHORT_MS), -ETIMEDOUT);
 	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "20 ms"));
 	ck_assert_uint_eq(sim->writes, 4);
 	ck_assert_uint_eq(sim->iommus[0].probes, 1);
@@ -116,10 +122,8 @@ END_TEST
 /* A process that slept through its time looks once more before it gives up. */
 START_TEST(an_answer_is_taken_also_when_the_time_is_up)
 {
-	const struct riommu_request q = {.device_id = 8};
-
 	sim->iommus[0].probe_takes = 1;
-	ck_assert_int_eq(riommu_probe_translate(control, &sys->iommus[0], &q, 0, &probe), 0);
+	ck_assert_int_eq(ask_within(0, 0), 0);
 }
 END_TEST
 
