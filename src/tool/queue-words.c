@@ -114,7 +114,7 @@ void queue_print(const struct riommu_iommu *iommu, const struct riommu_queue *q)
 
 	printf("%s at 0x%" PRIx64 ": ", iommu->name, iommu->base);
 	if (queue_never_set_up(q)) {
-		printf("no %s was set up (%sb is 0, %son is 0)\n", noun, prefix, prefix);
+		printf("no %s is set up (%sb, %son: 0)\n", noun, prefix, prefix);
 		return;
 	}
 	printf("%s at 0x%" PRIx64 "\n  %" PRIu32 " entries", noun, q->base, q->entries);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """commands and requests: what is in the command queue and in the page-request queue, and where it stands still."""
+import os
 import random
+import unittest
 
 import capture
 import common
@@ -119,7 +121,7 @@ class Commands(Queues):
 
     def test_queue_that_never_was(self):
         core = self.capture(cqb=0, cqcsr=0)
-        self.assertIn("no command queue was set up", self.text("commands", core))
+        self.assertIn("no command queue is set up", self.text("commands", core))
         self.assertEqual(self.records("commands", core), [])
 
     def test_empty_queue(self):
@@ -161,6 +163,26 @@ class Commands(Queues):
     def test_argument_is_usage(self):
         for command in ("commands", "requests"):
             self.ran("-i", self.capture(), command, "x", status=2)
+
+
+class Recorded(Queues):
+    """What Linux 7.2 gave to an emulated IOMMU: the board of the examples."""
+
+    DEMO = os.path.join(common.HERE, "..", "..", "examples", "demo.core")
+
+    @unittest.skipUnless(os.path.exists(DEMO), "no examples/demo.core")
+    def test_commands_of_linux_are_legal_and_end_in_a_fence(self):
+        records = self.records("commands", self.DEMO)
+        self.assertGreater(len(records), 10)
+        self.assertEqual({r["name"] for r in records}, {"IODIR.INVAL_DDT", "IOTINVAL.VMA", "IOFENCE.C"})
+        self.assertEqual([r for r in records if r["illegal"] or r["pending"] or r["error_bits"]], [])
+        self.assertEqual(records[-1]["name"], "IOFENCE.C")
+        self.text("commands", self.DEMO)
+
+    @unittest.skipUnless(os.path.exists(DEMO), "no examples/demo.core")
+    def test_page_request_queue_that_linux_does_not_use(self):
+        self.assertEqual(self.records("requests", self.DEMO), [])
+        self.assertIn("no page-request queue is set up", self.text("requests", self.DEMO))
 
 
 class Illegal(Queues):
