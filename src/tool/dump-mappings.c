@@ -198,7 +198,7 @@ static int visit_space(void *arg, const struct riommu_space_visit *v)
 	if (!is_wanted(l, v->space))
 		return 0;
 	l->met = true;
-	if (l->all.totals.pages >= l->max_pages) {
+	if (l->all.totals.entered >= l->max_pages) {
 		l->all.totals.truncated = true;
 		return -EOVERFLOW;
 	}

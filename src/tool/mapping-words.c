@@ -500,6 +500,7 @@ void mapping_count_add(struct mapping_count *sum, const struct mapping_count *c)
 	if (!riommu_add(t->bytes, c->totals.bytes, &t->bytes))
 		t->bytes = UINT64_MAX;
 	t->pages += c->totals.pages;
+	t->entered += c->totals.entered;
 	t->loops += c->totals.loops;
 	t->truncated |= c->totals.truncated;
 	sum->any |= c->any;

@@ -18,7 +18,8 @@ SEED = int(os.environ.get("HOSTILE_SEED", "20260222"))
 CASES = int(os.environ.get("HOSTILE_CASES", "1500"))
 COMMANDS = (["list"], ["regs"], ["devices"], ["devices", "8"], ["processes", "9"], ["faults", "--walk"],
             ["translate", "8", "0x1000", "0x777000"], ["translate", "9", "0x1000", "--process", "5"], ["faults"],
-            ["commands"], ["requests"], ["counters"])
+            ["commands"], ["requests"], ["counters"], ["mappings", "8"], ["mappings", "9"], ["whomaps", "0-0xffffffffffffff"],
+            ["msi", "8"])
 
 
 class Hostile(common.Case):
@@ -299,6 +300,8 @@ class Cycles(Hostile):
     def try_all(self, args):
         for command in (["list"], ["devices"], ["devices", "8"], ["processes", "9"], ["faults", "--walk"],
                         ["translate", "8", "0x1000"], ["translate", "9", "0x1000", "--process", "5"],
+                        ["-O", "max-pages=20000", "mappings", "8"], ["-O", "max-pages=20000", "mappings", "9"],
+                        ["-O", "max-pages=20000", "whomaps", "0x90000000"], ["msi", "8"],
                         ["--save", self.path("copy.core"), "list"],
                         ["-O", "guest-tables=1", "--save", self.path("copy2.core"), "list"]):
             with self.subTest(command=command):

@@ -538,6 +538,7 @@ static void add_totals(struct riommu_mapping_totals *to, const struct riommu_map
 	if (!riommu_add(to->bytes, more->bytes, &to->bytes))
 		to->bytes = UINT64_MAX;
 	to->pages += more->pages;
+	to->entered += more->entered;
 	to->loops += more->loops;
 	to->truncated |= more->truncated;
 }
@@ -563,6 +564,7 @@ int list_mappings(const struct riommu_walker *w, const struct list_request *requ
 		err = last ? last : err;
 	}
 	*request->budget -= l->entered;
+	l->totals.entered = l->entered;
 	add_totals(totals, &l->totals);
 	free(l);
 	return err;

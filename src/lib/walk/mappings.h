@@ -81,7 +81,8 @@ struct riommu_mapping {
 
 struct riommu_mapping_totals {
 	uint64_t ranges, leaves, bytes; /* LEAVES only; bytes saturates */
-	uint64_t pages;                 /* table pages entered */
+	uint64_t pages;                 /* table pages read */
+	uint64_t entered;               /* times a table was entered: what -O max-pages= bounds */
 	uint64_t
 		loops; /* times a table was entered from below itself: hardware follows that, nobody sane does it */
 	bool truncated; /* -O max-pages= was hit */
