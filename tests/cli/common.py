@@ -145,7 +145,7 @@ class Case(unittest.TestCase):
             os.makedirs(self.path("root/" + name), exist_ok=True)
         self.write("root/proc/iomem", "80000000-87ffffff : System RAM\n")
         out = []
-        for key, name in (("fdt.path", "fdt"), ("dt.path", "dt"), ("sysfs.path", "sys"), ("proc.path", "proc"),
+        for key, name in (("fdt.path", "fdt"), ("dt.path", "dt"), ("acpi.path", "acpi"), ("sysfs.path", "sys"), ("proc.path", "proc"),
                           ("debugfs.path", "debugfs"), ("devmem.path", "mem"), ("kcore.path", "kcore")):
             out += ["-O", f"{key}={self.path('root/' + name)}"]
         return out

@@ -369,7 +369,7 @@ static void make_machine(void)
 	static const char *const paths[][2] = {
 		{"proc.path", "proc"},  {"sysfs.path", "sys"},   {"debugfs.path", "dbg"},
 		{"devmem.path", "mem"}, {"kcore.path", "kcore"}, {"fdt.path", "fdt"},
-		{"dt.path", "dt"},
+		{"dt.path", "dt"},      {"acpi.path", "acpi"},
 	};
 
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(paths); i++)

@@ -376,6 +376,11 @@ int riommu_dt_iommus(struct riommu_dt *dt, struct riommu_system *sys)
 	return err;
 }
 
+bool riommu_dt_has_iommus(const struct riommu_dt *dt)
+{
+	return dt->provider_count;
+}
+
 /* -- device_ids -------------------------------------------------------------------------------------------- */
 
 static size_t provider_iommu(const struct riommu_dt *dt, uint32_t phandle)

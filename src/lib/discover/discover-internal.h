@@ -48,8 +48,26 @@ int riommu_dt_pci_device(const struct riommu_dt *dt, uint32_t segment, uint16_t 
 int riommu_dt_platform_device(const struct riommu_dt *dt, const char *path, size_t i, size_t *iommu,
 			      uint32_t *device_id);
 
-/* sysfs.c: the devices behind them; DT may be NULL. */
-int riommu_discover_devices(struct riommu_system *sys, const struct riommu_dt *dt);
+/* Whether riommu_dt_iommus() has met any IOMMU. */
+bool riommu_dt_has_iommus(const struct riommu_dt *dt);
+
+/* rimt.c: the same from ACPI. LEN bytes are a table, which is copied; -EBADMSG when they are none. */
+struct riommu_rimt;
+int riommu_rimt_parse(struct riommu_ctx *ctx, const void *bytes, size_t len,
+		      struct riommu_rimt **rimt);
+int riommu_rimt_load(struct riommu_system *sys, struct riommu_rimt **rimt);
+void riommu_rimt_free(struct riommu_rimt *rimt);
+int riommu_rimt_iommus(struct riommu_rimt *rimt, struct riommu_system *sys);
+/* -ENOENT when the table has no map for it; *IOMMU is RIOMMU_NO_IOMMU when the map leads to none that is known. */
+int riommu_rimt_pci_device(const struct riommu_rimt *rimt, uint32_t segment, uint16_t rid,
+			   size_t *iommu, uint32_t *device_id);
+/* PATH is the full path of ACPI's object, as firmware_node/path has it. */
+int riommu_rimt_platform_device(const struct riommu_rimt *rimt, const char *path, size_t i,
+				size_t *iommu, uint32_t *device_id);
+
+/* sysfs.c: the devices behind them; who knows their ids, DT or RIMT, may be NULL. */
+int riommu_discover_devices(struct riommu_system *sys, const struct riommu_dt *dt,
+			    const struct riommu_rimt *rimt);
 
 /* regions.c: /proc/iomem. */
 int riommu_discover_regions(struct riommu_system *sys);

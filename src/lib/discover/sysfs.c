@@ -187,8 +187,22 @@ static int add_device(struct riommu_system *sys, const char *bus, const char *na
 	return riommu_list_device(sys, &device);
 }
 
-/* The device tree knows the device_id. Without one, a function of segment 0 has its requester ID. */
-static int add_pci(struct riommu_system *sys, const struct riommu_dt *dt, const char *name)
+/* Who knows device_ids; either may be NULL. */
+struct ids {
+	const struct riommu_dt *dt;
+	const struct riommu_rimt *rimt;
+};
+
+static bool pci_id(const struct ids *ids, uint32_t segment, uint16_t rid, size_t *iommu,
+		   uint32_t *device_id)
+{
+	if (ids->dt && !riommu_dt_pci_device(ids->dt, segment, rid, iommu, device_id))
+		return true;
+	return ids->rimt && !riommu_rimt_pci_device(ids->rimt, segment, rid, iommu, device_id);
+}
+
+/* Firmware knows the device_id. Where it says nothing, a function of segment 0 has its requester ID. */
+static int add_pci(struct riommu_system *sys, const struct ids *ids, const char *name)
 {
 	uint32_t segment, device_id;
 	size_t iommu;
@@ -197,14 +211,35 @@ static int add_pci(struct riommu_system *sys, const struct riommu_dt *dt, const 
 	if (!riommu_parse_pci_name(name, &segment, &rid) ||
 	    riommu_system_find_iommu(sys, name) != RIOMMU_NO_IOMMU) /* an IOMMU itself */
 		return 0;
-	if (!dt || riommu_dt_pci_device(dt, segment, rid, &iommu, &device_id)) {
+	if (!pci_id(ids, segment, rid, &iommu, &device_id)) {
 		iommu = segment ? RIOMMU_NO_IOMMU : linked_iommu(sys, "pci", name);
 		device_id = rid;
 	}
 	return iommu == RIOMMU_NO_IOMMU ? 0 : add_device(sys, "pci", name, iommu, device_id);
 }
 
-static int add_platform(struct riommu_system *sys, const struct riommu_dt *dt, const char *name)
+static int add_by_rimt(struct riommu_system *sys, const struct riommu_rimt *rimt, const char *name)
+{
+	char path[RIOMMU_PATH_MAX], *object;
+	uint32_t device_id;
+	size_t iommu, len;
+	int err = 0;
+
+	if (!riommu_path(sys->ctx, path, "sysfs.path",
+			 "/bus/platform/devices/%s/firmware_node/path", name) ||
+	    riommu_read_file(path, RIOMMU_PATH_MAX, &object, &len))
+		return 0;
+	object[strcspn(object, "\n")] = '\0';
+	for (size_t i = 0;
+	     !err && !riommu_rimt_platform_device(rimt, object, i, &iommu, &device_id); i++) {
+		if (iommu != RIOMMU_NO_IOMMU)
+			err = add_device(sys, "platform", name, iommu, device_id);
+	}
+	free(object);
+	return err;
+}
+
+static int add_by_dt(struct riommu_system *sys, const struct riommu_dt *dt, const char *name)
 {
 	static const char root[] = "/devicetree/base";
 	char node[RIOMMU_PATH_MAX];
@@ -213,7 +248,7 @@ static int add_platform(struct riommu_system *sys, const struct riommu_dt *dt, c
 	size_t iommu;
 	int err = 0;
 
-	if (!dt || !read_link(sys, "platform", name, "of_node", node, sizeof(node)))
+	if (!read_link(sys, "platform", name, "of_node", node, sizeof(node)))
 		return 0;
 	path = strstr(node, root);
 	if (!path)
@@ -227,8 +262,15 @@ static int add_platform(struct riommu_system *sys, const struct riommu_dt *dt, c
 	return err;
 }
 
-static int each_device(struct riommu_system *sys, const struct riommu_dt *dt, const char *bus,
-		       int (*add)(struct riommu_system *sys, const struct riommu_dt *dt,
+static int add_platform(struct riommu_system *sys, const struct ids *ids, const char *name)
+{
+	int err = ids->dt ? add_by_dt(sys, ids->dt, name) : 0;
+
+	return err || !ids->rimt ? err : add_by_rimt(sys, ids->rimt, name);
+}
+
+static int each_device(struct riommu_system *sys, const struct ids *ids, const char *bus,
+		       int (*add)(struct riommu_system *sys, const struct ids *ids,
 				  const char *name))
 {
 	char path[RIOMMU_PATH_MAX];
@@ -243,15 +285,17 @@ static int each_device(struct riommu_system *sys, const struct riommu_dt *dt, co
 		return 0;
 	while (!err && (entry = readdir(dir))) {
 		if (entry->d_name[0] != '.')
-			err = add(sys, dt, entry->d_name);
+			err = add(sys, ids, entry->d_name);
 	}
 	closedir(dir);
 	return err;
 }
 
-int riommu_discover_devices(struct riommu_system *sys, const struct riommu_dt *dt)
+int riommu_discover_devices(struct riommu_system *sys, const struct riommu_dt *dt,
+			    const struct riommu_rimt *rimt)
 {
-	int err = each_device(sys, dt, "pci", add_pci);
+	const struct ids ids = {.dt = dt, .rimt = rimt};
+	int err = each_device(sys, &ids, "pci", add_pci);
 
-	return err ? err : each_device(sys, dt, "platform", add_platform);
+	return err ? err : each_device(sys, &ids, "platform", add_platform);
 }

@@ -373,9 +373,27 @@ static void open_memory(struct riommu_system *sys, const struct riommu_open_args
 	}
 }
 
-/* Where the bus says they are first, then the device tree, then what the kernel calls them. */
+/* A machine that boots by ACPI has a device tree without devices, or none. */
+static int discover_acpi(struct riommu_system *sys, const struct riommu_dt *dt,
+			 struct riommu_rimt **rimt)
+{
+	int err;
+
+	if (dt && riommu_dt_has_iommus(dt))
+		return 0;
+	err = riommu_rimt_load(sys, rimt);
+	if (err) {
+		riommu_log(sys->ctx, err == -ENOENT ? RIOMMU_LOG_INFO : RIOMMU_LOG_WARNING,
+			   "no IOMMUs by ACPI: %s", riommu_error(sys->ctx));
+		return err == -ENOMEM ? err : 0;
+	}
+	return riommu_rimt_iommus(*rimt, sys);
+}
+
+/* Where the bus says they are first, then the device tree or ACPI, then what the kernel calls them. */
 static int discover(struct riommu_system *sys, const struct riommu_open_args *args)
 {
+	struct riommu_rimt *rimt = NULL;
 	struct riommu_dt *dt = NULL;
 	int err = riommu_dt_load(sys, &dt);
 
@@ -390,12 +408,15 @@ static int discover(struct riommu_system *sys, const struct riommu_open_args *ar
 		if (!err && dt)
 			err = riommu_dt_iommus(dt, sys);
 		if (!err)
+			err = discover_acpi(sys, dt, &rimt);
+		if (!err)
 			err = riommu_discover_class(sys);
 	}
 	if (!err)
-		err = riommu_discover_devices(sys, args->base_count ? NULL : dt);
+		err = riommu_discover_devices(sys, args->base_count ? NULL : dt, rimt);
 	if (!err)
 		err = riommu_discover_regions(sys);
+	riommu_rimt_free(rimt);
 	riommu_dt_free(dt);
 	return err;
 }
@@ -409,6 +430,11 @@ static void describe_machine(struct riommu_system *sys)
 
 	if (gmtime_r(&now, &tm))
 		strftime(sys->time, sizeof(sys->time), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (riommu_path(sys->ctx, path, "sysfs.path", "/class/dmi/id/product_name") &&
+	    !riommu_read_file(path, sizeof(sys->model), &text, &len)) {
+		riommu_copy_name(sys->model, sizeof(sys->model), text, strcspn(text, "\n"));
+		free(text);
+	}
 	if (riommu_path(sys->ctx, path, "proc.path", "/sys/kernel/osrelease") &&
 	    !riommu_read_file(path, sizeof(sys->kernel), &text, &len)) {
 		riommu_copy_name(sys->kernel, sizeof(sys->kernel), text, strcspn(text, "\n"));
@@ -481,7 +507,7 @@ static int no_iommu(struct riommu_system *sys)
 	if (sys->live)
 		return riommu_fail(
 			sys->ctx, -ENODEV,
-			"no IOMMU found on this machine: none in the device tree, none "
+			"no IOMMU found on this machine: none in the device tree or ACPI, none "
 			"on PCI (class 0806), none in /sys/class/iommu; --base ADDR names "
 			"one");
 	return riommu_fail(sys->ctx, -ENODEV,
