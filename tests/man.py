@@ -10,7 +10,7 @@
   where only a usage error would be wrong;
 * mandoc -Tlint has nothing to say.
 
-IOMMU_DUMP, IOMMU_KEXEC_PREP and IOMMU_QUIESCE name the programs (default ./iommu-dump, ...), CAPTURE the capture (default ../examples/demo.core), MANDOC the linter.
+IOMMU_DUMP, IOMMU_KEXEC_PREP, IOMMU_QUIESCE and IOMMU_TOP name the programs (default ./iommu-dump, ...), CAPTURE the capture (default ../examples/demo.core), MANDOC the linter.
 The last line is `N passed, N failed, N skipped`. Exit status: 0 all passed, 1 not, 77 no program to test.
 """
 import json
@@ -26,7 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROMPT = re.compile(r"^([#$]) (iommu-[a-z]+(?:-[a-z]+)*\b.*)$")
 CAPTURES = re.compile(r"\b(?:demo|capture)\.core\b")
 FILE_HEAD = re.compile(r"^# ([\w-]+\.(?:txt|log))$")
-PROGRAMS = {"iommu-dump": "IOMMU_DUMP", "iommu-kexec-prep": "IOMMU_KEXEC_PREP", "iommu-quiesce": "IOMMU_QUIESCE"}  # and who names them
+PROGRAMS = {"iommu-dump": "IOMMU_DUMP", "iommu-kexec-prep": "IOMMU_KEXEC_PREP", "iommu-quiesce": "IOMMU_QUIESCE", "iommu-top": "IOMMU_TOP"}  # and who names them
 DONE, FINDING, USAGE = 0, 7, 2
 TIMEOUT = 60
 # What sanitizers say; they end a program with status 1, which a machine without an IOMMU may give, too.

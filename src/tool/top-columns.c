@@ -16,9 +16,9 @@ const struct top_column top_columns[COLUMN_COUNT] = {
 	[COLUMN_RATE] = {"RATE", "faults a second, over the last second", 7, true, true, 1},
 	[COLUMN_RATE10] = {"RATE10", "faults a second, over the last ten seconds", 7, true, true,
 			   4},
-	[COLUMN_FAULTS] = {"FAULTS", "faults seen since watching began", 9, true, true, 2},
+	[COLUMN_FAULTS] = {"FAULTS", "faults seen since watching began", 8, true, true, 2},
 	[COLUMN_BEFORE] = {"BEFORE", "faults that were in the ring before that", 7, true, true, 10},
-	[COLUMN_PAGES] = {"PAGES", "different 4 KiB pages; with ~ an estimate", 8, true, true, 6},
+	[COLUMN_PAGES] = {"PAGES", "different 4 KiB pages; with ~ an estimate", 7, true, true, 6},
 	[COLUMN_IOVA] = {"IOVA", "address of the last fault (iotval)", 18, false, false, 3},
 	[COLUMN_TYPE] = {"TYPE", "what the last one wanted: read, write, exec, ATS", 7, false,
 			 false, 7},
@@ -26,23 +26,22 @@ const struct top_column top_columns[COLUMN_COUNT] = {
 	[COLUMN_CAUSE] = {"CAUSE", "cause of the last fault", 12, false, false, 5},
 };
 
-const struct top_key top_keys[] = {
-	{"h, ?, F1", "this help"},
-	{"q, F10", "quit"},
-	{"s, <, >", "sort by the next column; < and > by the one to the left or right"},
-	{"i", "turn the order round"},
-	{"/, F4", "filter: show what contains a text; empty for all"},
-	{"p, Space", "pause what is shown; watching goes on"},
-	{"Enter", "the selected fault in detail, with the walk of its address; back"},
-	{"Tab", "select in the table, or in the log"},
-	{"Up, Down", "select the line above, below"},
-	{"PgUp, PgDn", "a screenful of it"},
-	{"Home, End", "the first, the last"},
-	{"l", "log on or off"},
-	{"r", "reset: forget all counts"},
-	{"[, ]", "a recording: half, or double speed"},
+const struct top_key top_keys[ACTION_COUNT] = {
+	[ACTION_HELP] = {"h, ?, F1", "help: keys and columns"},
+	[ACTION_QUIT] = {"q, F10", "quit"},
+	[ACTION_SORT] = {"s, >, <", "sort by the next column; < by the one before"},
+	[ACTION_INVERT] = {"i", "turn the order round"},
+	[ACTION_FILTER] = {"/, F4", "filter: show what contains a text; empty for all"},
+	[ACTION_PAUSE] = {"p, Space", "pause what is shown; watching goes on"},
+	[ACTION_DETAIL] = {"Enter", "the selected fault, with the walk of its address; back"},
+	[ACTION_FOCUS] = {"Tab", "select in the table, or in the log"},
+	[ACTION_LINE] = {"Up, Down", "select the line above, below"},
+	[ACTION_PAGE] = {"PgUp, PgDn", "a screenful of it"},
+	[ACTION_ENDS] = {"Home, End", "the first line, the last"},
+	[ACTION_LOG] = {"l", "log on or off"},
+	[ACTION_RESET] = {"r", "reset: forget all counts"},
+	[ACTION_SPEED] = {"[, ]", "a recording: half, or double speed"},
 };
-const size_t top_key_count = RIOMMU_ARRAY_SIZE(top_keys);
 
 bool top_column_by_name(const char *name, enum top_column_id *column)
 {

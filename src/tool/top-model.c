@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define SYNC_EVERY TOP_SECOND /* the recording is sent to the disk this often */
-
 volatile int top_signal;
+
+#define SYNC_EVERY TOP_SECOND /* the recording is sent to the disk this often */
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -108,10 +108,30 @@ void top_open(struct top *t)
 		    riommu_error(t->ctx));
 }
 
+void top_trouble(struct top *t, int err, const char *fmt, ...)
+{
+	char text[300];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	printable(text);
+	if (t->on_screen) {
+		snprintf(t->message, sizeof(t->message), "%s", text);
+		out_status(&t->out, status_of(err));
+	} else if (err) {
+		out_error(&t->out, err, "%s", text);
+	} else {
+		fflush(stdout);
+		print_message(text);
+	}
+}
+
 static void end_recording(struct top *t, int err)
 {
 	if (err)
-		out_error(&t->out, err, "--record: %s", riommu_error(t->ctx));
+		top_trouble(t, err, "--record: %s", riommu_error(t->ctx));
 }
 
 void top_end_recording(struct top *t)
@@ -223,14 +243,15 @@ uint64_t top_poll(struct top *t)
 	return next;
 }
 
-void top_sleep(uint64_t time, int fd)
+bool top_sleep(uint64_t time, int fd)
 {
 	uint64_t now = top_clock(), left = time > now ? time - now : 0;
 	struct timespec ts = {.tv_sec = (time_t)(left / TOP_SECOND),
 			      .tv_nsec = (long)(left % TOP_SECOND)};
 	struct pollfd in = {.fd = fd, .events = POLLIN};
 
-	ppoll(&in, fd >= 0, &ts, NULL);
+	return ppoll(&in, fd >= 0, &ts, NULL) <= 0 ||
+	       !(in.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
 /* -- a recording ------------------------------------------------------------------------------------------------------ */
@@ -244,13 +265,13 @@ static void finish(struct top *t, int item)
 		return;
 	}
 	if (item == RIOMMU_RECORDING_BROKEN_OFF)
-		fprintf(stderr,
-			"%s: %s: the recording was not ended: its recorder was killed, or is still "
-			"at work\n",
-			program, t->options.input);
+		top_trouble(
+			t, 0,
+			"%s: the recording was not ended: its recorder was killed, or is still at "
+			"work",
+			t->options.input);
 	else
-		out_error(&t->out, item, "%s; what is before that was played",
-			  riommu_error(t->ctx));
+		top_trouble(t, item, "%s; what is before that was played", riommu_error(t->ctx));
 }
 
 bool top_play(struct top *t, uint64_t until)

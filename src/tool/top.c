@@ -50,7 +50,7 @@ static void help(FILE *f)
 	for (size_t i = 0; i < COLUMN_COUNT; i++)
 		fprintf(f, "  %-8s %s\n", top_columns[i].name, top_columns[i].help);
 	fprintf(f, "\nKeys:\n");
-	for (size_t i = 0; i < top_key_count; i++)
+	for (size_t i = 0; i < ACTION_COUNT; i++)
 		fprintf(f, "  %-11s %s\n", top_keys[i].keys, top_keys[i].help);
 	fprintf(f,
 		"\nExit status: 0 done, 1 error, 2 usage, 3 no IOMMU, 4 refused, 5 data missing "
@@ -248,7 +248,8 @@ int main(int argc, char **argv)
 	parse_options(&t, argc, argv);
 	out_init(&t.out, t.ctx, t.options.json);
 	if (!t.batch && !isatty(STDOUT_FILENO))
-		die_usage("standard output is no terminal; --batch prints text, --json JSON");
+		die(STATUS_ERROR,
+		    "standard output is no terminal; --batch prints text, --json JSON");
 	top_open(&t);
 	if (t.batch || !top_screen(&t))
 		run(&t);

@@ -40,13 +40,30 @@ struct top_column {
 };
 extern const struct top_column top_columns[COLUMN_COUNT];
 
-/* Keys of the screen: the same table is the help, and the manual is compared with it. */
+/* Keys of the screen, in one table: the screen obeys it, the help prints it, the manual is compared with it. */
+enum top_action {
+	ACTION_HELP,
+	ACTION_QUIT,
+	ACTION_SORT,
+	ACTION_INVERT,
+	ACTION_FILTER,
+	ACTION_PAUSE,
+	ACTION_DETAIL,
+	ACTION_FOCUS,
+	ACTION_LINE,
+	ACTION_PAGE,
+	ACTION_ENDS,
+	ACTION_LOG,
+	ACTION_RESET,
+	ACTION_SPEED,
+	ACTION_COUNT
+};
+
 struct top_key {
 	const char *keys; /* "q, F10" */
 	const char *help;
 };
-extern const struct top_key top_keys[];
-extern const size_t top_key_count;
+extern const struct top_key top_keys[ACTION_COUNT];
 
 struct top;
 
@@ -99,6 +116,9 @@ struct top {
 	struct riommu_watch_event ahead; /* read, and not yet due */
 	bool has_ahead, ended;
 
+	bool on_screen;    /* messages go into the line below, and are printed in the end */
+	char message[300]; /* "": none */
+
 	uint64_t told; /* text: how much of the log was printed */
 };
 
@@ -110,6 +130,9 @@ extern volatile int top_signal;
 /* Opens what the options name. Ends the program when there is nothing to look at. */
 void top_open(struct top *t);
 void top_close(struct top *t);
+
+/* Something went wrong: told where it can be seen, and counted (ERR 0: told only). */
+void top_trouble(struct top *t, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 4);
 
 /* Ends --record; what goes wrong is reported. */
 void top_end_recording(struct top *t);
@@ -123,8 +146,8 @@ uint64_t top_poll(struct top *t);
 /* Of a recording: takes all events up to UNTIL (then t->now is UNTIL). False when it has ended; t->now is its end then. */
 bool top_play(struct top *t, uint64_t until);
 
-/* Sleeps until TIME (by top_clock()), until FD (-1: none) has something to read, or a signal comes. */
-void top_sleep(uint64_t time, int fd);
+/* Sleeps until TIME (by top_clock()), until FD (-1: none) has something to read, or a signal comes. False when FD is gone. */
+bool top_sleep(uint64_t time, int fd);
 
 /* Writes the state of each IOMMU into the statistics and the recording. */
 void top_note_states(struct top *t);

@@ -161,6 +161,7 @@ static int add_fault(struct riommu_stats *s, const struct riommu_watch_event *e)
 		riommu_distinct_add(&d->pages, fault.iotval >> RIOMMU_PAGE_SHIFT);
 	d->last = fault;
 	d->last_time = e->time;
+	d->last_event = *e;
 	return 0;
 }
 
@@ -304,6 +305,30 @@ struct riommu_stats *riommu_stats_new(size_t iommus)
 		return s;
 	riommu_stats_free(s);
 	return NULL;
+}
+
+struct riommu_stats *riommu_stats_copy(const struct riommu_stats *from)
+{
+	struct riommu_stats *to = riommu_stats_new(from->iommu_count);
+
+	if (!to)
+		return NULL;
+	for (; to->device_count < from->device_count; to->device_count++) {
+		struct riommu_device_stats *d = malloc(sizeof(*d));
+
+		if (!d) {
+			riommu_stats_free(to);
+			return NULL;
+		}
+		*d = *from->devices[to->device_count];
+		to->devices[to->device_count] = d;
+	}
+	memcpy(to->iommus, from->iommus, from->iommu_count * sizeof(*to->iommus));
+	memcpy(to->slots, from->slots, DEVICE_SLOTS * sizeof(*to->slots));
+	memcpy(to->log, from->log, RIOMMU_STATS_LOG * sizeof(*to->log));
+	to->other = from->other;
+	to->logged = from->logged;
+	return to;
 }
 
 void riommu_stats_free(struct riommu_stats *s)

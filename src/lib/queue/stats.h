@@ -56,6 +56,7 @@ struct riommu_device_stats {
 	struct riommu_distinct pages; /* of IOVAs, 4 KiB */
 	struct riommu_fault last;
 	uint64_t last_time;
+	struct riommu_watch_event last_event;
 };
 
 struct riommu_iommu_stats {
@@ -90,6 +91,9 @@ struct riommu_stats {
 /* NULL when memory is short. */
 struct riommu_stats *riommu_stats_new(size_t iommus);
 void riommu_stats_free(struct riommu_stats *stats);
+
+/* A copy that stays as it is; NULL when memory is short. */
+struct riommu_stats *riommu_stats_copy(const struct riommu_stats *stats);
 
 /* Takes one event in. -ENOMEM when a new device does not fit into memory (it then counts as `other`). */
 int riommu_stats_add(struct riommu_stats *stats, const struct riommu_watch_event *event);

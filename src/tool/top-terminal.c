@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* iommu-top: what is to be known of the terminal, and how it is given back. Apart, because <term.h> has macros called `lines`. */
+#include "config.h"
+
+#include "top-terminal.h"
+#include "top.h"
+
+#ifdef HAVE_TUI
+
+#include <curses.h>
+#include <signal.h>
+#include <term.h>
+#include <unistd.h>
+
+static struct sigaction crashed_before[NSIG];
+
+/* The terminal first, so that what the crash has to say can be read. */
+static void on_crash(int sig)
+{
+	endwin();
+	sigaction(sig, &crashed_before[sig], NULL);
+	raise(sig);
+}
+
+static void on_signal(int sig)
+{
+	top_signal = sig;
+}
+
+void terminal_catch_signals(void)
+{
+	const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+	const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
+	struct sigaction act = {.sa_handler = on_signal};
+
+	sigemptyset(&act.sa_mask);
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(ends); i++)
+		sigaction(ends[i], &act, NULL);
+	act.sa_handler = on_crash;
+	act.sa_flags = (int)SA_NODEFER;
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(crashes); i++)
+		sigaction(crashes[i], &act, &crashed_before[crashes[i]]);
+}
+
+bool terminal_can_place_text(void)
+{
+	char *cup;
+	int err;
+
+	if (setupterm(NULL, STDOUT_FILENO, &err) != OK)
+		return false;
+	cup = tigetstr("cup");
+	return cup && cup != (char *)-1;
+}
+
+#endif
