@@ -853,3 +853,51 @@ void dump_processes(struct dump *d, int argc, char **argv)
 	}
 	out_list_end(&d->out);
 }
+
+/* -- for commands that show single contexts ---------------------------------------------------- */
+
+const char *dump_dc_key(unsigned dword)
+{
+	return dc_keys[dword];
+}
+
+struct json_object *dump_dc_json(struct dump *d, size_t iommu, const struct riommu_walker *w,
+				 const struct riommu_dc *dc)
+{
+	struct listing l = {.d = d, .iommu = iommu, .walker = *w};
+
+	return dc_json(&l, dc, known_device(d, iommu, dc->device_id));
+}
+
+struct json_object *dump_pc_json(struct dump *d, size_t iommu, const struct riommu_walker *w,
+				 const struct riommu_dc *dc, const struct riommu_pc *pc)
+{
+	struct listing l = {.d = d, .iommu = iommu, .walker = *w, .dc = dc};
+
+	return pc_json(&l, pc);
+}
+
+void dump_dc_words(const struct riommu_walker *w, const struct riommu_dc *dc, char *text,
+		   size_t size)
+{
+	const struct listing l = {.walker = *w};
+	const char *wrong;
+	unsigned rule;
+	enum context_state state = dc_state(w, dc, &wrong, &rule);
+	char stages[48];
+
+	stages_text(&l, dc, stages, sizeof(stages));
+	snprintf(text, size, "%s%s%s", state_names[state], has_stages(state) ? ", " : "",
+		 has_stages(state) ? stages : "");
+}
+
+void dump_pc_words(const struct riommu_walker *w, const struct riommu_dc *dc,
+		   const struct riommu_pc *pc, char *text, size_t size)
+{
+	const struct listing l = {.walker = *w, .dc = dc};
+	const char *wrong;
+	enum context_state state = pc_state(&l, pc, &wrong);
+	const char *mode = riommu_fsc_mode_name(pc->fsc, dc->dw[RIOMMU_DC_TC], true);
+
+	snprintf(text, size, "%s, %s", state_names[state], or_reserved(mode));
+}

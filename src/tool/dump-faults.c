@@ -447,3 +447,11 @@ void dump_faults(struct dump *d, int argc, char **argv)
 	}
 	out_list_end(&d->out);
 }
+
+struct json_object *dump_fault_json(struct dump *d, size_t iommu, const struct riommu_queue *queue,
+				    const struct riommu_fault_visit *v)
+{
+	struct listing l = {.d = d, .iommu = iommu, .queue = *queue};
+
+	return record_json(&l, v);
+}

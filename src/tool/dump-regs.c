@@ -180,6 +180,15 @@ static void show_without_value(const struct riommu_iommu *iommu, size_t r, bool 
 	withhold(&withheld[state], reg->name);
 }
 
+struct json_object *dump_register_json(const struct riommu_iommu *iommu, size_t r)
+{
+	const struct riommu_reg *reg = &riommu_registers()[r];
+
+	if (iommu->state[r] == RIOMMU_REG_KNOWN)
+		return json_known(reg, iommu->value[r]);
+	return json_unknown(reg, states[iommu->state[r]].state);
+}
+
 static void report_all_withheld(struct dump *d, const struct riommu_iommu *iommu,
 				const struct withheld *withheld)
 {

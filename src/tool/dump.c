@@ -253,8 +253,11 @@ static void check_owners(unsigned used, const struct dump_command *command)
 }
 
 /* Options that mean something only with another one. */
-static void check_company(const struct dump *d)
+static void check_company(const struct dump *d, const struct dump_command *command)
 {
+	if (command->run == dump_diff && (d->options.input || d->options.save))
+		die_usage("%s does not belong to 'diff': its arguments are the files",
+			  d->options.input ? "-i" : "--save");
 	if (d->force && !d->hardware)
 		die_usage("--force goes with --hardware");
 	if (!d->options.save && riommu_option_is_set(d->ctx, "guest-tables"))
@@ -478,7 +481,7 @@ int main(int argc, char **argv)
 	first = optind;
 	command = first < argc ? find_command(argv[first++]) : &commands[0];
 	check_owners(used, command);
-	check_company(&d);
+	check_company(&d, command);
 	out_init(&d.out, d.ctx, d.options.json);
 	if (!command->offline || d.options.save) {
 		/* the lines of --batch have no envelope */

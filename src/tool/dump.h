@@ -125,6 +125,27 @@ bool dump_mode_defined(struct dump *d, size_t iommu, uint64_t ddtp);
 const char *dump_gap_reason(int error);
 int dump_gap_error(int error);
 
+/* -- what other commands show, for `diff` -------------------------------------------------------------------- */
+
+struct riommu_queue;
+struct riommu_fault_visit;
+
+/* A register (by its place in the table), a context and a fault record in the JSON of `regs`, `devices`, `processes`, `faults`. */
+struct json_object *dump_register_json(const struct riommu_iommu *iommu, size_t r);
+struct json_object *dump_dc_json(struct dump *d, size_t iommu, const struct riommu_walker *w,
+				 const struct riommu_dc *dc);
+struct json_object *dump_pc_json(struct dump *d, size_t iommu, const struct riommu_walker *w,
+				 const struct riommu_dc *dc, const struct riommu_pc *pc);
+struct json_object *dump_fault_json(struct dump *d, size_t iommu, const struct riommu_queue *queue,
+				    const struct riommu_fault_visit *v);
+
+/* "valid, Sv39 over Sv39x4"; and the key of a doubleword of a device context: "tc", "iohgatp", ... */
+void dump_dc_words(const struct riommu_walker *w, const struct riommu_dc *dc, char *text,
+		   size_t size);
+void dump_pc_words(const struct riommu_walker *w, const struct riommu_dc *dc,
+		   const struct riommu_pc *pc, char *text, size_t size);
+const char *dump_dc_key(unsigned dword);
+
 /* -- translate --hardware (dump-hardware.c) ---------------------------------------------------------------- */
 enum agreement { AGREEMENT_UNKNOWN, AGREEMENT_YES, AGREEMENT_NO };
 struct hardware_answer {

@@ -4,9 +4,8 @@
 
 #include <inttypes.h>
 
-#define KEY_SIZE   48
-#define VALUE_SIZE 64
-#define DOC_SIZE   160
+#define KEY_SIZE 48
+#define DOC_SIZE 160
 
 #define LINE_SIZE     79
 #define FIELD_COLUMNS (11 + 1 + 5 + 2 + 16 + 2) /* name, bits, value and what separates them */
@@ -88,7 +87,23 @@ struct json_object *json_layout(const struct riommu_layout *layout, uint64_t val
 	return obj;
 }
 
-static void value_text(const struct riommu_field *field, uint64_t value, char *text)
+struct json_object *json_field_names(const struct riommu_layout *layout, uint64_t bits)
+{
+	struct json_object *list = json_object_new_array();
+	char key[KEY_SIZE];
+
+	for (size_t i = 0; i < layout->count; i++) {
+		const struct riommu_field *f = &layout->fields[i];
+
+		if (!riommu_field_get(f, bits))
+			continue;
+		key_of(f->kind == RIOMMU_FIELD_RESERVED ? "reserved_set" : f->name, "", key);
+		json_object_array_add(list, json_text(key));
+	}
+	return list;
+}
+
+void field_text(const struct riommu_field *field, uint64_t value, char text[FIELD_TEXT])
 {
 	uint64_t raw = riommu_field_get(field, value);
 	uint64_t meant = riommu_field_value(field, value);
@@ -97,24 +112,24 @@ static void value_text(const struct riommu_field *field, uint64_t value, char *t
 	switch ((enum riommu_field_kind)field->kind) {
 	case RIOMMU_FIELD_FLAG:
 	case RIOMMU_FIELD_NUMBER:
-		snprintf(text, VALUE_SIZE, "%" PRIu64, raw);
+		snprintf(text, FIELD_TEXT, "%" PRIu64, raw);
 		break;
 	case RIOMMU_FIELD_ENUM:
-		snprintf(text, VALUE_SIZE, "%" PRIu64 " (%s)", raw, name ? name : "not defined");
+		snprintf(text, FIELD_TEXT, "%" PRIu64 " (%s)", raw, name ? name : "not defined");
 		break;
 	case RIOMMU_FIELD_PPN:
-		snprintf(text, VALUE_SIZE, "0x%" PRIx64 " (0x%" PRIx64 ")", raw, meant);
+		snprintf(text, FIELD_TEXT, "0x%" PRIx64 " (0x%" PRIx64 ")", raw, meant);
 		break;
 	case RIOMMU_FIELD_ADDR:
-		snprintf(text, VALUE_SIZE, "0x%" PRIx64, meant);
+		snprintf(text, FIELD_TEXT, "0x%" PRIx64, meant);
 		break;
 	case RIOMMU_FIELD_LOG2SZ:
-		snprintf(text, VALUE_SIZE, "%" PRIu64 " (%" PRIu64 " entries)", raw, meant);
+		snprintf(text, FIELD_TEXT, "%" PRIu64 " (%" PRIu64 " entries)", raw, meant);
 		break;
 	case RIOMMU_FIELD_HEX:
 	case RIOMMU_FIELD_RESERVED:
 	case RIOMMU_FIELD_CUSTOM:
-		snprintf(text, VALUE_SIZE, "0x%" PRIx64, raw);
+		snprintf(text, FIELD_TEXT, "0x%" PRIx64, raw);
 		break;
 	}
 }
@@ -157,7 +172,7 @@ void print_wrapped(FILE *f, const char *text, size_t column, size_t indent)
 
 static void print_field(FILE *f, const struct riommu_field *field, uint64_t value, int indent)
 {
-	char bits[8], text[VALUE_SIZE], doc[DOC_SIZE];
+	char bits[8], text[FIELD_TEXT], doc[DOC_SIZE];
 	size_t doc_column = (size_t)indent + FIELD_COLUMNS, at;
 	int n;
 
@@ -165,7 +180,7 @@ static void print_field(FILE *f, const struct riommu_field *field, uint64_t valu
 		snprintf(bits, sizeof(bits), "%u", field->lo);
 	else
 		snprintf(bits, sizeof(bits), "%u:%u", field->hi, field->lo);
-	value_text(field, value, text);
+	field_text(field, value, text);
 	n = fprintf(f, "%*s%-11s %5s  %s", indent, "", field->name, bits, text);
 	at = n > 0 ? (size_t)n : 0;
 	snprintf(doc, sizeof(doc), "%s%s",

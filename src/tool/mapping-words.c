@@ -212,7 +212,7 @@ static void add_own_members(struct line *l, const struct riommu_mapping *m)
 	}
 }
 
-void mapping_item(struct out *out, const struct mapping_space *s, const struct riommu_mapping *m)
+void mapping_print_json(const struct mapping_space *s, const struct riommu_mapping *m)
 {
 	struct line l;
 	bool ends = leads_on(m), has_gpa = ends || m->kind == RIOMMU_MAPPING_GUEST_ONLY;
@@ -239,10 +239,15 @@ void mapping_item(struct out *out, const struct mapping_space *s, const struct r
 	add_text(&l, m->global ? ",\"global\":true" : ",\"global\":false");
 	add_own_members(&l, m);
 	add_text(&l, "}");
-	out_item_begin(out);
 	/* an object of the space, but for its closing brace, and then ours */
 	fwrite(s->json, 1, strlen(s->json) - 1, stdout);
 	fwrite(l.text, 1, l.len, stdout);
+}
+
+void mapping_item(struct out *out, const struct mapping_space *s, const struct riommu_mapping *m)
+{
+	out_item_begin(out);
+	mapping_print_json(s, m);
 }
 
 /* -- text ------------------------------------------------------------------------------------------- */
@@ -414,6 +419,11 @@ static void add_note_cells(struct row *r, const struct riommu_mapping *m)
 	add_cell(r, text, 0, false);
 }
 
+static char mark_of(const struct mapping_space *s)
+{
+	return s->mark ? s->mark : ' ';
+}
+
 /* Where it does not lead to memory, the reason stands in place of the columns. */
 static void print_nowhere(FILE *f, const struct mapping_space *s, const struct riommu_mapping *m)
 {
@@ -433,7 +443,7 @@ static void print_nowhere(FILE *f, const struct mapping_space *s, const struct r
 	else
 		snprintf(text, sizeof(text), "leads to guest physical 0x%" PRIx64 ": %s", m->gpa,
 			 m->reason ? m->reason : "");
-	column = fprintf(f, "  0x%" PRIx64 "-0x%" PRIx64, m->iova, m->last);
+	column = fprintf(f, "%c 0x%" PRIx64 "-0x%" PRIx64, mark_of(s), m->iova, m->last);
 	print_wrapped(f, text, column > 0 ? (size_t)column : 0, 2 + WIDTH_IOVA + 1);
 }
 
@@ -446,8 +456,10 @@ void mapping_print(FILE *f, const struct mapping_space *s, const struct riommu_m
 
 	line_begin(&permissions);
 	if (mapping_is_everything(m)) {
-		fprintf(f, "  identity, reaches everything: no stage limits it, addresses pass as "
-			   "they are\n");
+		fprintf(f,
+			"%c identity, reaches everything: no stage limits it, addresses pass as "
+			"they are\n",
+			mark_of(s));
 		return;
 	}
 	if (!leads_on(m)) {
@@ -465,6 +477,7 @@ void mapping_print(FILE *f, const struct mapping_space *s, const struct riommu_m
 	add_cell(&r, memory_type_names[m->memory_type], WIDTH_TYPE, false);
 	add_leaves_cell(&r, m);
 	add_note_cells(&r, m);
+	r.line.text[0] = mark_of(s);
 	row_end(&r, f);
 }
 

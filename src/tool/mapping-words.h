@@ -19,6 +19,7 @@ struct mapping_space {
 	const char *stages;        /* "none", "first", "second", "both"; NULL: not known */
 	bool has_gpa;              /* there is a second stage */
 	bool guest;                /* the addresses that are asked for are guest physical */
+	char mark;                 /* text: what a line begins with; '\0': a space */
 	const char *json;          /* the members above, as every mapping has them */
 	struct json_object *owner; /* of `json` */
 };
@@ -34,8 +35,9 @@ struct json_object *mapping_space_json(const struct dump *d, const struct mappin
 void mapping_space_begin(const struct dump *d, struct mapping_space *s);
 void mapping_space_end(struct mapping_space *s);
 
-/* The item of the list "mappings" that is open. */
+/* The item of the list "mappings" that is open; and only the object, where it is part of another. */
 void mapping_item(struct out *out, const struct mapping_space *s, const struct riommu_mapping *m);
+void mapping_print_json(const struct mapping_space *s, const struct riommu_mapping *m);
 
 /* An identity mapping of all addresses: in text it is a sentence and needs no columns. */
 bool mapping_is_everything(const struct riommu_mapping *m);

@@ -151,6 +151,9 @@ void out_incomplete(struct out *out, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
 /* A finding (status 7) that is a result and not an error: nothing is printed here. */
 void out_status(struct out *out, enum status status);
 
+/* What the envelope says of a source. */
+struct json_object *source_json(const struct riommu_system *sys);
+
 /* Ends the envelope ("complete", "errors"), checks that stdout took everything, gives the exit status. */
 int out_end(struct out *out);
 
@@ -166,6 +169,13 @@ void json_add(struct json_object *obj, const char *key,
 /* A layout decoded: {"raw":"0x..", FIELD: ..., "reserved_set":"0x.." when not zero}. Flags are booleans, numbers numbers,
  * hex, addresses "0x..", enums their name (or the raw value as "0x.." where it has none). */
 struct json_object *json_layout(const struct riommu_layout *layout, uint64_t value);
+
+/* The keys that these BITS have there: those of the fields in which they lie. */
+struct json_object *json_field_names(const struct riommu_layout *layout, uint64_t bits);
+
+/* What a field says, as print_layout() has it: "4 (3LVL)". */
+#define FIELD_TEXT 64
+void field_text(const struct riommu_field *field, uint64_t value, char text[FIELD_TEXT]);
 
 /* The same as text: one line a field "  name  bits  value  meaning", indented by INDENT; reserved bits that are set are
  * pointed out. `all` false leaves out flags that are clear and numbers that are zero. */

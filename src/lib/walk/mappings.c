@@ -591,7 +591,7 @@ int riommu_visit_mappings(const struct riommu_walker *walker, const struct riomm
 			  struct riommu_mapping_totals *totals)
 {
 	struct riommu_mapping_totals unused;
-	uint64_t budget = walk_max_pages(walker);
+	uint64_t budget = riommu_max_pages(walker);
 	struct list_request request = {.first = args->first, .last = args->last, .budget = &budget};
 
 	if (!totals)

@@ -41,6 +41,9 @@ struct riommu_space_visit {
 int riommu_visit_spaces(const struct riommu_walker *walker, const struct riommu_dc *dc,
 			int (*visit)(void *arg, const struct riommu_space_visit *v), void *arg);
 
+/* An order of spaces of one IOMMU, 0 where requests of both go through the same tables in the same way. */
+int riommu_space_order(const struct riommu_space *a, const struct riommu_space *b);
+
 /* -- mappings --------------------------------------------------------------------------------------------------- */
 
 enum riommu_mapping_kind {

@@ -107,7 +107,7 @@ int riommu_visit_msi(const struct riommu_walker *walker, const struct riommu_dc 
 		     int (*visit)(void *arg, const struct riommu_msi_entry *e), void *arg)
 {
 	struct msi_listing l = {.visit = visit, .arg = arg};
-	uint64_t max = walk_max_pages(walker), base, entries, pages;
+	uint64_t max = riommu_max_pages(walker), base, entries, pages;
 	int err = 0;
 
 	walk_begin(&l.k, walker, NULL);

@@ -373,7 +373,7 @@ static int device_node(void *arg, const struct walk_node *node)
 	return err ? err : keep_msi_table(p, &dc);
 }
 
-uint64_t walk_max_pages(const struct riommu_walker *w)
+uint64_t riommu_max_pages(const struct riommu_walker *w)
 {
 	const char *text = w->memory ? riommu_option(w->memory->ctx, "max-pages") : NULL;
 	uint64_t max;
@@ -388,7 +388,7 @@ int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,
 			  .guest_tables = guest_tables,
 			  .visit = visit,
 			  .arg = arg,
-			  .max = walk_max_pages(walker)};
+			  .max = riommu_max_pages(walker)};
 	struct walk_directory_visitor visitor = {device_enter, device_page, device_node, &p};
 	int err = walk_visit_devices(walker, &visitor);
 
@@ -413,7 +413,7 @@ static bool passes_without_process(const struct riommu_dc *dc)
 int riommu_visit_reach(const struct riommu_walker *walker, const struct riommu_dc *dc,
 		       int (*visit)(void *arg, const struct riommu_reach *r), void *arg)
 {
-	struct pages p = {.w = walker, .reach = visit, .arg = arg, .max = walk_max_pages(walker)};
+	struct pages p = {.w = walker, .reach = visit, .arg = arg, .max = riommu_max_pages(walker)};
 	int err = 0;
 
 	if (!(dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V) || riommu_dc_misconfigured(walker, dc, NULL))

@@ -90,6 +90,13 @@ static struct tables_key key_of(const struct riommu_space *space)
 	return key;
 }
 
+int riommu_space_order(const struct riommu_space *a, const struct riommu_space *b)
+{
+	struct tables_key x = key_of(a), y = key_of(b);
+
+	return memcmp(&x, &y, sizeof(x));
+}
+
 static int collect(void *arg, const struct riommu_space_visit *v)
 {
 	struct reaching *in = arg;
@@ -249,7 +256,7 @@ static int walk_groups(const struct reaching *in, const struct group *groups, si
 		struct telling telling = {in, &groups[i]};
 
 		if (!i || groups[i - 1].ref.device_id != groups[i].ref.device_id)
-			budget = walk_max_pages(in->w);
+			budget = riommu_max_pages(in->w);
 		totals->truncated = false;
 		err = walk_group(in, &groups[i], &budget, totals);
 		if (totals->truncated) {

@@ -31,9 +31,6 @@ int walk_visit_devices(const struct riommu_walker *w, const struct walk_director
 int walk_visit_processes(const struct riommu_walker *w, const struct riommu_dc *dc,
 			 const struct walk_directory_visitor *visitor);
 
-/* -O max-pages=, or its default. */
-uint64_t walk_max_pages(const struct riommu_walker *w);
-
 /*
  * LEN bytes of a table within one page: in the source's own memory where it lends that until it is closed, else copied to BUF. Either
  * way a visitor may use the source in between. -EFAULT past PAS.

@@ -184,6 +184,9 @@ struct riommu_pc_visit {
 int riommu_visit_pcs(const struct riommu_walker *walker, const struct riommu_dc *dc,
 		     int (*visit)(void *arg, const struct riommu_pc_visit *v), void *arg);
 
+/* What -O max-pages= says: enumerations of tables that may be hostile end there. */
+uint64_t riommu_max_pages(const struct riommu_walker *walker);
+
 /* -- tables as pages: what a capture holds ------------------------------------------------------------------ */
 
 /*

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What changed in address spaces. Those with the same tables in both systems are a group, which is looked at once. Of the old ranges
+ * of a group a window is kept, the new ones pass by it: memory does not grow with their number.
+ */
+#include "capture/compare-internal.h"
+
+#include <stdlib.h>
+
+#define WINDOW 65536 /* ranges */
+
+/* -- spaces --------------------------------------------------------------------------------------------------- */
+
+/* A space in one of both systems. */
+struct half {
+	size_t dc; /* index plus 1 of its device context; 0: there is no such space */
+	bool has_pc;
+	struct riommu_pc pc;
+};
+
+struct member {
+	struct half half[2];
+	struct riommu_space_ref ref;
+};
+
+struct groups {
+	const struct riommu_comparison *c;
+	int (*visit)(void *arg, const struct riommu_mapping_change *change);
+	void *arg;
+	struct compare_list dcs;     /* struct riommu_dc */
+	struct compare_list members; /* struct member */
+	struct riommu_space_ref *refs;
+
+	uint32_t entered_by; /* the device whose spaces entered so many table pages */
+	uint64_t entered[2];
+
+	/* of the device at work: struct member, one half filled; and processes that could not be looked at */
+	struct compare_list found[2], gaps[2];
+	uint32_t device_id;
+	unsigned side;
+};
+
+/* False: there is no such space. */
+static bool space_of(const struct groups *g, const struct member *m, unsigned side,
+		     struct riommu_space *space)
+{
+	const struct half *half = &m->half[side];
+
+	if (!half->dc)
+		return false;
+	*space = (struct riommu_space){
+		.kind = m->ref.kind,
+		.dc = ((const struct riommu_dc *)g->dcs.v)[half->dc - 1],
+		.has_pc = half->has_pc,
+		.pc = half->pc,
+	};
+	return true;
+}
+
+static int found_space(void *arg, const struct riommu_space_visit *v)
+{
+	struct groups *g = arg;
+	struct member m = {.ref = {.device_id = g->device_id}};
+
+	if (!v->space) /* the comparison of contexts tells it */
+		return compare_add_gap(&g->gaps[g->side], v->first_id, v->last_id, v->address,
+				       v->error);
+	m.ref.kind = v->space->kind;
+	m.ref.process_id = v->space->kind == RIOMMU_SPACE_PROCESS ? v->space->pc.process_id : 0;
+	m.half[g->side] =
+		(struct half){.dc = g->dcs.count, .has_pc = v->space->has_pc, .pc = v->space->pc};
+	return compare_add(&g->found[g->side], &m, sizeof(m));
+}
+
+static int ref_order(const struct riommu_space_ref *a, const struct riommu_space_ref *b)
+{
+	int order = compare_numbers(a->device_id, b->device_id);
+
+	if (!order)
+		order = compare_numbers((uint64_t)a->kind, (uint64_t)b->kind);
+	return order ? order : compare_numbers(a->process_id, b->process_id);
+}
+
+static int by_ref(const void *a, const void *b)
+{
+	return ref_order(&((const struct member *)a)->ref, &((const struct member *)b)->ref);
+}
+
+/* 0: both have the same tables in both systems. */
+static int order_by_tables(const struct groups *g, const struct member *x, const struct member *y)
+{
+	int order = 0;
+
+	for (unsigned side = 0; side < 2 && !order; side++) {
+		struct riommu_space a, b;
+		bool has_a = space_of(g, x, side, &a), has_b = space_of(g, y, side, &b);
+
+		order = has_a && has_b ? riommu_space_order(&a, &b) : compare_numbers(has_a, has_b);
+	}
+	return order;
+}
+
+static int by_tables(const void *a, const void *b, void *arg)
+{
+	int order = order_by_tables(arg, a, b);
+
+	return order ? order : by_ref(a, b);
+}
+
+static int space_pair(void *arg, const void *const element[2])
+{
+	struct groups *g = arg;
+	const struct member *a = element[0], *b = element[1];
+	struct member m = a ? *a : *b;
+
+	for (unsigned side = 0; side < 2; side++)
+		if (!element[side] && m.ref.kind == RIOMMU_SPACE_PROCESS &&
+		    compare_in_gap(&g->gaps[side], m.ref.process_id))
+			return 0;
+	if (a && b)
+		m.half[1] = b->half[1];
+	return compare_add(&g->members, &m, sizeof(m));
+}
+
+static int find_spaces(struct groups *g)
+{
+	const struct riommu_walker *w = &g->c->walker[g->side];
+	struct riommu_dc dc;
+	int err;
+
+	if (!compare_find(w, g->device_id, &dc))
+		return 0;
+	err = compare_add(&g->dcs, &dc, sizeof(dc));
+	return err ? err : riommu_visit_spaces(w, &dc, found_space, g);
+}
+
+static int add_device(void *arg, const void *const element[2])
+{
+	struct groups *g = arg;
+	int err = 0;
+
+	g->device_id = *(const uint32_t *)(element[0] ? element[0] : element[1]);
+	for (g->side = 0; g->side < 2 && !err; g->side++) {
+		struct compare_list *found = &g->found[g->side];
+
+		found->count = g->gaps[g->side].count = 0;
+		if (element[g->side])
+			err = find_spaces(g);
+		else if (compare_in_gap(&g->c->gaps[g->side], g->device_id))
+			return 0; /* what is not known is not compared */
+		if (found->count)
+			qsort(found->v, found->count, sizeof(struct member), by_ref);
+	}
+	return err ? err : compare_merge(g->found, sizeof(struct member), by_ref, space_pair, g);
+}
+
+/* -- ranges --------------------------------------------------------------------------------------------------- */
+
+/* The ranges of one group. */
+struct ranges {
+	struct groups *g;
+	struct riommu_mapping_change change; /* what all of them have in common */
+
+	struct compare_list window; /* the old ones: struct riommu_mapping */
+	bool full;
+	size_t next;       /* the first in the window that does not end before `at` */
+	uint64_t at, last; /* not told yet; the end of the window */
+	bool done;         /* `at` went past the last address */
+};
+
+static bool leads_on(const struct riommu_mapping *m)
+{
+	return m->kind == RIOMMU_MAPPING_LEAVES || m->kind == RIOMMU_MAPPING_IDENTITY ||
+	       m->kind == RIOMMU_MAPPING_MSI_FLAT;
+}
+
+/* The part of M in FIRST..LAST. Where leaves have several sizes their number there is not known: 0. */
+static struct riommu_mapping clip(const struct riommu_mapping *m, uint64_t first, uint64_t last)
+{
+	struct riommu_mapping part = *m;
+	uint64_t offset = first - m->iova;
+
+	if (first == m->iova && last == m->last)
+		return part;
+	part.iova = first;
+	part.last = last;
+	part.pa += leads_on(m) ? offset : 0;
+	part.gpa += leads_on(m) || m->kind == RIOMMU_MAPPING_GUEST_ONLY ? offset : 0;
+	part.leaves = 0;
+	if (m->leaf_sizes && !(m->leaf_sizes & (m->leaf_sizes - 1)))
+		part.leaves = last / m->leaf_sizes - first / m->leaf_sizes + 1;
+	return part;
+}
+
+/* True if requests of A and B, which are of the same addresses, go the same way. */
+static bool is_like(const struct riommu_mapping *a, const struct riommu_mapping *b)
+{
+	return a->kind == b->kind && a->permissions == b->permissions && a->blocked == b->blocked &&
+	       a->global == b->global && a->memory_type == b->memory_type &&
+	       a->notice_id == b->notice_id && a->reason == b->reason && a->gpa == b->gpa &&
+	       a->pa == b->pa;
+}
+
+/* FIRST..LAST in both; NULL where it is not mapped. */
+static int settle(const struct ranges *r, const struct riommu_mapping *const m[2], uint64_t first,
+		  uint64_t last)
+{
+	struct riommu_mapping_change change = r->change;
+	struct riommu_mapping part[2];
+
+	change.iova = first;
+	change.last = last;
+	for (unsigned i = 0; i < 2; i++) {
+		if (!m[i])
+			continue;
+		if (m[i]->kind == RIOMMU_MAPPING_UNREADABLE)
+			return 0; /* told when it was met */
+		part[i] = clip(m[i], first, last);
+		change.mapping[i] = &part[i];
+	}
+	if (m[0] && m[1] && is_like(&part[0], &part[1]))
+		return 0;
+	return r->g->visit(r->g->arg, &change);
+}
+
+static void go_past(struct ranges *r, uint64_t last)
+{
+	r->done = last == UINT64_MAX;
+	r->at = last + 1;
+}
+
+/* All up to LAST, where the new side has NEW throughout (NULL: nothing), against the window. */
+static int pass(struct ranges *r, const struct riommu_mapping *new, uint64_t last)
+{
+	const struct riommu_mapping *window = r->window.v;
+	int err = 0;
+
+	while (!err && !r->done && r->at <= last) {
+		const struct riommu_mapping *old = NULL;
+		uint64_t end = last;
+
+		while (r->next < r->window.count && window[r->next].last < r->at)
+			r->next++;
+		if (r->next < r->window.count) {
+			const struct riommu_mapping *w = &window[r->next];
+
+			old = w->iova <= r->at ? w : NULL;
+			if (old && w->last < end)
+				end = w->last;
+			else if (!old && w->iova <= end)
+				end = w->iova - 1;
+		}
+		if (old || new)
+			err = settle(r, (const struct riommu_mapping *const[2]){old, new}, r->at,
+				     end);
+		go_past(r, end);
+	}
+	return err;
+}
+
+/* A range of SIDE that is not known. */
+static int tell_unknown(struct ranges *r, enum riommu_side side, const struct riommu_mapping *m)
+{
+	struct riommu_mapping_change change = r->change;
+
+	change.iova = m->iova;
+	change.last = m->last;
+	change.error = m->error;
+	change.side = side;
+	change.address = m->address;
+	return r->g->visit(r->g->arg, &change);
+}
+
+static int keep_old(void *arg, const struct riommu_mapping *m)
+{
+	struct ranges *r = arg;
+	int err = 0;
+
+	if (r->window.count == WINDOW) {
+		r->full = true;
+		return 1;
+	}
+	if (m->kind == RIOMMU_MAPPING_UNREADABLE)
+		err = tell_unknown(r, RIOMMU_OLD, m);
+	return err ? err : compare_add(&r->window, m, sizeof(*m));
+}
+
+static int pass_new(void *arg, const struct riommu_mapping *m)
+{
+	struct ranges *r = arg;
+	int err = 0;
+
+	if (m->kind == RIOMMU_MAPPING_UNREADABLE)
+		err = tell_unknown(r, RIOMMU_NEW, m);
+	if (!err && m->iova > r->at)
+		err = pass(r, NULL, m->iova - 1);
+	return err ? err : pass(r, m, m->last);
+}
+
+/* The ranges of one side in FIRST..LAST. A device that a Bare IOMMU lets through has an identity. */
+static int visit_side(struct ranges *r, enum riommu_side side, uint64_t first, uint64_t last,
+		      int (*visit)(void *arg, const struct riommu_mapping *m))
+{
+	const struct riommu_walker *w = &r->g->c->walker[side];
+	const struct riommu_space *space = r->change.space[side];
+	struct riommu_mapping_args args = {.first = first, .last = last};
+	struct riommu_mapping_totals totals = {0};
+	struct riommu_mapping identity = {
+		.kind = RIOMMU_MAPPING_IDENTITY,
+		.iova = first,
+		.last = last,
+		.gpa = first,
+		.pa = first,
+		.permissions = RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X,
+	};
+
+	if (space && r->g->entered[side] >= riommu_max_pages(w))
+		return -EOVERFLOW;
+	if (space) {
+		int err = riommu_visit_mappings(w, space, &args, visit, r, &totals);
+
+		r->g->entered[side] += totals.pages;
+		return err;
+	}
+	if (riommu_bits(w->ddtp, 3, 0) == RIOMMU_DDTP_BARE &&
+	    r->change.refs->kind == RIOMMU_SPACE_DEVICE)
+		return visit(r, &identity);
+	return 0;
+}
+
+/* Walking SIDE ended with ERR: what is beyond is not known. */
+static int end_early(struct ranges *r, enum riommu_side side, int err)
+{
+	struct riommu_mapping rest = {.iova = r->at, .last = UINT64_MAX, .error = err};
+
+	r->done = true;
+	return err == -EOVERFLOW ? tell_unknown(r, side, &rest) : err;
+}
+
+/* One window: old ranges from `at` on, as many as fit, and the new ones that lie in it. */
+static int compare_window(struct ranges *r)
+{
+	const struct riommu_mapping *window;
+	int err;
+
+	r->window.count = r->next = 0;
+	r->full = false;
+	err = visit_side(r, RIOMMU_OLD, r->at, UINT64_MAX, keep_old);
+	if (err && !r->full)
+		return end_early(r, RIOMMU_OLD, err);
+	window = r->window.v;
+	r->last = r->full ? window[r->window.count - 1].last : UINT64_MAX;
+	err = visit_side(r, RIOMMU_NEW, r->at, r->last, pass_new);
+	if (err)
+		return end_early(r, RIOMMU_NEW, err);
+	return pass(r, NULL, r->last);
+}
+
+static int compare_group(struct ranges *r)
+{
+	struct groups *g = r->g;
+	int err = 0;
+
+	if (g->entered_by != r->change.refs->device_id) /* a guest limits its own device only */
+		memset(g->entered, 0, sizeof(g->entered));
+	g->entered_by = r->change.refs->device_id;
+
+	r->at = 0;
+	r->done = false;
+	while (!err && !r->done)
+		err = compare_window(r);
+	return err;
+}
+
+/* -- all of them ---------------------------------------------------------------------------------------------- */
+
+/* Members from FIRST on, sorted by their tables. */
+struct group {
+	size_t first, count;
+	struct riommu_space_ref ref; /* the lowest */
+};
+
+static int by_lowest_ref(const void *a, const void *b)
+{
+	return ref_order(&((const struct group *)a)->ref, &((const struct group *)b)->ref);
+}
+
+/* The members with the same tables, those of the lowest device first. */
+static int make_groups(struct groups *g, struct compare_list *groups)
+{
+	struct member *m = g->members.v;
+	int err = 0;
+
+	if (g->members.count)
+		qsort_r(m, g->members.count, sizeof(*m), by_tables, g);
+	for (size_t i = 0, n; i < g->members.count && !err; i += n) {
+		struct group group = {.first = i, .ref = m[i].ref};
+
+		for (n = 1; i + n < g->members.count && !order_by_tables(g, &m[i], &m[i + n]);)
+			n++;
+		group.count = n;
+		err = compare_add(groups, &group, sizeof(group));
+	}
+	if (groups->count)
+		qsort(groups->v, groups->count, sizeof(struct group), by_lowest_ref);
+	return err;
+}
+
+static int compare_members(struct groups *g, struct ranges *r, const struct group *group)
+{
+	const struct member *m = (const struct member *)g->members.v + group->first;
+	struct riommu_space spaces[2];
+
+	for (size_t i = 0; i < group->count; i++)
+		g->refs[i] = m[i].ref;
+	r->change = (struct riommu_mapping_change){.refs = g->refs, .ref_count = group->count};
+	for (unsigned side = 0; side < 2; side++)
+		if (space_of(g, m, side, &spaces[side]))
+			r->change.space[side] = &spaces[side];
+	return compare_group(r);
+}
+
+static int compare_groups(struct groups *g)
+{
+	struct ranges r = {.g = g};
+	struct compare_list groups = {0};
+	int err = make_groups(g, &groups);
+
+	g->refs = calloc(g->members.count + 1, sizeof(*g->refs));
+	if (!err && !g->refs)
+		err = -ENOMEM;
+	for (size_t i = 0; i < groups.count && !err; i++)
+		err = compare_members(g, &r, (const struct group *)groups.v + i);
+	free(r.window.v);
+	free(groups.v);
+	free(g->refs);
+	return err;
+}
+
+int riommu_compare_mappings(const struct riommu_comparison *c,
+			    int (*visit)(void *arg, const struct riommu_mapping_change *change),
+			    void *arg)
+{
+	struct groups g = {.c = c, .visit = visit, .arg = arg};
+	int err = compare_merge(c->ids, sizeof(uint32_t), compare_ids, add_device, &g);
+
+	if (!err)
+		err = compare_groups(&g);
+	free(g.dcs.v);
+	free(g.members.v);
+	for (unsigned side = 0; side < 2; side++) {
+		free(g.found[side].v);
+		free(g.gaps[side].v);
+	}
+	return err;
+}
