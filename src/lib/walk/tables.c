@@ -300,7 +300,7 @@ INLINE int scan(struct place *p, size_t i, unsigned size, bool big)
 
 		if (!pte) {
 			i = skip_zeros(p->t->bytes, i * size, (p->end + 1) * size, size) / size;
-		} else if ((pte & ~PPN) == p->plain && !(pte & misaligned)) {
+		} else if (p->plain && (pte & ~PPN) == p->plain && !(pte & misaligned)) {
 			err = tell_leaves(p, &i, pte, size, big);
 			p->run.again = true;
 		} else {
