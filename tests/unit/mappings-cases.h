@@ -23,6 +23,8 @@ int list(struct listing *l, const struct riommu_space *space,
 struct riommu_space device_space(void);
 
 TCase *agree_case(void);
-TCase *mappings_case(void);
+TCase *list_case(void);
+TCase *hostile_case(void);
+TCase *reached_case(void);
 
 #endif

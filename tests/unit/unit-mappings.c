@@ -34,6 +34,9 @@ int main(void)
 {
 	Suite *suite = suite_create("mappings");
 
+	suite_add_tcase(suite, list_case());
+	suite_add_tcase(suite, hostile_case());
+	suite_add_tcase(suite, reached_case());
 	suite_add_tcase(suite, agree_case());
 	return run_suite(suite);
 }

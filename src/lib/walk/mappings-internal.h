@@ -21,6 +21,7 @@ struct list_run {
 	bool global;      /* G, also of the entries above */
 	bool updatable;   /* the second stage permits setting A and D of these entries */
 	uint64_t address; /* of the first entry, or of the table */
+	uint64_t count;   /* MALFORMED: entries */
 	int error;
 	const char *reason;
 };
@@ -63,6 +64,8 @@ struct list_stage {
 /* MSI windows: guest physical pages by ascending interrupt file number. */
 struct list_msi {
 	bool enabled;
+	uint64_t index_of,
+		index; /* a window and its interrupt file number: the next is often asked for next */
 	uint64_t mask, pattern; /* of guest page numbers; PATTERN has no bit of MASK */
 	uint64_t known_from,
 		next; /* no window lies from KNOWN_FROM up to NEXT; NEXT all ones: none above */

@@ -173,7 +173,7 @@ static int emit_hole(struct list *l, const struct list_run *r, uint64_t iova, ui
 		.kind = r->kind,
 		.iova = iova,
 		.last = last,
-		.leaves = 1,
+		.leaves = r->count,
 		.address = r->address,
 		.error = r->error,
 		.reason = r->reason,
@@ -275,6 +275,7 @@ static int second_stage_run(struct list *l, const struct list_run *r)
 		struct list_run bad = *r;
 
 		bad.kind = RIOMMU_MAPPING_MALFORMED;
+		bad.count = ((r->last - r->from) >> __builtin_ctzll(r->leaf_size)) + 1;
 		bad.reason = walk_second_stage_not_user;
 		return emit_hole(l, &bad, iova, last);
 	}
@@ -342,6 +343,19 @@ static uint64_t next_window(struct list_msi *msi, uint64_t gpn)
 	return msi->next;
 }
 
+/* Taking the bits of a mask together is slow; files that follow each other have numbers that do. */
+static uint64_t file_number(struct list_msi *msi, uint64_t gpn)
+{
+	uint64_t after = ((msi->index_of | ~msi->mask) + 1) & msi->mask;
+
+	if (msi->index_of != UINT64_MAX && after && after == (gpn & msi->mask))
+		msi->index++;
+	else
+		msi->index = riommu_extract(gpn, msi->mask);
+	msi->index_of = gpn;
+	return msi->index;
+}
+
 /* The MSI PTE of interrupt file INDEX. */
 static int load_msi_pte(struct list *l, uint64_t index, uint64_t *address, uint64_t dw[2])
 {
@@ -373,7 +387,7 @@ static int emit_window(struct list *l, uint64_t from, uint64_t last, uint64_t ad
 		       const uint64_t dw[2])
 {
 	struct riommu_translation t = {.msi = RIOMMU_MSI_NONE};
-	struct list_run bad = {.kind = RIOMMU_MAPPING_MALFORMED, .address = address};
+	struct list_run bad = {.kind = RIOMMU_MAPPING_MALFORMED, .address = address, .count = 1};
 	struct riommu_mapping m;
 
 	if (!riommu_bit(dw[0], 0)) {
@@ -403,9 +417,9 @@ static int emit_window(struct list *l, uint64_t from, uint64_t last, uint64_t ad
 /* The part FROM..LAST of the window at guest page GPN. */
 static int through_msi(struct list *l, uint64_t gpn, uint64_t from, uint64_t last)
 {
-	struct list_run bad = {.kind = RIOMMU_MAPPING_UNREADABLE};
+	struct list_run bad = {.kind = RIOMMU_MAPPING_UNREADABLE, .count = 1};
 	uint64_t address, dw[2];
-	int err = load_msi_pte(l, riommu_extract(gpn, l->msi.mask), &address, dw);
+	int err = load_msi_pte(l, file_number(&l->msi, gpn), &address, dw);
 
 	if (err)
 		return err;
@@ -507,6 +521,7 @@ static void prepare(struct list *l, const struct riommu_walker *w,
 	l->msi.enabled = guest && walk_msi_enabled(&l->k);
 	l->msi.mask = walk_msi_mask(&l->k);
 	l->msi.pattern = l->k.dc.dw[RIOMMU_DC_MSI_ADDR_PATTERN] & walk_msi_compared(&l->k);
+	l->msi.index_of = UINT64_MAX;
 	l->msi.known_from = 1;
 	l->msi.next = 0;
 	l->msi.held = false;

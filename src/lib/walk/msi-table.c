@@ -27,7 +27,7 @@ static int add_unreadable(struct msi_listing *l, const struct riommu_msi_entry *
 	struct riommu_msi_entry *u = &l->unreadable;
 	int err = 0;
 
-	if (u->count && u->error == error && u->address + u->count * 16 == e->address) {
+	if (u->count && u->error == error) {
 		u->count += e->count;
 		return 0;
 	}

@@ -234,6 +234,24 @@ static int tell_napot(struct place *p, size_t *i, uint64_t pte)
 	return tell(p, first, *i - first);
 }
 
+/*
+ * Entries that can only fault, from I on. What is wrong with one that is no leaf does not lie in its PPN: those alike go on. (A table
+ * that is all pointers to itself ends in millions of them.)
+ */
+static int tell_malformed(struct place *p, size_t *i, uint64_t pte)
+{
+	uint64_t same = pte & (RIOMMU_PTE_R | RIOMMU_PTE_X) ? ~(uint64_t)0 : ~PPN;
+	unsigned size = p->s->shape->pte_size;
+	size_t first = *i;
+
+	p->run.kind = RIOMMU_MAPPING_MALFORMED;
+	p->run.to = 0;
+	while (*i <= p->end && !((entry(p->t->bytes, *i, size, p->s->big_endian) ^ pte) & same))
+		++*i;
+	p->run.count = *i - first;
+	return tell(p, first, *i - first);
+}
+
 static int visit_table(struct list_stage *s, unsigned level, uint64_t address, uint64_t base,
 		       bool global);
 
@@ -280,9 +298,7 @@ static int visit_entry(struct place *p, size_t *i, uint64_t pte)
 		p->plain = pte & ~PPN;
 		return 0;
 	case WALK_PTE_MALFORMED:
-		r->kind = RIOMMU_MAPPING_MALFORMED;
-		r->to = 0;
-		return tell(p, (*i)++, 1);
+		return tell_malformed(p, i, pte);
 	default:
 		++*i;
 		return 0;
@@ -330,6 +346,7 @@ static int visit_table(struct list_stage *s, unsigned level, uint64_t address, u
 
 	if (err)
 		return err;
+	p.run.count = 1;
 	if (!load_table(s, level, address, &p.run))
 		return tell(&p, 0, (size_t)1 << s->shape->index_bits);
 	count_loop(s, level);
