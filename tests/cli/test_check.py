@@ -12,7 +12,7 @@ SCHEMA = schema.Checker(schema.load())
 PAGE = common.PAGE
 KERNEL, DATA = 0x90000000, 0xa0000000
 RW = 0xd7  # V R W U A D
-MEMORY = [{"start": "0x80000000", "end": "0xbfffffff", "name": "System RAM"},
+MEMORY = [{"start": "0x80000000", "end": "0xbfefffff", "name": "System RAM"},
           {"start": f"{KERNEL:#x}", "end": f"{KERNEL + 0xffffff:#x}", "name": "Kernel code"},
           {"start": "0x98000000", "end": "0x9bffffff", "name": "Crash kernel"},
           {"start": "0xbff00000", "end": "0xbfffffff", "name": "Reserved"}]
@@ -228,7 +228,8 @@ class Findings(Case):
         self.assertEqual(dict(rules)["identity"], INFO)  # normal on Linux 7.2
 
     def test_names_from_outside_are_cleaned(self):
-        self.board.note["memory"] = MEMORY + [{"start": f"{DATA:#x}", "end": f"{DATA + 0xfff:#x}", "name": "reserved \x1b[31m\u00e9"}]
+        ram = dict(MEMORY[0], end=f"{DATA - 1:#x}")
+        self.board.note["memory"] = [ram, *MEMORY[1:], {"start": f"{DATA:#x}", "end": f"{DATA + 0xfff:#x}", "name": "reserved \x1b[31m\u00e9"}]
         done = common.call("-i", self.core(), "check")
         self.assertEqual(done.status, 7)
         self.assertNotIn(b"\x1b", done.out + done.err)

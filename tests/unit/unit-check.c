@@ -197,10 +197,11 @@ static void setup(void)
 	add_device(HOST);
 	add_device(GUEST_DEV);
 	add_device(PROCESSES);
-	add_region(0x80000000, 0x17fffffff, "System RAM");
+	add_region(0x80000000, FIRMWARE - 1, "System RAM");
 	add_region(KERNEL, KERNEL + 0xffffff, "Kernel code");
 	add_region(CRASH, CRASH + 0xfffffff, "Crash kernel");
 	add_region(FIRMWARE, FIRMWARE + 0xfffff, "Reserved");
+	add_region(FIRMWARE + 0x1000000, 0x17fffffff, "System RAM");
 }
 
 static void teardown(void)
@@ -1061,6 +1062,17 @@ START_TEST(the_last_byte_of_a_region_is_in_it_and_the_next_is_not)
 }
 END_TEST
 
+/* Linux frees the memory of an initrd, which stays "Reserved". */
+START_TEST(reserved_memory_inside_system_ram_is_memory_like_any_other)
+{
+	add_region(FIRMWARE + 0x2000000, FIRMWARE + 0x20fffff, "Reserved");
+	leaf(RW_LEAF(FIRMWARE + 0x2000000));
+	check();
+	ck_assert_ptr_null(finding("reach-reserved"));
+	ck_assert_int_eq(outcome("reach-reserved")->verdict, RIOMMU_RULE_PASSED);
+}
+END_TEST
+
 START_TEST(a_large_leaf_over_a_small_region_reaches_it)
 {
 	map(&host_stage, 0x40000000, 2, RW_LEAF(0x80000000));
@@ -1573,6 +1585,7 @@ int main(void)
 	tcase_add_test(tc, a_finding_names_the_process);
 	tcase_add_test(tc, many_ranges_of_one_region_are_one_finding);
 	tcase_add_test(tc, the_last_byte_of_a_region_is_in_it_and_the_next_is_not);
+	tcase_add_test(tc, reserved_memory_inside_system_ram_is_memory_like_any_other);
 	tcase_add_test(tc, a_large_leaf_over_a_small_region_reaches_it);
 	tcase_add_test(tc, each_device_with_the_same_tables_is_told_and_they_are_walked_once);
 	tcase_add_test(tc, a_leaf_that_no_request_can_use_reaches_nothing);

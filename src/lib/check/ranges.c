@@ -185,15 +185,25 @@ static struct check_target *target_of(struct check_ranges *r, enum check_rule ru
 	return t;
 }
 
+/*
+ * What Linux must not touch is in no System RAM. What is "Reserved" within was set aside at boot, and part of that has been given back since:
+ * the memory of an initrd, for one, becomes buffers like any other, and /proc/iomem still says Reserved. RAM comes before its parts there.
+ */
 static void add_regions(struct check *c, struct check_ranges *r)
 {
+	const struct riommu_region *ram = NULL;
 	bool kernel = false;
 
 	for (size_t i = 0; i < c->sys->region_count; i++) {
 		const struct riommu_region *region = &c->sys->regions[i];
 		enum check_rule rule;
 
+		if (!strcmp(region->name, "System RAM"))
+			ram = region;
 		if (!region_rule(region->name, &rule))
+			continue;
+		if (rule == CHECK_REACH_RESERVED && ram && ram->start <= region->start &&
+		    region->end <= ram->end)
 			continue;
 		kernel = kernel || rule == CHECK_REACH_KERNEL;
 		add(c, target_of(r, rule, region->name), region->start, region->end);

@@ -426,8 +426,8 @@ static const struct riommu_rule rules[RIOMMU_RULE_COUNT] = {
 		 FIX_MAPPING},
 	[CHECK_REACH_RESERVED] =
 		{"reach-reserved", RIOMMU_WARNING, "a device reaches reserved memory",
-		 "It belongs to firmware, or to the kernel since its start, and is nobody's "
-		 "buffer. A framebuffer or another region that firmware set up is "
+		 "It belongs to firmware, or the kernel was told to keep away from it, and is "
+		 "nobody's buffer. A framebuffer or another region that firmware set up is "
 		 "legitimate.",
 		 "See in the device tree (reserved-memory, iommu-addresses) whether it is "
 		 "meant; else unmap it."},
