@@ -48,7 +48,8 @@ side_space(struct mappings *all, const struct riommu_mapping_change *change, enu
 	s.stages = mapping_stages_name(false, false);
 	if (!change->space[side])
 		return s;
-	dump_space_stages(riommu_comparison_walker(all->c, side), change->space[side], &stages);
+	dump_space_stages(riommu_comparison_walker(all->c, side), change->space[side], false,
+			  &stages);
 	s.stages = mapping_stages_name(stages.first, stages.second);
 	s.has_gpa = stages.second;
 	return s;

@@ -643,16 +643,16 @@ void dump_devices(struct dump *d, int argc, char **argv)
 /* -- for other commands ------------------------------------------------------------------------ */
 
 void dump_space_stages(const struct riommu_walker *w, const struct riommu_space *s,
-		       struct dump_stages *stages)
+		       bool second_only, struct dump_stages *stages)
 {
 	uint64_t tc = s->dc.dw[RIOMMU_DC_TC], fsc = s->dc.dw[RIOMMU_DC_FSC];
 	bool processes = tc & RIOMMU_TC_PDTV, translated = s->kind == RIOMMU_SPACE_TRANSLATED;
 
 	/* without a context of a process, requests pass the first stage of a device that has processes */
-	if (s->has_pc)
-		fsc = s->pc.fsc;
-	else if (processes || translated)
+	if (second_only || translated || (processes && !s->has_pc))
 		fsc = 0;
+	else if (s->has_pc)
+		fsc = s->pc.fsc;
 	stages->first = fsc >> 60 != RIOMMU_FSC_BARE;
 	stages->second = has_second_stage(&s->dc) && (!translated || (tc & RIOMMU_TC_T2GPA));
 	two_stages_text(riommu_fsc_mode_name(fsc, tc, true), stages->first,

@@ -103,7 +103,7 @@ static void begin_space(struct listing *l, enum riommu_space_kind kind, uint32_t
 		.space = guest                   ? "second_stage"
 			 : asked->has_process_id ? "process"
 						 : mapping_space_name(kind),
-		.stages = mapping_stages_name(stages->first && !guest, stages->second),
+		.stages = mapping_stages_name(stages->first, stages->second),
 		.has_gpa = stages->second,
 		.guest = guest,
 	};
@@ -144,7 +144,7 @@ static int list_space(struct listing *l, const struct riommu_space *s)
 	struct dump_stages stages;
 	int err;
 
-	dump_space_stages(&l->place.walker, s, &stages);
+	dump_space_stages(&l->place.walker, s, l->args.second_stage_only, &stages);
 	begin_space(l, s->kind, s->pc.process_id, &stages);
 	err = riommu_visit_mappings(&l->place.walker, s, &l->args, list_mapping, l,
 				    &l->count.totals);

@@ -110,13 +110,13 @@ struct dump_place {
 /* Finds the context of a device. Gives the lists "iommus" and "devices" (this one, as `devices` shows it) of the JSON. */
 enum dump_place_state dump_place(struct dump *d, const char *text, struct dump_place *place);
 
-/* Which stages the requests of a space go through, and in words: "Sv39", "Sv39 over Sv39x4", "Bare". */
+/* Which stages the requests of a space go through, and in words: "Sv39", "Sv39 over Sv39x4", "Bare". SECOND_ONLY: without the first. */
 struct dump_stages {
 	bool first, second;
 	char text[48];
 };
 void dump_space_stages(const struct riommu_walker *w, const struct riommu_space *s,
-		       struct dump_stages *stages);
+		       bool second_only, struct dump_stages *stages);
 
 /* False (reported) when ddtp.iommu_mode is reserved or custom. */
 bool dump_mode_defined(struct dump *d, size_t iommu, uint64_t ddtp);

@@ -306,18 +306,19 @@ static void break_line(struct row *r)
 	add_padding(r, CONTINUATION);
 }
 
-/* A cell, one column left of the next stop, which is WIDTH further. RIGHT: aligned to the right. */
+/* A cell at the next stop; the one after it is WIDTH and a space further. RIGHT: aligned to the right. */
 static void add_cell(struct row *r, const char *text, size_t width, bool right)
 {
 	size_t len = strlen(text), column = r->line.len - r->begin;
 	size_t at = column ? column + 1 : 0;
 
-	if (at < r->stop)
+	/* a line that goes on has no columns */
+	if (!r->begin && at < r->stop)
 		at = r->stop;
-	if (right && len < width && at + len <= r->stop + width)
+	if (!r->begin && right && len < width && at + len <= r->stop + width)
 		at = r->stop + width - len;
 	r->stop += width + 1;
-	if (column && at + len > LINE_WIDTH)
+	if (at + len > LINE_WIDTH)
 		break_line(r);
 	else
 		add_padding(r, at);
