@@ -376,6 +376,20 @@ class Processes(Case):
         self.assertEqual([m["space"] for m in top["mappings"]], ["device"])
         self.ran("-i", self.core(), "mappings", "9", "--process", "5", status=5)
 
+    def test_part_of_the_directory_that_cannot_be_read_matters_to_its_processes_only(self):
+        self.board.registers["capabilities"] |= 1 << 39  # PD17
+        top = self.board.table()
+        self.board.memory.put64(top, common.UPPER(0xdead0000) | V, common.UPPER(self.pdt) | V, common.UPPER(0xbeef0000) | V)
+        self.board.context(9, tc=PDTV, fsc=2 << 60 | top >> 12)
+        m, = self.items("mappings", "9", "--process", "0x105")
+        self.assertEqual((m["process_id"], m["pa"]), ("0x105", "0x90000000"))
+        for process, missing in (("5", "0xdead0000"), ("0x205", "0xbeef0000")):
+            error, = self.show("mappings", "9", "--process", process, status=5)["errors"]
+            self.assertIn(missing, error)
+        everything = self.show("mappings", "9", status=5)
+        self.assertEqual(len(everything["errors"]), 2)
+        self.assertEqual([s["process_id"] for s in everything["spaces"]], [None, "0x105", "0x106"])
+
     def test_gpa_and_process_do_not_go_together(self):
         done = self.ran("-i", self.core(), "mappings", "9", "--gpa", "--process", "5", status=2)
         self.assertIn(b"--process", done.err)
@@ -625,6 +639,16 @@ class Whomaps(Case):
         found = self.items("whomaps", "0x90000000")
         self.assertEqual(sorted(int(m["device_id"], 16) for m in found), [8, 9, 20])
         self.assertIn("0x8, 0x14, through the first stage", self.text("whomaps", "0x90000000"))
+
+    def test_those_who_share_are_named_once_for_all_their_ranges(self):
+        root = self.board.first_stage(10)
+        for i in range(4):
+            self.board.map(root, SV39, i * 2 * PAGE, 0x95000000 + i * PAGE)
+        self.board.context(20, fsc=SV39 | root >> 12)
+        text = self.text("whomaps", "0x95000000+0x4000")
+        self.assertEqual(text.count("0xa, 0x14, through the first stage"), 1)
+        self.assertEqual(text.count("IOVA"), 1)
+        self.assertEqual(text.count("4 KiB rw-"), 4)
 
     def test_translated_requests_under_ats(self):
         self.board.first_stage(10, tc=EN_ATS)
