@@ -8,7 +8,7 @@
 
 #include "kexec-prep.h"
 
-#include "walk/walk.h"
+#include "walk/mappings.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -293,10 +293,19 @@ static void check_state(struct check *c, size_t index)
 
 /* -- DMA over the crash kernel -------------------------------------------------------------------------------------- */
 
+/* How what a device reaches and the memory of the crash kernel lie to each other: the last that applies. */
+enum overlap { OVERLAP_NONE, OVERLAP_UNKNOWN, OVERLAP_SOME, OVERLAP_ALL };
+
+struct device_overlap {
+	uint32_t device_id;
+	enum overlap overlap;
+};
+
 struct windows {
 	struct check *c;
 	size_t iommu;
-	const struct riommu_walker *walker;
+	struct device_overlap *devices; /* of valid contexts, by ascending id */
+	size_t device_count, device_size;
 	unsigned identity, overlap, apart, translated, unreadable;
 	char identity_names[NAMES], overlap_names[NAMES], translated_names[NAMES];
 };
@@ -317,76 +326,121 @@ static void add_name(const struct windows *w, char names[NAMES], uint32_t device
 		snprintf(names + used, NAMES - used, "%s0x%" PRIx32, used ? ", " : "", device_id);
 }
 
-/* How a device's tables and the memory of the crash kernel lie to each other; the first two end the search. */
-enum overlap { OVERLAP_NONE, OVERLAP_ALL, OVERLAP_SOME, OVERLAP_UNKNOWN };
-
-struct search {
-	const struct riommu_system *sys;
-	bool unreadable;
-};
-
-static int see_reach(void *arg, const struct riommu_reach *r)
+static int by_device_id(const void *key, const void *element)
 {
-	struct search *search = arg;
+	uint32_t a = *(const uint32_t *)key,
+		 b = ((const struct device_overlap *)element)->device_id;
 
-	if (r->everything)
+	return (a > b) - (a < b);
+}
+
+static void mark(const struct windows *w, uint32_t device_id, enum overlap overlap)
+{
+	struct device_overlap *device = NULL;
+
+	if (w->device_count)
+		device = bsearch(&device_id, w->devices, w->device_count, sizeof(*w->devices),
+				 by_device_id);
+	if (device && device->overlap < overlap)
+		device->overlap = overlap;
+}
+
+static bool is_crash_memory(const struct riommu_region *region)
+{
+	return !strncmp(region->name, "Crash kernel", 12);
+}
+
+static enum overlap overlap_of(const struct riommu_system *sys, const struct riommu_mapping *m)
+{
+	uint64_t end =
+		m->kind == RIOMMU_MAPPING_MSI_MRIF ? m->pa + 511 : m->pa + (m->last - m->iova);
+
+	if (m->kind == RIOMMU_MAPPING_IDENTITY)
 		return OVERLAP_ALL;
-	if (r->error) {
-		search->unreadable = true;
-		return 0;
-	}
-	for (size_t i = 0; i < search->sys->region_count; i++) {
-		const struct riommu_region *region = &search->sys->regions[i];
-
-		if (strncmp(region->name, "Crash kernel", 12) || r->pa > region->end)
-			continue;
-		/* it begins inside, or before and reaches in */
-		if (r->pa >= region->start || r->size > region->start - r->pa)
+	if (m->kind == RIOMMU_MAPPING_UNREADABLE)
+		return OVERLAP_UNKNOWN;
+	for (size_t i = 0; i < sys->region_count; i++)
+		if (is_crash_memory(&sys->regions[i]) && m->pa <= sys->regions[i].end &&
+		    end >= sys->regions[i].start)
 			return OVERLAP_SOME;
-	}
+	return OVERLAP_NONE;
+}
+
+/* Translated requests are left out: a device that sends them got the address from the IOMMU, or could not be held anyway. */
+static int see_reached(void *arg, const struct riommu_reached *r)
+{
+	const struct windows *w = arg;
+	enum overlap overlap = overlap_of(w->c->p->sys, r->mapping);
+
+	for (size_t i = 0; i < r->ref_count; i++)
+		if (r->refs[i].kind != RIOMMU_SPACE_TRANSLATED)
+			mark(w, r->refs[i].device_id, overlap);
 	return 0;
 }
 
-static enum overlap overlap_of(const struct windows *w, const struct riommu_dc *dc)
+static int see_context(void *arg, const struct riommu_dc_visit *v)
 {
-	struct search search = {.sys = w->c->p->sys};
-	int found = riommu_visit_reach(w->walker, dc, see_reach, &search);
+	struct windows *w = arg;
+	struct device_overlap *more;
 
-	if (found > 0)
-		return (enum overlap)found;
-	return found < 0 || search.unreadable ? OVERLAP_UNKNOWN : OVERLAP_NONE;
+	if (!v->dc) {
+		w->unreadable++;
+		return 0;
+	}
+	if (!(v->dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V))
+		return 0;
+	if (w->device_count == w->device_size) {
+		size_t size = w->device_size ? w->device_size * 2 : 64;
+
+		more = realloc(w->devices, size * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		w->devices = more;
+		w->device_size = size;
+	}
+	w->devices[w->device_count++] = (struct device_overlap){v->dc->device_id, OVERLAP_NONE};
+	return 0;
 }
 
-static void see_tables(struct windows *w, const struct riommu_dc *dc)
+/* All contexts, and what their devices could reach of the memory from the first region to the last. */
+static void see_tables(struct windows *w, const struct riommu_walker *walker)
 {
-	switch (overlap_of(w, dc)) {
+	const struct riommu_system *sys = w->c->p->sys;
+	uint64_t first = UINT64_MAX, last = 0;
+	int err = riommu_visit_dcs(walker, see_context, w);
+
+	for (size_t i = 0; i < sys->region_count; i++) {
+		if (!is_crash_memory(&sys->regions[i]))
+			continue;
+		first = sys->regions[i].start < first ? sys->regions[i].start : first;
+		last = sys->regions[i].end > last ? sys->regions[i].end : last;
+	}
+	if (!err)
+		err = riommu_visit_reachable(walker, first, last, see_reached, w, NULL);
+	for (size_t i = 0; i < w->device_count; i++)
+		/* what was given up is told for each device; another error leaves all open */
+		if (err && err != -EOVERFLOW)
+			mark(w, w->devices[i].device_id, OVERLAP_UNKNOWN);
+}
+
+static void count_device(struct windows *w, const struct device_overlap *device)
+{
+	switch (device->overlap) {
 	case OVERLAP_ALL:
 		w->identity++;
-		add_name(w, w->identity_names, dc->device_id);
+		add_name(w, w->identity_names, device->device_id);
 		break;
 	case OVERLAP_SOME:
 		w->overlap++;
-		add_name(w, w->overlap_names, dc->device_id);
+		add_name(w, w->overlap_names, device->device_id);
 		break;
 	case OVERLAP_NONE:
 		w->apart++;
 		break;
 	default:
 		w->translated++;
-		add_name(w, w->translated_names, dc->device_id);
+		add_name(w, w->translated_names, device->device_id);
 	}
-}
-
-static int see_context(void *arg, const struct riommu_dc_visit *v)
-{
-	struct windows *w = arg;
-
-	if (!v->dc) {
-		w->unreadable++;
-	} else if (v->dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V) {
-		see_tables(w, v->dc);
-	}
-	return 0;
 }
 
 /* Registers or memory cannot be read: what the kernel says of the groups. */
@@ -463,9 +517,11 @@ static void check_windows(struct check *c, size_t index, const char *where)
 			return;
 		}
 	}
-	w.walker = &walker;
 	if (sys->memory && !riommu_walker_init(&walker, sys, index, &missing))
-		riommu_visit_dcs(&walker, see_context, &w);
+		see_tables(&w, &walker);
+	for (size_t i = 0; i < w.device_count; i++)
+		count_device(&w, &w.devices[i]);
+	free(w.devices);
 	if (!w.identity && !w.overlap && !w.apart && !w.translated)
 		see_groups(&w);
 	report_windows(&w, where);
@@ -479,7 +535,7 @@ static void check_crash_memory(struct check *c)
 	for (size_t i = 0; i < sys->region_count; i++) {
 		size_t used = strlen(where);
 
-		if (!strncmp(sys->regions[i].name, "Crash kernel", 12))
+		if (is_crash_memory(&sys->regions[i]))
 			snprintf(where + used, sizeof(where) - used, "%s0x%" PRIx64 "-0x%" PRIx64,
 				 used ? ", " : "", sys->regions[i].start, sys->regions[i].end);
 	}

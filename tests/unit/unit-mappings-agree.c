@@ -149,7 +149,8 @@ static void fill(const struct pool *p, const struct pool *under, uint64_t page)
 			put(&p->s, page, digit(9), state);
 			break;
 		case 4:
-			put(&p->s, page, digit(9), state & ~RIOMMU_PTE_V);
+			put(&p->s, page, digit(9),
+			    state & (chance(2) ? ~RIOMMU_PTE_V : riommu_mask(53, 10)));
 			break;
 		default:
 			put_leaves(p, under, page);

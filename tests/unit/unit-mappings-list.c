@@ -181,6 +181,22 @@ START_TEST(malformed_entries_are_told_with_where_they_are)
 }
 END_TEST
 
+/* Bits that are not V, alone and before and behind leaves: none is taken for one. */
+START_TEST(what_is_not_valid_is_not_there)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+
+	map(&s, 0x1000, 0, PTE(0x90001000));
+	map(&s, 0x2000, 0, LEAF(0x90002000));
+	map(&s, 0x3000, 0, PTE(0x90003000));
+	map(&s, 0x4000, 0, LEAF(0x90004000) & ~RIOMMU_PTE_V);
+	map(&s, 0x200000, 1, PTE(0x90200000));
+	list_device();
+	ck_assert_uint_eq(l.count, 1);
+	expect_range(0, RIOMMU_MAPPING_LEAVES, 0x2000, 0x2fff);
+}
+END_TEST
+
 /* [0] not held, [1] data corruption, [2] wider than PAS */
 START_TEST(a_table_that_cannot_be_read_hides_its_part)
 {
@@ -402,6 +418,7 @@ TCase *list_case(void)
 	tcase_add_test(tc, only_what_was_asked_for_is_listed);
 	tcase_add_test(tc, a_run_ends_where_addresses_end);
 	tcase_add_test(tc, malformed_entries_are_told_with_where_they_are);
+	tcase_add_test(tc, what_is_not_valid_is_not_there);
 	tcase_add_loop_test(tc, a_table_that_cannot_be_read_hides_its_part, 0, 3);
 	tcase_add_test(tc, no_stage_is_an_identity);
 	tcase_add_loop_test(tc, a_visitor_can_end_the_listing, 1, 5);

@@ -290,6 +290,40 @@ START_TEST(one_device_can_be_asked_for)
 }
 END_TEST
 
+/* A guest may write other tables a moment later, and often they are not held: here they are not. */
+START_TEST(whatever_a_guest_writes_the_second_stage_is_the_limit)
+{
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4);
+
+	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_EN_ATS | RIOMMU_TC_T2GPA;
+	m.dw[RIOMMU_DC_FSC] = MODE(RIOMMU_FSC_SV39) | 0x66666;
+	map(&second, 0x200000, 1, LEAF(0x90200000));
+	put_context(1);
+	all.count = 0;
+	ck_assert_int_eq(riommu_visit_reachable(&m.w, 0, UINT64_MAX, keep, NULL, NULL), 0);
+	ck_assert_uint_eq(all.count, 1);
+	ck_assert_int_eq(all.v[0].mapping.kind, RIOMMU_MAPPING_LEAVES);
+	ck_assert_uint_eq(all.v[0].mapping.pa, 0x90200000);
+	ck_assert_uint_eq(all.v[0].ref_count, 2);
+	expect_ref(0, 0, 1, RIOMMU_SPACE_DEVICE, 0);
+	expect_ref(0, 1, 1, RIOMMU_SPACE_TRANSLATED, 0);
+}
+END_TEST
+
+/* Without a second stage the first one is. */
+START_TEST(the_first_stage_is_the_limit_of_what_is_no_guest)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+
+	map(&s, 0x1000, 0, LEAF(0x90000000));
+	put_context(1);
+	all.count = 0;
+	ck_assert_int_eq(riommu_visit_reachable(&m.w, 0, UINT64_MAX, keep, NULL, NULL), 0);
+	ck_assert_uint_eq(all.count, 1);
+	ck_assert_uint_eq(all.v[0].mapping.iova, 0x1000);
+}
+END_TEST
+
 /* -- address spaces ------------------------------------------------------------------------------ */
 
 static struct {
@@ -480,6 +514,8 @@ TCase *reached_case(void)
 	tcase_add_test(tc, an_mrif_is_reached_by_its_own_address);
 	tcase_add_test(tc, a_hostile_device_does_not_hide_the_next);
 	tcase_add_test(tc, one_device_can_be_asked_for);
+	tcase_add_test(tc, whatever_a_guest_writes_the_second_stage_is_the_limit);
+	tcase_add_test(tc, the_first_stage_is_the_limit_of_what_is_no_guest);
 	tcase_add_loop_test(tc, a_context_that_is_not_used_has_no_space, 0, 2);
 	tcase_add_loop_test(tc, spaces_follow_from_the_context, 0, 4);
 	tcase_add_test(tc, processes_that_cannot_be_looked_at_are_told);

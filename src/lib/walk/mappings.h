@@ -129,7 +129,15 @@ int riommu_visit_reached(const struct riommu_walker *walker, uint64_t first, uin
 			 int (*visit)(void *arg, const struct riommu_reached *r), void *arg,
 			 struct riommu_mapping_totals *totals);
 
-/* The same for one device. */
+/*
+ * The same, whatever guests write into their tables from now on: a second stage alone is the limit where there is one, and no table
+ * behind it is read.
+ */
+int riommu_visit_reachable(const struct riommu_walker *walker, uint64_t first, uint64_t last,
+			   int (*visit)(void *arg, const struct riommu_reached *r), void *arg,
+			   struct riommu_mapping_totals *totals);
+
+/* What one device reaches, as it is now. */
 int riommu_visit_device_reached(const struct riommu_walker *walker, const struct riommu_dc *dc,
 				uint64_t first, uint64_t last,
 				int (*visit)(void *arg, const struct riommu_reached *r), void *arg,

@@ -26,10 +26,7 @@ struct pages {
 	const struct riommu_walker *w;
 	bool guest_tables;
 	int (*visit)(void *arg, const struct riommu_page_visit *v);
-	int (*reach)(void *arg,
-		     const struct riommu_reach *r); /* instead of VISIT: leaves are asked for */
 	void *arg;
-	struct walk k; /* with REACH: which bits are reserved */
 
 	struct base_set seen;
 	uint64_t max;
@@ -55,10 +52,7 @@ static int tell(const struct pages *p, uint64_t page, enum riommu_structure stru
 {
 	struct riommu_page_visit v = {
 		.page = page, .structure = structure, .level = (uint8_t)level, .error = error};
-	struct riommu_reach r = {.pa = page, .error = error};
 
-	if (p->reach)
-		return error ? p->reach(p->arg, &r) : 0;
 	return p->visit(p->arg, &v);
 }
 
@@ -109,29 +103,6 @@ static bool points_on(const struct riommu_walker *w, uint64_t pte)
 
 static int visit_table(const struct stage *s, uint64_t address, unsigned level);
 
-static int tell_leaf(const struct stage *s, uint64_t pte, unsigned level)
-{
-	struct riommu_reach r = {0};
-	struct walk_leaf leaf;
-
-	if (!s->p->reach || !walk_leaf_range(&s->p->k, pte, level, s->pte_size, &leaf))
-		return 0;
-	r.pa = leaf.pa;
-	r.size = leaf.size;
-	r.permissions = (uint8_t)((pte & RIOMMU_PTE_R ? RIOMMU_PERM_R : 0) |
-				  (pte & RIOMMU_PTE_W ? RIOMMU_PERM_W : 0) |
-				  (pte & RIOMMU_PTE_X ? RIOMMU_PERM_X : 0));
-	return s->p->reach(s->p->arg, &r);
-}
-
-static int tell_everything(const struct pages *p)
-{
-	static const struct riommu_reach all = {
-		.everything = true, .permissions = RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X};
-
-	return p->reach(p->arg, &all);
-}
-
 static int visit_children(const struct stage *s, const uint8_t *bytes, unsigned level)
 {
 	int err = 0;
@@ -140,10 +111,8 @@ static int visit_children(const struct stage *s, const uint8_t *bytes, unsigned 
 		uint64_t pte = s->pte_size == 4 ? riommu_get32(bytes + at, s->big_endian)
 						: riommu_get64(bytes + at, s->big_endian);
 
-		if (level && points_on(s->p->w, pte))
+		if (points_on(s->p->w, pte))
 			err = visit_table(s, riommu_ppn_upper(pte), level - 1);
-		else
-			err = tell_leaf(s, pte, level);
 	}
 	return err;
 }
@@ -162,7 +131,7 @@ static int visit_table(const struct stage *s, uint64_t address, unsigned level)
 		return err;
 	error = walk_copy_table(s->p->w, page, bytes, sizeof(bytes));
 	err = tell(s->p, page, s->structure, level, error);
-	if (err || error || (!level && !s->p->reach))
+	if (err || error || !level)
 		return err;
 	return visit_children(s, bytes, level);
 }
@@ -182,9 +151,7 @@ static int visit_first_stage(struct pages *p, const struct riommu_dc *dc, uint64
 		.space = space_of(dc),
 	};
 
-	if (!s.levels)
-		return p->reach ? tell_everything(p) : 0;
-	return visit_table(&s, riommu_ppn_lower(fsc), s.levels - 1);
+	return s.levels ? visit_table(&s, riommu_ppn_lower(fsc), s.levels - 1) : 0;
 }
 
 /* The root of a second stage is four pages (facts 3.6). */
@@ -396,35 +363,5 @@ int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,
 		err = visit_msi_tables(&p);
 	base_set_free(&p.seen);
 	free(p.msi);
-	return err;
-}
-
-/* -- what a device can reach ------------------------------------------------------------------- */
-
-/* Without a second stage: requests without a process_id pass as they are, unless DPE gives them process 0 (3.3 step 12). */
-static bool passes_without_process(const struct riommu_dc *dc)
-{
-	uint64_t tc = dc->dw[RIOMMU_DC_TC];
-
-	return (tc & RIOMMU_TC_PDTV) &&
-	       (!(tc & RIOMMU_TC_DPE) || walk_mode(dc->dw[RIOMMU_DC_FSC]) == RIOMMU_PDTP_BARE);
-}
-
-int riommu_visit_reach(const struct riommu_walker *walker, const struct riommu_dc *dc,
-		       int (*visit)(void *arg, const struct riommu_reach *r), void *arg)
-{
-	struct pages p = {.w = walker, .reach = visit, .arg = arg, .max = riommu_max_pages(walker)};
-	int err = 0;
-
-	if (!(dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V) || riommu_dc_misconfigured(walker, dc, NULL))
-		return 0;
-	walk_begin(&p.k, walker, NULL);
-	if (walk_dc_two_stage(dc))
-		err = visit_second_stage(&p, dc->dw[RIOMMU_DC_IOHGATP]);
-	else if (passes_without_process(dc))
-		err = tell_everything(&p);
-	else
-		err = visit_fsc(&p, dc);
-	base_set_free(&p.seen);
 	return err;
 }

@@ -26,6 +26,7 @@ struct group {
 struct reaching {
 	const struct riommu_walker *w;
 	uint64_t first, last;
+	bool any_guest; /* a second stage alone is the limit */
 	int (*visit)(void *arg, const struct riommu_reached *r);
 	void *arg;
 
@@ -101,6 +102,7 @@ static int collect(void *arg, const struct riommu_space_visit *v)
 {
 	struct reaching *in = arg;
 	struct riommu_space_ref ref = {.device_id = in->device_id, .kind = RIOMMU_SPACE_PROCESS};
+	struct tables_key key;
 	struct context *more;
 
 	if (!v->space) {
@@ -116,10 +118,15 @@ static int collect(void *arg, const struct riommu_space_visit *v)
 		in->contexts = more;
 		in->size = size;
 	}
+	key = key_of(v->space);
+	if (in->any_guest && key.iohgatp) {
+		key.fsc = 0;
+		key.tc &= ~(RIOMMU_TC_SBE | RIOMMU_TC_SADE);
+	}
 	ref.kind = v->space->kind;
 	if (ref.kind == RIOMMU_SPACE_PROCESS)
 		ref.process_id = v->space->pc.process_id;
-	in->contexts[in->count++] = (struct context){.key = key_of(v->space), .ref = ref};
+	in->contexts[in->count++] = (struct context){.key = key, .ref = ref};
 	return 0;
 }
 
@@ -331,6 +338,20 @@ int riommu_visit_reached(const struct riommu_walker *walker, uint64_t first, uin
 {
 	struct reaching in = {
 		.w = walker, .first = first, .last = last, .visit = visit, .arg = arg};
+
+	return visit_reached(&in, NULL, totals);
+}
+
+int riommu_visit_reachable(const struct riommu_walker *walker, uint64_t first, uint64_t last,
+			   int (*visit)(void *arg, const struct riommu_reached *r), void *arg,
+			   struct riommu_mapping_totals *totals)
+{
+	struct reaching in = {.w = walker,
+			      .first = first,
+			      .last = last,
+			      .any_guest = true,
+			      .visit = visit,
+			      .arg = arg};
 
 	return visit_reached(&in, NULL, totals);
 }

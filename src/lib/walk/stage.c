@@ -411,15 +411,6 @@ enum walk_pte_kind walk_pte_kind(const struct walk *k, const struct walk_shape *
 	return *why ? WALK_PTE_MALFORMED : WALK_PTE_POINTER;
 }
 
-bool walk_leaf_range(const struct walk *k, uint64_t pte, unsigned level, unsigned pte_size,
-		     struct walk_leaf *leaf)
-{
-	const struct walk_shape *s = pte_size == 4 ? &shape32 : &shapes[0];
-	const char *why;
-
-	return walk_pte_kind(k, s, pte, level, 0, leaf, &why) == WALK_PTE_LEAF;
-}
-
 int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uint64_t gpa,
 		  uint64_t *spa)
 {

@@ -136,10 +136,6 @@ uint64_t walk_msi_limit(const struct walk *k, uint64_t gpa, uint64_t size);
 /* Widest guest physical address, for MSI matching (MGPAW). */
 unsigned walk_mgpaw(const struct riommu_walker *w);
 
-/* True when PTE is a leaf that a walk could end in; LEAF then has where it begins, its size and its bits. */
-bool walk_leaf_range(const struct walk *k, uint64_t pte, unsigned level, unsigned pte_size,
-		     struct walk_leaf *leaf);
-
 /*
  * The system physical page of a guest physical address, for enumerating tables that sit behind a second stage of DC (an
  * implicit read). 0, -EFAULT when the second stage does not map it, -ENODATA when a table on the way is not held.

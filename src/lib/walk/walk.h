@@ -204,24 +204,6 @@ struct riommu_page_visit {
 int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,
 		       int (*visit)(void *arg, const struct riommu_page_visit *v), void *arg);
 
-/* -- what a device can reach ------------------------------------------------------------------------------------- */
-
-/* A stretch of system physical memory that leaves of the device's tables let it reach. */
-struct riommu_reach {
-	bool everything; /* an identity mapping: no table limits it */
-	uint64_t pa, size;
-	uint8_t permissions; /* RIOMMU_PERM_* of the leaf */
-	int error;           /* a table at PA cannot be read: what lies behind it is not known */
-};
-
-/*
- * Visits what the device of DC can reach, leaf by leaf, in no order and without what interrupt files take: by the second stage
- * where there is one (a superset of what both stages together allow), else by the first stages of all its processes. Each table
- * page is read once. -EOVERFLOW past -O max-pages; a non-zero return of VISIT ends it with that value.
- */
-int riommu_visit_reach(const struct riommu_walker *walker, const struct riommu_dc *dc,
-		       int (*visit)(void *arg, const struct riommu_reach *r), void *arg);
-
 /* -- names --------------------------------------------------------------------------------------------------- */
 
 /* "Bare", "Sv39", "PD8", ...: what fsc (of a DC, or of a PC when PC is true) and iohgatp say; NULL: reserved encoding. */
