@@ -13,6 +13,7 @@ cache_dir=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/riscv-iommu-tools
 board_cache=$cache_dir/board
 chroot_dir=$board_cache/chroot
 guest_dir=$board_cache/guest            # unpacked riscv64 packages that go into the guest
+firmware_dir=$board_cache/firmware      # UEFI, for machines without a device tree
 stamp_file=$board_cache/chroot.stamp
 work_dir=${BOARD_WORK:-$board_cache/work}  # build trees, initramfs, logs, results
 
