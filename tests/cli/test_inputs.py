@@ -118,7 +118,9 @@ class Compressed(Registers):
         self.assertEqual(top["source"]["memory"], "kdumpfile")
 
     def walk(self, content, *args, status):
-        done = self.object("-i", self.write("dump", content), *args, *self.by_hand(), "translate", "8", "0x1000", status=status)
+        # libkdumpfile does not free its map of what was RAM (0.5.1 to 0.5.6), which a sanitizer would tell at the end
+        done = self.object("-i", self.write("dump", content), *args, *self.by_hand(), "translate", "8", "0x1000", status=status,
+                           env={"ASAN_OPTIONS": "detect_leaks=0"})
         return done["translations"][0]
 
     def test_page_that_was_left_out_is_not_captured(self):
