@@ -477,6 +477,8 @@ static void list_devices(struct dump *d, size_t iommu)
 	flush_table(&l);
 	if (walkable && !d->out.json && !l.total)
 		printf("no device contexts, and no devices are known\n");
+	if (walkable && !d->out.json && dump_zero_root(d, l.walker.ddtp))
+		print_wrapped(stdout, DUMP_ZERO_ROOT, 0, 0);
 	end_gaps(&l);
 	free(l.devices);
 }

@@ -302,7 +302,7 @@ static void print_mode(const struct summary *s)
 	print_line("mode", text);
 }
 
-static void print_contexts(const struct summary *s)
+static void print_contexts(struct dump *d, const struct summary *s)
 {
 	char text[160];
 
@@ -319,6 +319,8 @@ static void print_contexts(const struct summary *s)
 		snprintf(text, sizeof(text), "%" PRIu64 " valid, %" PRIu64 " not valid", s->valid,
 			 s->not_valid);
 	print_line("contexts", text);
+	if (s->counted && dump_zero_root(d, s->ddtp))
+		print_line("", DUMP_ZERO_ROOT);
 }
 
 static void queue_state(size_t queue, const struct riommu_queue *q, char *text, size_t size)
@@ -420,7 +422,7 @@ static void print_iommu(struct dump *d, const struct summary *s)
 		print_line("not read", s->iommu->reason);
 	if (s->has_ddtp)
 		print_mode(s);
-	print_contexts(s);
+	print_contexts(d, s);
 	if (s->has_capabilities)
 		print_capabilities(s);
 	print_queues(d, s);

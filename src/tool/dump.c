@@ -378,6 +378,22 @@ bool dump_device(struct dump *d, const char *text, struct riommu_device_ref *ref
 	return false;
 }
 
+bool dump_zero_root(struct dump *d, uint64_t ddtp)
+{
+	uint64_t mode = riommu_bits(ddtp, 3, 0);
+	uint8_t page[RIOMMU_PAGE_SIZE];
+
+	if (!d->sys->memory || strcmp(d->sys->memory->ops->name, "kcore") ||
+	    mode < RIOMMU_DDTP_1LVL || mode > RIOMMU_DDTP_3LVL ||
+	    riommu_source_read(d->sys->memory, riommu_ppn_upper(ddtp), page, sizeof(page)))
+		return false;
+	for (size_t i = 0; i < sizeof(page); i++) {
+		if (page[i])
+			return false;
+	}
+	return true;
+}
+
 bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker,
 		 const char **missing_register)
 {

@@ -81,6 +81,15 @@ void dump_iommus(struct dump *d);
 /* "A-B" (inclusive), "A+SIZE" or "A" alone. False (reported, a usage error) when it is none of them. */
 bool dump_range(struct dump *d, const char *text, uint64_t *first, uint64_t *last);
 
+/*
+ * True when the root page of the directory came from /proc/kcore and is all zero: that is an empty directory, or one that the
+ * kernel could not read.
+ */
+bool dump_zero_root(struct dump *d, uint64_t ddtp);
+#define DUMP_ZERO_ROOT                                                                           \
+	"the directory's root page is all zero: empty, or a page that /proc/kcore cannot read, " \
+	"which it shows as zeros without an error"
+
 /* A walker for an IOMMU; false (reported, status 5 with the name of the register) when a register is missing. */
 bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker,
 		 const char **missing_register);

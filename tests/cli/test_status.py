@@ -279,6 +279,29 @@ class FakeMachine(common.Case):
         top = self.object(*root, "regs", "capabilities", "ddtp")
         self.assertEqual(top["iommus"][0]["registers"]["capabilities"]["raw"], f"{common.CAPABILITIES:#x}")
 
+    def kcore(self, zeroed):
+        """/proc/kcore with the machine's pages, where that of the directory may be one that the kernel cannot read."""
+        m = common.Machine()
+        if zeroed:
+            m.memory.pages[m.DDT] = bytearray(capture.PAGE)
+        self.debugfs(m.registers)
+        self.write("root/kcore", capture.core(b"", m.memory.segments()))
+
+    def test_directory_that_kcore_shows_as_zeros_is_suspect(self):
+        for zeroed in (True, False):
+            root = self.fake_root()
+            self.kcore(zeroed)
+            for command in ("list", "devices"):
+                text = b" ".join(common.call(*root, command).out.split())
+                self.assertEqual(b"a page that /proc/kcore cannot read" in text, zeroed, command)
+
+    def test_directory_of_zeros_in_a_capture_is_empty(self):
+        m = common.Machine()
+        m.memory.pages[m.DDT] = bytearray(capture.PAGE)
+        capture.write(self.path("zero.core"), m.memory, m.registers)
+        for command in ("list", "devices"):
+            self.assertNotIn(b"kcore", self.ran("-i", self.path("zero.core"), command).out)
+
     def test_list_says_why_not_and_what_to_do(self):
         root = self.fake_root()
         done = common.call(*root, "list")
