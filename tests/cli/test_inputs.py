@@ -226,10 +226,12 @@ class Vmcore(Registers):
     def vmcore(self):
         return self.write("vmcore", capture.core(b"", common.Machine().memory.segments()))
 
-    COMMANDS = (["devices"], ["devices", "8"], ["processes", "9"], ["translate", "8", "0x1000"])
+    COMMANDS = (["devices"], ["devices", "8"], ["processes", "9"], ["translate", "8", "0x1000"], ["mappings", "8"],
+                ["whomaps", "0x90000000"], ["msi", "8"])
+    RINGS = {"commands": "cqb", "faults": "fqb", "requests": "pqb"}
 
     def test_without_an_iommu_everything_to_give_is_named(self):
-        for command in (["list"], ["regs"], ["faults"], *self.COMMANDS):
+        for command in (["list"], ["regs"], ["check"], ["counters"], *([c] for c in self.RINGS), *self.COMMANDS):
             done = self.ran("-i", self.vmcore(), *command, status=3)
             for word in ("--base ADDR", "-O record=FILE", "-O record=auto", *(f"--reg {n}=VALUE" for n in NEEDED)):
                 self.assertIn(word, done.err.decode())
@@ -254,9 +256,10 @@ class Vmcore(Registers):
         # 5: the directory has a context whose tables were not captured, in the capture likewise
         self.ran("-i", self.vmcore(), *self.by_hand(NEEDED), "translate", "8", "0x1000")
 
-    def test_faults_name_their_own_registers(self):
-        done = self.ran("-i", self.vmcore(), *self.by_hand(NEEDED), "faults", status=5).err.decode()
-        self.assertIn("register fqb was not captured; give --reg fqb=VALUE", done)
+    def test_queues_name_their_own_registers(self):
+        for command, name in self.RINGS.items():
+            done = self.ran("-i", self.vmcore(), *self.by_hand(NEEDED), command, status=5).err.decode()
+            self.assertIn(f"register {name} was not captured; give --reg {name}=VALUE", done)
         self.assertEqual(len(self.object("-i", self.vmcore(), *self.by_hand([*NEEDED, "fqb"]), "faults",
                                          status=common.call("-i", self.vmcore(), *self.by_hand([*NEEDED, "fqb"]),
                                                             "faults").status)["faults"]), 3)
