@@ -57,6 +57,13 @@ def trace_faults():
     return [(int(r, 16) & 0xfff, int(r, 16) >> 34 & 0x3f, int(r, 16) >> 40, int(i, 16)) for r, i in found]
 
 
+def trace_commands():
+    """What QEMU was given: the doublewords of each command."""
+    with open(os.path.join(DIR, "trace"), encoding="utf-8") as f:
+        found = re.findall(r"riscv_iommu_cmd .*command (0x[0-9a-f]+) (0x[0-9a-f]+)", f.read())
+    return [(int(a, 16), int(b, 16)) for a, b in found]
+
+
 # -- JSON ---------------------------------------------------------------------------------------------
 
 def dicts(tree):

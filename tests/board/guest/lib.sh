@@ -53,14 +53,18 @@ says() {
 
 # Puts everything onto the results' disk: at the end of a job, and before another kernel takes over.
 keep_results() {
-	dmesg >dmesg
+	dmesg >"./dmesg"
 	tar -cf "$BOARD_DISK" -C /results . && sync
 }
 
-# host VERB [WORD]...: asks `boot` for something, and waits for its word.
+# host VERB [WORD]...: asks `boot` for something, and waits for its word; what else it says is in $answer.
 host() {
 	echo "BOARD host $*"
-	read -r -t 120 answer </dev/console && [ "$answer" = "done" ]
+	read -r -t 120 answer </dev/console || return
+	case $answer in
+	done*) answer=${answer#done} && answer=${answer# } ;;
+	*) return 1 ;;
+	esac
 }
 
 have_tool() { command -v iommu-dump >/dev/null; }
@@ -68,8 +72,9 @@ have_tool() { command -v iommu-dump >/dev/null; }
 debugfs=/sys/kernel/debug/riscv-iommu
 board=/sys/kernel/debug/iommu-board
 
-# map FIELD IOVA: a field (pa, size, prot, data) of the mapping that begins at IOVA.
+# map FIELD IOVA: a field (pa, size, prot, data) of the mapping that begins at IOVA; was, the same of the file map.
 map() { sed -n "s/^map iova=$2 .*$1=\([^ ]*\).*/\1/p" "$board/map"; }
+was() { sed -n "s/^map iova=$2 .*$1=\([^ ]*\).*/\1/p" map; }
 
 # A fault needs a moment: edu waits 100 ms before it starts, the driver's thread prints afterwards.
 dma() { echo "$*" >"$board/dma" && sleep 1; }
@@ -111,14 +116,37 @@ ask() { # ask WAY [OPTION]...
 	expect "$way: faults --walk" 0 "$way.faults" iommu-dump "$@" -J faults --walk
 	# Both spellings of a device, every access, and addresses at the edges of each range.
 	expect "$way: translate --batch" 0 "$way.translate" iommu-dump "$@" -J translate --steps --batch /board/requests
+	ask_reach "$@"
+	expect "$way: check finds nothing bad" 0 "$way.check" iommu-dump "$@" -J check
+	expect "$way: commands" 0 "$way.commands" iommu-dump "$@" -J commands
+	expect "$way: counters" 0 "$way.counters" iommu-dump "$@" -J counters
 }
+
+# The device's mappings, and who reaches the page of one of them; a page of the kernel's code, which only devices in their identity
+# domains reach; and the 64 KiB leaf, from its middle on, with the page before that is nobody's.
+ask_reach() {
+	expect "$way: mappings" 0 "$way.mappings" iommu-dump "$@" -J mappings "$BOARD_EDU"
+	expect "$way: whomaps, the kernel" 0 "$way.whomaps-kernel" iommu-dump "$@" -J whomaps "$kernel"
+	cp /proc/iomem .
+	[ -e map ] || return
+	expect "$way: whomaps, a page" 0 "$way.whomaps-page" iommu-dump "$@" -J whomaps "$(was pa 0x300001000)"
+	expect "$way: whomaps, a range" 0 "$way.whomaps-range" iommu-dump "$@" -J whomaps "$(half_of 0x200000000)"
+}
+kernel=0x$(sed -n 's/^ *\([0-9a-f]*\)-.*Kernel code$/\1/p' /proc/iomem)
+half_of() { printf '0x%x-0x%x' $(($(was pa "$1") + 0x8000)) $(($(was pa "$1") + 0x10fff)); }
 
 # What people look at: the same questions without JSON, kept for the host to show, only their end is judged.
 look() { # look WAY [OPTION]...
-	local way=$1
+	local way=$1 found=0
+	case $way in forbidden) found=7 ;; esac
 	shift
 	expect "$way: list as text" 0 "$way.list-text" iommu-dump "$@"
 	expect "$way: regs as text" 0 "$way.regs-text" iommu-dump "$@" regs
 	expect "$way: devices as text" 0 "$way.devices-text" iommu-dump "$@" devices
 	expect "$way: faults as text" 0 "$way.faults-text" iommu-dump "$@" faults --walk
+	expect "$way: mappings as text" 0 "$way.mappings-text" iommu-dump "$@" mappings "$BOARD_EDU"
+	expect "$way: whomaps as text" 0 "$way.whomaps-text" iommu-dump "$@" whomaps "$kernel"
+	expect "$way: check as text" $found "$way.check-text" iommu-dump "$@" check
+	expect "$way: commands as text" 0 "$way.commands-text" iommu-dump "$@" commands
+	expect "$way: counters as text" 0 "$way.counters-text" iommu-dump "$@" counters
 }
