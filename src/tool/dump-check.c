@@ -296,8 +296,8 @@ static void print_all(const struct checking *k)
 	print_severity(k, RIOMMU_INFO);
 	print_gaps(k);
 	snprintf(text, sizeof(text),
-		 "%zu judged, %zu not judged, %zu about what is not here; found: %" PRIu64
-		 " errors, %" PRIu64 " warnings, %" PRIu64 " infos",
+		 "%zu judged, %zu not judged, %zu about what is not here; findings: %" PRIu64
+		 " error, %" PRIu64 " warning, %" PRIu64 " info",
 		 judged, not_judged, RIOMMU_RULE_COUNT - judged - not_judged,
 		 k->found[RIOMMU_ERROR], k->found[RIOMMU_WARNING], k->found[RIOMMU_INFO]);
 	print_wrapped(stdout, text, (size_t)printf("%d rules:", RIOMMU_RULE_COUNT), 10);

@@ -158,6 +158,9 @@ bool check_past_pas(const struct check *c, uint64_t address, uint64_t size);
 /* "cannot be read: ..." in words, for a read that ended with ERR. */
 const char *check_error_words(int err);
 
+/* LIST with room for one more behind COUNT, maybe elsewhere. NULL: memory is out, the check ends; LIST is as it was. */
+void *check_grow(struct check *c, void *list, size_t count, size_t *room, size_t size);
+
 /* -- what is looked at, a function each ------------------------------------------------------------------------- */
 
 void check_registers(struct check *c);  /* registers.c: capabilities, fctl, ddtp, reserved bits */
@@ -181,6 +184,9 @@ struct check_msi {
 };
 void check_msi(struct check *c, struct check_msi *msi, const struct riommu_dc *dc);
 
+/* How many pages the MSI page table of a context has, as its mask claims: masks can lie. 0: there is none. */
+uint64_t check_msi_pages(const struct riommu_dc *dc);
+
 /* ids.c: tags of the caches, gathered context by context and compared at the end. PC NULL: the context of the device itself. */
 struct check_tag;
 struct check_ids {
@@ -199,20 +205,35 @@ struct check_range {
 
 struct check_target {
 	enum check_rule rule;
-	char name[64];              /* "Kernel code", "page tables" */
+	const char *name;           /* "Kernel code", "page tables" */
 	struct check_range *ranges; /* sorted and merged */
 	size_t count, room;
 };
 
-#define CHECK_TARGETS_MAX 256 /* regions of more names share the last one */
+/* The IOMMU's own, and regions of the machine's memory map. */
+enum {
+	CHECK_DIRECTORIES,
+	CHECK_PAGE_TABLES,
+	CHECK_MSI_TABLES,
+	CHECK_COMMAND_QUEUE,
+	CHECK_FAULT_QUEUE,
+	CHECK_REQUEST_QUEUE,
+	CHECK_KERNEL_CODE,
+	CHECK_KERNEL_RODATA,
+	CHECK_CRASH_KERNEL,
+	CHECK_RESERVED,
+	CHECK_TARGETS,
+};
 
 struct check_ranges {
-	struct check_target targets[CHECK_TARGETS_MAX];
-	size_t target_count;
+	struct check_target targets[CHECK_TARGETS];
 	struct check_target any; /* all of them: most mappings are in none */
 };
 void check_ranges_build(struct check *c, struct check_ranges *r);
 void check_ranges_free(struct check_ranges *r);
+
+/* The first range of T that does not end before START; T->count when all do. */
+size_t check_target_find(const struct check_target *t, uint64_t start);
 
 /* True if START..LAST touches a range of T. */
 bool check_target_hit(const struct check_target *t, uint64_t start, uint64_t last);

@@ -3,6 +3,7 @@
 #include "check/check-internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define SECOND_LOOK_NS 20000000 /* a command takes microseconds, a threaded handler a few ms */
@@ -101,6 +102,21 @@ bool check_later(const struct check *c, uint32_t offset, uint64_t *value)
 bool check_past_pas(const struct check *c, uint64_t address, uint64_t size)
 {
 	return !riommu_inside(address, size, (uint64_t)1 << c->pas);
+}
+
+void *check_grow(struct check *c, void *list, size_t count, size_t *room, size_t size)
+{
+	size_t wanted = *room ? *room * 2 : 64;
+	void *more;
+
+	if (count < *room)
+		return list;
+	more = realloc(list, wanted * size);
+	if (more)
+		*room = wanted;
+	else
+		c->error = -ENOMEM;
+	return more;
 }
 
 const char *check_error_words(int err)

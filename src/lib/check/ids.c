@@ -23,27 +23,19 @@ struct check_tag {
 	uint64_t table; /* MODE and PPN */
 };
 
-static bool add(struct check *c, struct check_ids *ids, const struct check_tag *tag)
+static void add(struct check *c, struct check_ids *ids, const struct check_tag *tag)
 {
 	struct check_tag *more;
 
 	if (ids->count == MAX_TAGS) {
 		ids->full = true;
-		return false;
+		return;
 	}
-	if (ids->count == ids->room) {
-		size_t room = ids->room ? ids->room * 2 : 64;
-
-		more = realloc(ids->tags, room * sizeof(*more));
-		if (!more) {
-			c->error = -ENOMEM;
-			return false;
-		}
-		ids->tags = more;
-		ids->room = room;
-	}
+	more = check_grow(c, ids->tags, ids->count, &ids->room, sizeof(*more));
+	if (!more)
+		return;
+	ids->tags = more;
 	ids->tags[ids->count++] = *tag;
-	return true;
 }
 
 void check_ids_add(struct check *c, struct check_ids *ids, const struct riommu_dc *dc,

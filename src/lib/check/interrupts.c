@@ -38,7 +38,8 @@ static const char *what_waits(const struct check *c, const struct cause *cause, 
 	if (cause->queue != RIOMMU_CQ && (!err || err == -EBADMSG))
 		waiting = riommu_queue_pending(&q);
 	if (waiting && (!check_later(c, cause->head, &later) || later == q.head)) {
-		snprintf(words, size, "%" PRIu32 " records wait in the queue", waiting);
+		snprintf(words, size, "%" PRIu32 " record%s in the queue", waiting,
+			 waiting == 1 ? " waits" : "s wait");
 		return words;
 	}
 	return pending_interrupt ? "the interrupt is pending" : NULL;

@@ -86,6 +86,16 @@ static int visit_entry(void *arg, const struct riommu_msi_entry *e)
 	return 0;
 }
 
+uint64_t check_msi_pages(const struct riommu_dc *dc)
+{
+	unsigned bits = (unsigned)__builtin_popcountll(dc->dw[RIOMMU_DC_MSI_ADDR_MASK] &
+						       riommu_mask(51, 0));
+
+	if (dc->dwords != RIOMMU_DC_DWORDS || dc->dw[RIOMMU_DC_MSIPTP] >> 60 != RIOMMU_MSIPTP_FLAT)
+		return 0;
+	return bits > 8 ? (uint64_t)1 << (bits - 8) : 1;
+}
+
 void check_msi(struct check *c, struct check_msi *msi, const struct riommu_dc *dc)
 {
 	uint64_t msiptp = dc->dw[RIOMMU_DC_MSIPTP];
@@ -96,7 +106,7 @@ void check_msi(struct check *c, struct check_msi *msi, const struct riommu_dc *d
 	uint64_t base = riommu_ppn_lower(msiptp), size = (uint64_t)16 << bits;
 	int is_new, err;
 
-	if (dc->dwords != RIOMMU_DC_DWORDS || msiptp >> 60 != RIOMMU_MSIPTP_FLAT)
+	if (!check_msi_pages(dc))
 		return;
 	is_new = base_set_add(&msi->seen, msiptp, mask, c->max_pages);
 	if (is_new == -ENOMEM)
@@ -109,8 +119,8 @@ void check_msi(struct check *c, struct check_msi *msi, const struct riommu_dc *d
 			     "the MSI page table at 0x%" PRIx64 " has 0x%" PRIx64
 			     " bytes, and is not aligned to that",
 			     base, size);
-	/* a mask can lie; what one device claims must not cost more than all tables may */
-	msi->pages += bits > 8 ? (uint64_t)1 << (bits - 8) : 1;
+	/* what one device claims must not cost more than all tables may */
+	msi->pages += check_msi_pages(dc);
 	err = msi->pages > c->max_pages ? -EOVERFLOW
 					: riommu_visit_msi(&c->w, dc, visit_entry, &in);
 	if (err)

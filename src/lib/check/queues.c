@@ -134,8 +134,8 @@ static void check_stuck(struct check *c, const struct riommu_queue *q)
 	about.count = pending;
 	if (stuck)
 		check_report(c, CHECK_CQ_STUCK, &about,
-			     "%" PRIu32 " commands wait from index %" PRIu32 " on, and %s", pending,
-			     q->head,
+			     "%" PRIu32 " command%s waiting from index %" PRIu32 " on, and %s",
+			     pending, pending == 1 ? " is" : "s are", q->head,
 			     !(q->csr & RIOMMU_QUEUE_ON) ? "the queue is off (cqon is 0)"
 			     : q->csr & stopped          ? "it stopped with an error"
 							 : "cqh has not moved in 20 ms");

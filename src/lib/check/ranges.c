@@ -6,23 +6,24 @@
 #include "check/check-internal.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
-/* The first targets; regions of the memory map follow. */
-enum { DIRECTORIES, PAGE_TABLES, MSI_TABLES, COMMAND_QUEUE, FAULT_QUEUE, PAGE_REQUEST_QUEUE, OWN };
-
+/* What must not be reached, and the rule that says so. */
 static const struct {
 	enum check_rule rule;
 	const char *name;
-} own[OWN] = {
-	[DIRECTORIES] = {CHECK_REACH_TABLES, "the directories"},
-	[PAGE_TABLES] = {CHECK_REACH_TABLES, "page tables"},
-	[MSI_TABLES] = {CHECK_REACH_TABLES, "MSI page tables"},
-	[COMMAND_QUEUE] = {CHECK_REACH_QUEUES, "the command queue"},
-	[FAULT_QUEUE] = {CHECK_REACH_QUEUES, "the fault queue"},
-	[PAGE_REQUEST_QUEUE] = {CHECK_REACH_QUEUES, "the page-request queue"},
+} targets[CHECK_TARGETS] = {
+	[CHECK_DIRECTORIES] = {CHECK_REACH_TABLES, "the directories"},
+	[CHECK_PAGE_TABLES] = {CHECK_REACH_TABLES, "page tables"},
+	[CHECK_MSI_TABLES] = {CHECK_REACH_TABLES, "MSI page tables"},
+	[CHECK_COMMAND_QUEUE] = {CHECK_REACH_QUEUES, "the command queue"},
+	[CHECK_FAULT_QUEUE] = {CHECK_REACH_QUEUES, "the fault queue"},
+	[CHECK_REQUEST_QUEUE] = {CHECK_REACH_QUEUES, "the page-request queue"},
+	[CHECK_KERNEL_CODE] = {CHECK_REACH_KERNEL, "Kernel code"},
+	[CHECK_KERNEL_RODATA] = {CHECK_REACH_KERNEL, "Kernel rodata"},
+	[CHECK_CRASH_KERNEL] = {CHECK_REACH_CRASH, "Crash kernel"},
+	[CHECK_RESERVED] = {CHECK_REACH_RESERVED, "reserved memory"},
 };
 
 static void add(struct check *c, struct check_target *t, uint64_t start, uint64_t last)
@@ -34,17 +35,10 @@ static void add(struct check *c, struct check_target *t, uint64_t start, uint64_
 		t->ranges[t->count - 1].last = last;
 		return;
 	}
-	if (t->count == t->room) {
-		size_t room = t->room ? t->room * 2 : 16;
-
-		more = realloc(t->ranges, room * sizeof(*more));
-		if (!more) {
-			c->error = -ENOMEM;
-			return;
-		}
-		t->ranges = more;
-		t->room = room;
-	}
+	more = check_grow(c, t->ranges, t->count, &t->room, sizeof(*more));
+	if (!more)
+		return;
+	t->ranges = more;
 	t->ranges[t->count++] = (struct check_range){start, last};
 }
 
@@ -74,11 +68,10 @@ static void merge(struct check_target *t)
 	t->count = kept + 1;
 }
 
-bool check_target_hit(const struct check_target *t, uint64_t start, uint64_t last)
+size_t check_target_find(const struct check_target *t, uint64_t start)
 {
 	size_t lo = 0, hi = t->count;
 
-	/* the first range that does not end before START */
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
@@ -87,7 +80,14 @@ bool check_target_hit(const struct check_target *t, uint64_t start, uint64_t las
 		else
 			hi = mid;
 	}
-	return lo < t->count && t->ranges[lo].start <= last;
+	return lo;
+}
+
+bool check_target_hit(const struct check_target *t, uint64_t start, uint64_t last)
+{
+	size_t i = check_target_find(t, start);
+
+	return i < t->count && t->ranges[i].start <= last;
 }
 
 /* -- what the IOMMU itself uses ----------------------------------------------------------------------------------- */
@@ -105,13 +105,13 @@ static int visit_page(void *arg, const struct riommu_page_visit *v)
 	switch (v->structure) {
 	case RIOMMU_S_PTE:
 	case RIOMMU_S_GPTE:
-		target = PAGE_TABLES;
+		target = CHECK_PAGE_TABLES;
 		break;
 	case RIOMMU_S_MSI_PTE:
-		target = MSI_TABLES;
+		target = CHECK_MSI_TABLES;
 		break;
 	default:
-		target = DIRECTORIES;
+		target = CHECK_DIRECTORIES;
 	}
 	if (v->error == -EFAULT)
 		return 0; /* nobody reaches what is not there */
@@ -148,66 +148,48 @@ static void add_queues(struct check *c, struct check_ranges *r)
 			check_cannot(c, CHECK_REACH_QUEUES, CHECK_REACH_QUEUES, err, "%.150s",
 				     riommu_error(c->sys->ctx));
 		else if (q.base || !q.indexes_known || (q.csr & RIOMMU_QUEUE_ON))
-			add(c, &r->targets[COMMAND_QUEUE + i], q.base,
+			add(c, &r->targets[CHECK_COMMAND_QUEUE + i], q.base,
 			    q.base + (uint64_t)q.entries * q.entry_size - 1);
 	}
 }
 
 /* -- regions of the machine's memory map -------------------------------------------------------------------------- */
 
-static bool region_rule(const char *name, enum check_rule *rule)
-{
-	if (!strcmp(name, "Kernel code") || !strcmp(name, "Kernel rodata"))
-		*rule = CHECK_REACH_KERNEL;
-	else if (!strcmp(name, "Crash kernel"))
-		*rule = CHECK_REACH_CRASH;
-	else if (!strncasecmp(name, "reserved", 8))
-		*rule = CHECK_REACH_RESERVED;
-	else
-		return false;
-	return true;
-}
-
-/* Regions of one name are one thing to a person, however many pieces it has. */
-static struct check_target *target_of(struct check_ranges *r, enum check_rule rule,
-				      const char *name)
-{
-	struct check_target *t;
-
-	for (size_t i = OWN; i < r->target_count; i++)
-		if (r->targets[i].rule == rule && !strcmp(r->targets[i].name, name))
-			return &r->targets[i];
-	if (r->target_count == CHECK_TARGETS_MAX)
-		return &r->targets[CHECK_TARGETS_MAX - 1];
-	t = &r->targets[r->target_count++];
-	t->rule = rule;
-	snprintf(t->name, sizeof(t->name), "%s", name);
-	return t;
-}
-
 /*
- * What Linux must not touch is in no System RAM. What is "Reserved" within was set aside at boot, and part of that has been given back since:
- * the memory of an initrd, for one, becomes buffers like any other, and /proc/iomem still says Reserved. RAM comes before its parts there.
+ * The target of a region; CHECK_TARGETS: devices may reach it. Linux calls "Reserved" what firmware keeps, beside System RAM, and what it
+ * reserved itself while it started, within System RAM: there are CMA, from which buffers for DMA are taken, and the initrd, whose
+ * memory is free again. Only the first is forbidden.
  */
+static unsigned region_target(const struct check_target *ram, const struct riommu_region *region)
+{
+	for (unsigned i = CHECK_KERNEL_CODE; i <= CHECK_CRASH_KERNEL; i++)
+		if (!strcmp(region->name, targets[i].name))
+			return i;
+	if (!strncasecmp(region->name, "reserved", 8) &&
+	    !check_target_hit(ram, region->start, region->start))
+		return CHECK_RESERVED;
+	return CHECK_TARGETS;
+}
+
 static void add_regions(struct check *c, struct check_ranges *r)
 {
-	const struct riommu_region *ram = NULL;
+	struct check_target ram = {0};
 	bool kernel = false;
 
+	for (size_t i = 0; i < c->sys->region_count; i++)
+		if (!strcmp(c->sys->regions[i].name, "System RAM"))
+			add(c, &ram, c->sys->regions[i].start, c->sys->regions[i].end);
+	merge(&ram);
 	for (size_t i = 0; i < c->sys->region_count; i++) {
 		const struct riommu_region *region = &c->sys->regions[i];
-		enum check_rule rule;
+		unsigned target = region_target(&ram, region);
 
-		if (!strcmp(region->name, "System RAM"))
-			ram = region;
-		if (!region_rule(region->name, &rule))
+		if (target == CHECK_TARGETS)
 			continue;
-		if (rule == CHECK_REACH_RESERVED && ram && ram->start <= region->start &&
-		    region->end <= ram->end)
-			continue;
-		kernel = kernel || rule == CHECK_REACH_KERNEL;
-		add(c, target_of(r, rule, region->name), region->start, region->end);
+		kernel = kernel || targets[target].rule == CHECK_REACH_KERNEL;
+		add(c, &r->targets[target], region->start, region->end);
 	}
+	free(ram.ranges);
 	if (!c->sys->region_count) {
 		check_cannot(c, CHECK_REACH_CRASH, CHECK_REACH_RESERVED, -ENODATA,
 			     "the source has no memory map");
@@ -221,15 +203,14 @@ static void add_regions(struct check *c, struct check_ranges *r)
 
 void check_ranges_build(struct check *c, struct check_ranges *r)
 {
-	for (size_t i = 0; i < OWN; i++) {
-		r->targets[i].rule = own[i].rule;
-		snprintf(r->targets[i].name, sizeof(r->targets[i].name), "%s", own[i].name);
+	for (unsigned i = 0; i < CHECK_TARGETS; i++) {
+		r->targets[i].rule = targets[i].rule;
+		r->targets[i].name = targets[i].name;
 	}
-	r->target_count = OWN;
 	add_tables(c, r);
 	add_queues(c, r);
 	add_regions(c, r);
-	for (size_t i = 0; i < r->target_count && !c->error; i++) {
+	for (size_t i = 0; i < CHECK_TARGETS && !c->error; i++) {
 		merge(&r->targets[i]);
 		for (size_t k = 0; k < r->targets[i].count; k++)
 			add(c, &r->any, r->targets[i].ranges[k].start,
@@ -240,7 +221,7 @@ void check_ranges_build(struct check *c, struct check_ranges *r)
 
 void check_ranges_free(struct check_ranges *r)
 {
-	for (size_t i = 0; i < r->target_count; i++)
+	for (size_t i = 0; i < CHECK_TARGETS; i++)
 		free(r->targets[i].ranges);
 	free(r->any.ranges);
 }

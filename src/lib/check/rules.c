@@ -425,10 +425,11 @@ static const struct riommu_rule rules[RIOMMU_RULE_COUNT] = {
 		 "dump.",
 		 FIX_MAPPING},
 	[CHECK_REACH_RESERVED] =
-		{"reach-reserved", RIOMMU_WARNING, "a device reaches reserved memory",
-		 "It belongs to firmware, or the kernel was told to keep away from it, and is "
-		 "nobody's buffer. A framebuffer or another region that firmware set up is "
-		 "legitimate.",
+		{"reach-reserved", RIOMMU_WARNING,
+		 "a device reaches memory that firmware keeps for itself",
+		 "It is reserved beside System RAM: the firmware that runs below the kernel, or "
+		 "what "
+		 "it shares with a device. A framebuffer that firmware set up is legitimate.",
 		 "See in the device tree (reserved-memory, iommu-addresses) whether it is "
 		 "meant; else unmap it."},
 };

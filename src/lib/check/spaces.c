@@ -53,7 +53,7 @@ struct walk_result {
 	bool host;
 	enum riommu_space_kind kind;
 	struct seen seen[KINDS];
-	struct seen reached[CHECK_TARGETS_MAX];
+	struct seen reached[CHECK_TARGETS];
 	uint64_t gap_start,
 		gap_last; /* memory without a target around the last mapping; start > last: none known */
 };
@@ -73,17 +73,10 @@ static void add_user(struct users *u, const struct user *user)
 		u->full = true;
 		return;
 	}
-	if (u->count == u->room) {
-		size_t room = u->room ? u->room * 2 : 64;
-
-		more = realloc(u->list, room * sizeof(*more));
-		if (!more) {
-			u->c->error = -ENOMEM;
-			return;
-		}
-		u->list = more;
-		u->room = room;
-	}
+	more = check_grow(u->c, u->list, u->count, &u->room, sizeof(*more));
+	if (!more)
+		return;
+	u->list = more;
 	u->list[u->count++] = *user;
 }
 
@@ -209,24 +202,17 @@ static void reach(struct walk_result *r, const struct riommu_mapping *m, uint64_
 		  uint64_t last)
 {
 	const struct check_target *any = &r->ranges->any;
-	size_t lo = 0, hi = any->count;
+	size_t next;
 
 	if (start >= r->gap_start && last <= r->gap_last)
 		return;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (any->ranges[mid].last < start)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == any->count || any->ranges[lo].start > last) {
-		r->gap_start = lo ? any->ranges[lo - 1].last + 1 : 0;
-		r->gap_last = lo < any->count ? any->ranges[lo].start - 1 : UINT64_MAX;
+	next = check_target_find(any, start);
+	if (next == any->count || any->ranges[next].start > last) {
+		r->gap_start = next ? any->ranges[next - 1].last + 1 : 0;
+		r->gap_last = next < any->count ? any->ranges[next].start - 1 : UINT64_MAX;
 		return;
 	}
-	for (size_t i = 0; i < r->ranges->target_count; i++)
+	for (size_t i = 0; i < CHECK_TARGETS; i++)
 		if (check_target_hit(&r->ranges->targets[i], start, last))
 			see(&r->reached[i], m, start, 1);
 }
@@ -331,14 +317,14 @@ static void report_tables(struct check *c, const struct user *u, const struct wa
 {
 	static const struct {
 		enum check_rule rule;
-		const char *what;
+		const char *one, *many;
 	} kinds[KINDS] = {
-		[MALFORMED] = {CHECK_PTE_MALFORMED, "malformed entries, the first"},
-		[UNUSABLE] = {CHECK_PTE_UNUSABLE, "leaves that only fault, the first"},
-		[WRITABLE_EXECUTABLE] = {CHECK_PTE_WX, "ranges writable and executable, the first"},
-		[LEAF_ADDRESS] = {CHECK_PTE_ADDRESS, "leaves, the first"},
-		[TABLE_ADDRESS] = {CHECK_TABLE_ADDRESS, "tables, the first"},
-		[CORRUPT] = {CHECK_MEMORY_CORRUPT, "page tables, the first"},
+		[MALFORMED] = {CHECK_PTE_MALFORMED, "entry", "entries, the first"},
+		[UNUSABLE] = {CHECK_PTE_UNUSABLE, "leaf", "leaves, the first"},
+		[WRITABLE_EXECUTABLE] = {CHECK_PTE_WX, "range", "ranges, the first"},
+		[LEAF_ADDRESS] = {CHECK_PTE_ADDRESS, "leaf", "leaves, the first"},
+		[TABLE_ADDRESS] = {CHECK_TABLE_ADDRESS, "table", "tables, the first"},
+		[CORRUPT] = {CHECK_MEMORY_CORRUPT, "page table", "page tables, the first"},
 	};
 
 	for (unsigned i = 0; i < KINDS; i++) {
@@ -347,22 +333,24 @@ static void report_tables(struct check *c, const struct user *u, const struct wa
 
 		if (s->count)
 			check_report(c, kinds[i].rule, &about,
-				     "%" PRIu64 " %s for %s 0x%" PRIx64 " at 0x%" PRIx64 "%s%s",
-				     s->count, kinds[i].what, address_words(&u->tables), s->iova,
-				     s->pa, s->reason ? ": " : "", s->reason ? s->reason : "");
+				     "%" PRIu64 " %s for %s 0x%" PRIx64 "%s%s", s->count,
+				     s->count == 1 ? kinds[i].one : kinds[i].many,
+				     address_words(&u->tables), s->iova, s->reason ? ": " : "",
+				     s->reason ? s->reason : "");
 	}
 	if (loops) {
 		struct check_object about = about_user(u, 0, loops);
 
 		about.has_address = false;
 		check_report(c, CHECK_TABLE_LOOP, &about,
-			     "%" PRIu64 " entries lead to a table that they are below", loops);
+			     "%" PRIu64 " entr%s to a table that leads to it", loops,
+			     loops == 1 ? "y leads" : "ies lead");
 	}
 }
 
 static void report_reached(struct check *c, const struct user *u, const struct walk_result *r)
 {
-	for (size_t i = 0; i < r->ranges->target_count; i++) {
+	for (size_t i = 0; i < CHECK_TARGETS; i++) {
 		const struct check_target *t = &r->ranges->targets[i];
 		const struct seen *s = &r->reached[i];
 		struct check_object about = about_user(u, s->pa, s->count);
@@ -388,29 +376,40 @@ static void judge(struct check *c, bool host)
 
 /* -- all of them ---------------------------------------------------------------------------------------------------- */
 
+/* As riommu_visit_spaces() had it, less the ids. */
+static struct riommu_space space_of(const struct user *u)
+{
+	struct riommu_space space = {
+		.kind = (enum riommu_space_kind)u->tables.kind,
+		.dc = {.device_id = u->device_id, .dwords = u->tables.dwords},
+		.has_pc = u->tables.has_pc,
+		.pc = {.process_id = u->process_id, .ta = RIOMMU_PC_V, .fsc = u->tables.fsc},
+	};
+
+	memcpy(space.dc.dw, u->tables.dw, sizeof(space.dc.dw));
+	return space;
+}
+
 /* Walks the tables of USERS[0], which the others of COUNT share. *PAGES is what all walks have read so far. */
 static void check_tables(struct check *c, const struct user *users, size_t count,
 			 struct walk_result *r, uint64_t *pages)
 {
 	const struct tables *t = &users->tables;
-	struct riommu_space space = {.kind = (enum riommu_space_kind)t->kind, .has_pc = t->has_pc};
+	struct riommu_space space = space_of(users);
 	struct riommu_mapping_args args = {.last = UINT64_MAX};
 	struct riommu_mapping_totals totals = {0};
 	int err;
 
-	space.dc.device_id = users->device_id;
-	space.dc.dwords = t->dwords;
-	memcpy(space.dc.dw, t->dw, sizeof(space.dc.dw));
-	space.pc = (struct riommu_pc){
-		.process_id = users->process_id, .ta = RIOMMU_PC_V, .fsc = t->fsc};
 	args.second_stage_only = t->host && has_second_stage(t);
 	memset(r->seen, 0, sizeof(r->seen));
 	memset(r->reached, 0, sizeof(r->reached));
 	r->host = t->host;
 	r->kind = space.kind;
-	err = *pages > c->max_pages
-		      ? -EOVERFLOW
-		      : riommu_visit_mappings(&c->w, &space, &args, visit_mapping, r, &totals);
+	/* a lying mask costs its own device the verdict, not the others */
+	if (*pages > c->max_pages || check_msi_pages(&space.dc) > c->max_pages - *pages)
+		err = -EOVERFLOW;
+	else
+		err = riommu_visit_mappings(&c->w, &space, &args, visit_mapping, r, &totals);
 	*pages += totals.pages;
 	if (err)
 		check_cannot(c, CHECK_PTE_MALFORMED,
