@@ -246,6 +246,7 @@ int main(int argc, char **argv)
 	t.speed = 1000;
 	t.sort = COLUMN_RATE;
 	parse_options(&t, argc, argv);
+	signal(SIGXFSZ, SIG_IGN); /* a recording at its limit is an error, and no end */
 	out_init(&t.out, t.ctx, t.options.json);
 	if (!t.batch && !isatty(STDOUT_FILENO))
 		die(STATUS_ERROR,

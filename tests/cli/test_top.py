@@ -394,8 +394,17 @@ class Live(Case):
             self.assertEqual(f.read(), b"mine")
 
     def test_a_full_disk_ends_the_recording_and_not_the_watching(self):
-        os.symlink("/dev/full", self.path("full.rec"))
-        self.top(*self.root, "-b", "-n", "1", "--record", self.path("full.rec"), status=1)  # a link is not followed
+        done = subprocess.run(["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", common.TOP, *self.root, "-b", "-d", "0.02", "-n", "150", "--record",
+                               self.path("full.rec")], capture_output=True, check=False, timeout=20)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"the recording ends here", done.stderr)
+        self.assertEqual(done.stdout.count(b"live"), 150)
+        self.assertEqual(len(of(self.lines("-i", self.path("full.rec")), "fault")), 3)
+
+    def test_a_recording_does_not_follow_a_link(self):
+        os.symlink(self.path("elsewhere"), self.path("link.rec"))
+        self.top(*self.root, "-b", "-n", "1", "--record", self.path("link.rec"), status=1)
+        self.assertFalse(os.path.exists(self.path("elsewhere")))
 
     def test_a_change_of_the_mode_is_seen(self):
         running = self.start("-J", "-d", "0.2")

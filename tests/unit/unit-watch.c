@@ -118,7 +118,7 @@ START_TEST(new_records_are_seen_once_and_in_order_over_the_end)
 {
 	poll_after(0);
 	for (unsigned round = 0; round < 100; round++) {
-		unsigned count = round * 7 % (ENTRIES - 1);
+		unsigned count = round * 7 % (ENTRIES - 2);
 
 		faults(count);
 		ck_assert_int_eq(poll_after(100 * MS), count);
@@ -636,6 +636,37 @@ START_TEST(idle_polls_take_less_than_a_hundredth_of_a_core)
 }
 END_TEST
 
+/* Between two bursts, 100 ms apart, the next one must not find nobody looking. */
+START_TEST(between_bursts_it_looks_as_often_and_a_while_later_rarely)
+{
+	struct riommu_pace pace = {0};
+	uint64_t sleep = riommu_pace_next(&pace, 4096, 0, 1000, 2 * MS, 10000), quiet = 0;
+
+	while (quiet < 900 * MS) {
+		ck_assert_uint_le(sleep, RIOMMU_PACE_BUSY);
+		quiet += sleep;
+		sleep = riommu_pace_next(&pace, 4096, 0, 0, sleep, 10000);
+	}
+	while (quiet < 2000 * MS) {
+		quiet += sleep;
+		sleep = riommu_pace_next(&pace, 4096, 0, 0, sleep, 10000);
+	}
+	ck_assert_uint_ge(sleep, RIOMMU_PACE_IDLE_MIN);
+}
+END_TEST
+
+START_TEST(a_ring_that_was_filled_at_once_may_have_overflowed)
+{
+	poll_after(0);
+	for (unsigned i = 0; i < ENTRIES - 1; i++)
+		ck_assert(ring_fault(ring, 8, 0x1000 * (uint64_t)i));
+	ck_assert(!ring_fault(ring, 8, 0xfff000));
+	ring_consume(ring); /* fqof was there, and is gone */
+	ck_assert_int_eq(poll_after(MS), ENTRIES - 1);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_TIME], 1);
+}
+END_TEST
+
 START_TEST(a_storm_is_polled_before_an_eighth_of_the_ring_is_new)
 {
 	struct riommu_pace pace = {0};
@@ -688,6 +719,8 @@ int main(void)
 	tcase_add_test(tc, a_concurrent_storm_is_seen_exactly_once_and_in_order);
 	tcase_add_test(tc, a_storm_that_does_not_wait_leaves_no_silent_hole);
 	tcase_add_test(tc, idle_polls_take_less_than_a_hundredth_of_a_core);
+	tcase_add_test(tc, between_bursts_it_looks_as_often_and_a_while_later_rarely);
+	tcase_add_test(tc, a_ring_that_was_filled_at_once_may_have_overflowed);
 	tcase_add_test(tc, a_storm_is_polled_before_an_eighth_of_the_ring_is_new);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

@@ -21,14 +21,16 @@ uint64_t riommu_pace_next(struct riommu_pace *pace, uint32_t entries, uint32_t f
 {
 	uint64_t idle = within(cost * IDLE_SHARE, RIOMMU_PACE_IDLE_MIN, RIOMMU_PACE_IDLE_MAX);
 	uint64_t least = within(cost, RIOMMU_PACE_MIN, RIOMMU_PACE_BUSY);
-	uint64_t next = pace->interval;
+	uint64_t next = pace->interval ? pace->interval : idle;
 
+	pace->quiet = found ? 0 : pace->quiet + gap;
 	if (found)
 		next = within(time_to_fill(entries, found, gap), least, RIOMMU_PACE_BUSY);
-	else if (!next)
-		next = idle;
+	else if (pace->stormy && pace->quiet < RIOMMU_PACE_HOLD)
+		next = within(next + next / 4, least, RIOMMU_PACE_BUSY);
 	else
-		next = within(next + next / 4 + 1, least, idle);
+		next = within(next + next / 4, least, idle);
+	pace->stormy = found || (pace->stormy && pace->quiet < RIOMMU_PACE_HOLD);
 	/* who consumes is behind: the queue may be about to overflow, and that shows only for a moment */
 	if (entries && fill > entries / 2)
 		next = least;

@@ -263,7 +263,8 @@ static void judge_gap(struct riommu_watch *w, uint64_t found, uint64_t gap)
 	double room = (double)span / (double)SECOND * (double)w->peak;
 	uint64_t rate = (uint64_t)((double)found * (double)SECOND / (double)span);
 
-	if (found && room >= (double)w->queue.entries && !nobody_consumed(w))
+	/* a ring that was filled to the last entry at once may have been written over, or have overflowed, as well */
+	if (found && (room >= (double)w->queue.entries || found >= mask(w)) && !nobody_consumed(w))
 		tell_lost(w, RIOMMU_LOST_MAY_TIME, 0, 0);
 	if (rate > w->peak)
 		w->peak = rate;

@@ -108,17 +108,20 @@ const char *riommu_watch_trouble(const struct riommu_watch *watch);
 /* Fast while faults come, slow when none do, and never dear: see riommu_pace_next(). */
 struct riommu_pace {
 	uint64_t interval; /* ns; 0 at first */
+	uint64_t quiet;    /* ns since the last fault */
+	bool stormy;       /* there was one, not long ago */
 };
 
 #define RIOMMU_PACE_MIN      ((uint64_t)500 * 1000)
 #define RIOMMU_PACE_BUSY     ((uint64_t)5 * 1000 * 1000)
+#define RIOMMU_PACE_HOLD     ((uint64_t)1000 * 1000 * 1000)
 #define RIOMMU_PACE_IDLE_MIN ((uint64_t)20 * 1000 * 1000)
-#define RIOMMU_PACE_IDLE_MAX ((uint64_t)250 * 1000 * 1000)
+#define RIOMMU_PACE_IDLE_MAX ((uint64_t)500 * 1000 * 1000)
 
 /*
  * The time to sleep, in ns, after a poll that took COST ns of CPU time, GAP ns after the one before, and found FOUND new
- * records; FILL of ENTRIES are pending. While faults come the ring fills by at most an eighth between two polls; idle, all
- * polls together take less than a third of a percent of a core.
+ * records; FILL of ENTRIES are pending. While faults come, and a second longer (they come in bursts), the ring fills by at most
+ * an eighth between two polls; idle, all polls together take less than a third of a percent of a core.
  */
 uint64_t riommu_pace_next(struct riommu_pace *pace, uint32_t entries, uint32_t fill, uint64_t found,
 			  uint64_t gap, uint64_t cost);
