@@ -4,6 +4,7 @@
 
 #include "diff.h"
 #include "fault-words.h"
+#include "queue-words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ const char *diff_device(struct diff *x, uint32_t device_id, char *buf, size_t si
 
 void diff_section(struct diff *x, const char *what)
 {
-	snprintf(x->title, sizeof(x->title), "%s%s%s", x->pair ? diff_iommu(x) : "",
+	snprintf(x->title, sizeof(x->title), "%s%s%s @@", x->pair ? diff_iommu(x) : "",
 		 x->pair ? ": " : "", what);
 	x->section = x->title;
 }
@@ -50,8 +51,10 @@ void diff_heading(struct diff *x)
 	if (!x->any)
 		printf("--- %s\n+++ %s\n", x->path[RIOMMU_OLD], x->path[RIOMMU_NEW]);
 	x->any = true;
-	if (x->section)
-		printf("@@ %s @@\n", x->section);
+	if (!x->section)
+		return;
+	fputs("@@", stdout);
+	print_wrapped(stdout, x->section, 2, INDENT + 1);
 	x->section = NULL;
 }
 
@@ -428,11 +431,6 @@ static void add_ring(struct faults *f, const struct riommu_ring_change *ring)
 	json_object_array_add(f->rings, obj);
 }
 
-static bool never_set_up(const struct riommu_queue *q)
-{
-	return !q->base && q->indexes_known && !(q->csr & RIOMMU_QUEUE_ON);
-}
-
 static bool open_queue(struct diff *x, unsigned side, struct riommu_queue *queue)
 {
 	int err = riommu_queue_open(x->sys[side], x->pair->iommu[side], RIOMMU_FQ, queue);
@@ -450,7 +448,7 @@ static void compare_faults(struct faults *f)
 	struct riommu_ring_change ring;
 
 	if (!in_both(x) || !open_queue(x, RIOMMU_OLD, &f->queue[0]) ||
-	    !open_queue(x, RIOMMU_NEW, &f->queue[1]) || never_set_up(&f->queue[1]))
+	    !open_queue(x, RIOMMU_NEW, &f->queue[1]) || queue_never_set_up(&f->queue[1]))
 		return;
 	diff_section(x, "faults");
 	riommu_compare_faults(f->queue, show_fault, f, &ring);

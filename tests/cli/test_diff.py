@@ -222,6 +222,13 @@ class Contexts(Diff):
         context, = self.compare(self.pair(edit))["contexts"][:1]
         self.assertEqual(context["fields"][:2], ["tc.pdtv", "fsc"])
 
+    def test_long_names_wrap(self):
+        note = {"devices": [{**Machines.NOTE["devices"][0], "name": "a-device-" + "x" * 50}]}
+        files = [self.write_machine(n, self.whole(e), note, iommu="an-iommu-" + "y" * 40)
+                 for n, e in (("old", None), ("new", lambda m: m.memory.put64(m.L0 + 8, common.pte(0x91000000, 0xd7))))]
+        self.only("mappings", files)  # which looks at the width
+        self.assertIn("@@ an-iommu", self.text)
+
     def test_names_of_devices(self):
         files = self.pair(lambda m: m.memory.put64(m.DDT + 64 * 8, 1 | 1 << 4), notes=(Machines.NOTE, Machines.NOTE))
         context, = self.only("contexts", files)

@@ -175,7 +175,7 @@ START_TEST(iommus_are_paired_by_base_then_by_name)
 				     {.base = 0x3000, .name = "c"}};
 	struct riommu_iommu new[] = {{.base = 0x9000, .name = "b"},
 				     {.base = 0x1000, .name = "other"},
-				     {.base = 0x5000, .name = "d"}};
+				     {.base = 0x5000, .name = "a"}};
 	struct riommu_system sys[2] = {{.iommus = old, .iommu_count = 3},
 				       {.iommus = new, .iommu_count = 3}};
 	static const size_t want[][2] = {
@@ -589,6 +589,30 @@ START_TEST(processes_are_paired_by_their_id)
 }
 END_TEST
 
+START_TEST(processes_that_cannot_be_looked_at_are_no_change)
+{
+	struct changes *all;
+	uint64_t root;
+
+	for (unsigned s = 0; s < 2; s++)
+		put_dc(&side[s], 1, RIOMMU_TC_V | RIOMMU_TC_PDTV, (uint64_t)1 << 60 | TABLES >> 12);
+	side[1].next += 0x1000;
+	root = side[1].next;
+	side[1].next += 0x1000;
+	memory_page(side[1].memory, root);
+	put(&side[1], TABLES + 3 * 16, 1);
+	put(&side[1], TABLES + 3 * 16 + 8, SV39 | root >> 12);
+	map(&side[1], root, 0x1000, 0x90000000, FLAGS);
+	all = compare_mappings(); /* the old process directory is not held */
+	ck_assert_uint_eq(all->count, 0);
+	memory_page(side[0].memory, TABLES);
+	riommu_source_forget(side[0].source);
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, 1);
+	expect_change(all, 0, 0x1000, 0x1fff, 0, 0x90000000);
+}
+END_TEST
+
 START_TEST(bare_is_an_identity)
 {
 	uint64_t root = new_space(&side[1], 1);
@@ -817,6 +841,7 @@ static const struct {
 	{44, 300, 344, 600, RIOMMU_RING_LAPPED, 344, 256}, /* 44 are lost */
 	{0, 5, 10, 266, RIOMMU_RING_LAPPED, 10, 256},
 	{0, 9, 1000, 1000, RIOMMU_RING_RESET, 0, 0}, /* nothing is left */
+	{0, 9, 9, 9, RIOMMU_RING_RESET, 0, 0},       /* nor that, and the tail is where it was */
 };
 
 START_TEST(new_records_are_those_between_the_tails)
@@ -889,6 +914,7 @@ int main(void)
 	tcase_add_test(tc, leaves_of_another_size_lead_to_the_same);
 	tcase_add_test(tc, spaces_with_the_same_tables_are_told_once);
 	tcase_add_test(tc, processes_are_paired_by_their_id);
+	tcase_add_test(tc, processes_that_cannot_be_looked_at_are_no_change);
 	tcase_add_test(tc, bare_is_an_identity);
 	tcase_add_loop_test(tc, a_table_that_is_not_held_is_no_change, 0, 2);
 	tcase_add_test(tc, the_highest_address_ends_it);

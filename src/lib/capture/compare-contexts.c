@@ -103,7 +103,7 @@ static int same_page(void *arg, const struct riommu_page_visit *v)
 	const struct pages *p = arg;
 	uint8_t bytes[2][RIOMMU_PAGE_SIZE];
 
-	return v->error || riommu_source_read(p->memory[0], v->page, bytes[0], sizeof(bytes[0])) ||
+	return riommu_source_read(p->memory[0], v->page, bytes[0], sizeof(bytes[0])) ||
 	       riommu_source_read(p->memory[1], v->page, bytes[1], sizeof(bytes[1])) ||
 	       memcmp(bytes[0], bytes[1], sizeof(bytes[0])) != 0;
 }
