@@ -270,17 +270,17 @@ struct riommu_ctx *tool_ctx(const struct options *o)
  * A file that somebody truncates while it is mapped answers with SIGBUS, wherever it is read. What was printed so far may
  * still be in a buffer and is lost: half an answer is none.
  */
-static const char *guarded;
+static const char *guarded, *guarded_too = ""; /* diff has two */
 
 static void on_bus_error(int sig)
 {
-	const char *const words[] = {program, ": ", guarded,
+	const char *const words[] = {program, ": ", guarded, guarded_too,
 				     ": became shorter while it was read; look at a copy of it\n"};
 	bool told = true;
 
 	(void)sig;
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(words); i++)
-		told = write(STDERR_FILENO, words[i], strlen(words[i])) > 0 && told;
+		told = write(STDERR_FILENO, words[i], strlen(words[i])) >= 0 && told;
 	_exit(told ? STATUS_DATA : STATUS_ERROR);
 }
 
@@ -288,6 +288,8 @@ static void guard(const char *input)
 {
 	struct sigaction act = {.sa_handler = on_bus_error};
 
+	if (guarded)
+		guarded_too = " or the other file";
 	guarded = input;
 	sigemptyset(&act.sa_mask);
 	sigaction(SIGBUS, &act, NULL);
