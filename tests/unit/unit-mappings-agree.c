@@ -175,7 +175,7 @@ static struct pool make_pool(struct stage s, bool second, const struct pool *und
 static void map_tables(const struct pool *second)
 {
 	unsigned level = second->s.pte_size == 4 ? 1 : 2;
-	uint64_t flags = chance(3) ? LEAF_FLAGS : LEAF_FLAGS & ~(chance(256) & 0xe8);
+	uint64_t flags = chance(3) ? LEAF_FLAGS : LEAF_FLAGS & ~(chance(256) & 0xec);
 
 	if (!chance(30))
 		return;

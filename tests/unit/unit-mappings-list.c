@@ -375,6 +375,27 @@ START_TEST(a_first_stage_table_that_is_not_mapped_leads_nowhere)
 }
 END_TEST
 
+/* The hardware cannot set A and D of first-stage leaves where the second stage does not let it write. [1] D=0 there does the same */
+START_TEST(a_table_that_cannot_be_written_keeps_its_bits)
+{
+	struct stage second, first;
+
+	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_SADE;
+	second = second_stage(RIOMMU_HGATP_SV39X4);
+	map(&second, GUEST(ROOT), 2, LEAF(ROOT) & ~(_i ? RIOMMU_PTE_D : RIOMMU_PTE_W));
+	map(&second, 0x90000000, 1, LEAF(0x90000000));
+	first = first_stage(RIOMMU_FSC_SV39);
+	map(&first, 0x1000, 0, LEAF(0x90001000) & ~RIOMMU_PTE_A);
+	map(&first, 0x3000, 0, LEAF(0x90003000) & ~RIOMMU_PTE_D);
+	map(&first, 0x5000, 0, LEAF(0x90005000));
+	list_device();
+	ck_assert_uint_eq(l.count, 3);
+	ck_assert_uint_eq(l.v[0].blocked, RIOMMU_BLOCKED_A);
+	ck_assert_uint_eq(l.v[1].blocked, RIOMMU_BLOCKED_D);
+	ck_assert_uint_eq(l.v[2].blocked, 0);
+}
+END_TEST
+
 /* Windows in the middle of a leaf: flat ones that lead on, an MRIF, one that is not valid, one that is malformed. */
 START_TEST(msi_windows_are_cut_out)
 {
@@ -428,6 +449,7 @@ TCase *list_case(void)
 	tcase_add_loop_test(tc, guest_physical_addresses_alone, 0, 2);
 	tcase_add_test(tc, there_is_no_second_stage_to_list);
 	tcase_add_test(tc, a_first_stage_table_that_is_not_mapped_leads_nowhere);
+	tcase_add_loop_test(tc, a_table_that_cannot_be_written_keeps_its_bits, 0, 2);
 	tcase_add_test(tc, msi_windows_are_cut_out);
 	return tc;
 }

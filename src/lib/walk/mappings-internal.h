@@ -95,7 +95,6 @@ struct list {
 
 	/* a range of LEAVES as runs make it that are alike; the addresses are not filled in */
 	struct riommu_mapping alike;
-	bool outer_is_new; /* it is not made for this OUTER yet */
 
 	/* what goes out: only what leads to PA_FIRST..PA_LAST where REACHED asks for that */
 	bool reached;

@@ -279,11 +279,10 @@ static int second_stage_run(struct list *l, const struct list_run *r)
 		bad.reason = walk_second_stage_not_user;
 		return emit_hole(l, &bad, iova, last);
 	}
-	if (!r->again || l->outer_is_new) {
+	if (!r->again) {
 		struct list_attributes second =
 			attributes(r, l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_GADE);
 
-		l->outer_is_new = false;
 		l->alike.leaf_sizes = smaller(l->outer.leaf_size, r->leaf_size);
 		combine(&l->alike, &l->outer_attributes, &second);
 	}
@@ -468,7 +467,6 @@ static int first_stage_run(struct list *l, const struct list_run *r)
 	if (!l->second.shape)
 		return emit_leaves(l, r->from, r->last, r->to, r->to);
 	l->outer = *r;
-	l->outer_is_new = true;
 	l->second.free = l->second.shape->levels;
 	return through_second_stage(l, r->to, r->to + (r->last - r->from));
 }
@@ -532,7 +530,6 @@ static void prepare(struct list *l, const struct riommu_walker *w,
 	l->has_pending = false;
 	l->outer = (struct list_run){.last = UINT64_MAX};
 	l->outer_attributes = no_limits;
-	l->outer_is_new = true;
 	l->alike = (struct riommu_mapping){.kind = RIOMMU_MAPPING_LEAVES};
 	l->totals = (struct riommu_mapping_totals){0};
 }

@@ -72,13 +72,16 @@ struct riommu_mapping {
 	uint8_t blocked;     /* RIOMMU_BLOCKED_* */
 	bool global;         /* first stage G */
 	uint8_t memory_type; /* enum riommu_memory_type */
-	uint64_t
-		leaf_sizes; /* the sizes, each a power of two, or'ed; the smaller of two stages; 0: no leaf limits it */
+	/*
+	 * Sizes, each a power of two, or'ed; the smaller of two stages; 0: no leaf limits it. They are those of the tables: where an MSI
+	 * window lies in a leaf, `page_size` of a translation beside it is less.
+	 */
+	uint64_t leaf_sizes;
 	uint64_t leaves; /* how many leaves, of the smaller size, or entries of a MALFORMED range */
 	uint32_t notice_id; /* MSI_MRIF */
 	uint64_t
 		address; /* MALFORMED, UNREADABLE, MSI_*: the first entry or table, system physical */
-	int error;       /* UNREADABLE: -ENODATA, -EACCES, -EFAULT, -EHWPOISON ... */
+	int error; /* UNREADABLE: -ENODATA, -EACCES, -EFAULT, -EHWPOISON ...; -EOVERFLOW: given up, see below */
 	const char *reason; /* MALFORMED, GUEST_ONLY: a static string */
 };
 
@@ -122,8 +125,9 @@ struct riommu_reached {
 
 /*
  * Visits all that every device behind the IOMMU reaches, of which the system physical addresses FIRST..LAST (inclusive) only, each mapping
- * clipped to them: LEAVES, MSI_*, and IDENTITY (then iova..last is FIRST..LAST). What cannot be read (of directories too: no refs tell
- * whose, error and address do) is told as UNREADABLE. Returns as riommu_visit_mappings(); -ENOMEM. Memory grows with the contexts, not with the leaves.
+ * clipped to them: LEAVES that permit anything, MSI_*, and IDENTITY (then iova..last is FIRST..LAST). What cannot be read (of
+ * directories too: no refs tell whose, error and address do) is told as UNREADABLE. -O max-pages is a device's: where its tables take more,
+ * that is told as UNREADABLE with -EOVERFLOW, the next device is looked at, and the end is -EOVERFLOW. Returns as riommu_visit_mappings(); -ENOMEM. Memory grows with the contexts, not with the leaves.
  */
 int riommu_visit_reached(const struct riommu_walker *walker, uint64_t first, uint64_t last,
 			 int (*visit)(void *arg, const struct riommu_reached *r), void *arg,
