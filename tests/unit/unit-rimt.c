@@ -489,7 +489,11 @@ END_TEST
 
 START_TEST(a_path_that_does_not_end_is_left_out)
 {
-	uint32_t node;
+	static const char endless[] = "\\_SB_.DMA0.CH00.CH01";
+	struct riommu_rimt *rimt;
+	uint32_t node, device_id;
+	uint8_t *copy;
+	size_t unit;
 
 	table_begin();
 	iommu(BASE, false, 0, 0);
@@ -501,8 +505,22 @@ START_TEST(a_path_that_does_not_end_is_left_out)
 	node = node_begin(2); /* not even room for one */
 	append(0, 4);
 	node_end(node);
+	node = node_begin(
+		2); /* its map lies over the path, which goes on to the end of the table */
+	append(12, 2);
+	append(1, 2);
+	append_text(endless, 20);
+	node_end(node);
 	table_end();
 	ck_assert_int_eq(parse(length), 0);
+	copy = malloc(length);
+	ck_assert_ptr_nonnull(copy);
+	memcpy(copy, table, length);
+	ck_assert_int_eq(riommu_rimt_parse(ctx, copy, length, &rimt), 0);
+	ck_assert_int_eq(riommu_rimt_platform_device(rimt, endless, 0, &unit, &device_id), -ENOENT);
+	ck_assert_int_eq(riommu_rimt_platform_device(rimt, "\\_SB", 0, &unit, &device_id), -ENOENT);
+	riommu_rimt_free(rimt);
+	free(copy);
 }
 END_TEST
 
