@@ -22,7 +22,7 @@ SAMPLE = os.path.join(HERE, "sample", "sample.core")
 SAMPLE_REQUESTS = os.path.join(HERE, "sample", "sample.req")
 SAMPLE_OPTIONS = ["-O", "gxl_writable=0", "-O", "be_writable=1", "-O", "absent=fault"]
 STATUSES = {0, 1, 2, 3, 4, 5, 7}  # 6 (time) only exists for what waits for hardware
-TIMEOUT = 5
+TIMEOUT = 20  # a hang is told from a busy machine, whose word may take a while
 COMMANDS = ("list", "regs", "devices", "processes", "translate", "mappings", "whomaps", "msi", "faults", "commands", "requests", "counters", "explain")
 # What sanitizers say; they end a program with status 1, which alone would look like an error of ours.
 SANITIZER = ("AddressSanitizer", "UndefinedBehavior", "LeakSanitizer", "runtime error:")
