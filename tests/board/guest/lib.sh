@@ -149,4 +149,9 @@ look() { # look WAY [OPTION]...
 	expect "$way: check as text" $found "$way.check-text" iommu-dump "$@" check
 	expect "$way: commands as text" 0 "$way.commands-text" iommu-dump "$@" commands
 	expect "$way: counters as text" 0 "$way.counters-text" iommu-dump "$@" counters
+	# Linux sets neither of them up.
+	expect "$way: msi as text" 0 "$way.msi-text" iommu-dump "$@" msi "$BOARD_EDU"
+	says "$way: there is no MSI page table" "no MSI page table" "$way.msi-text.out"
+	expect "$way: requests as text" 0 "$way.requests-text" iommu-dump "$@" requests
+	says "$way: there is no page-request queue" "no page-request queue" "$way.requests-text.out"
 }
