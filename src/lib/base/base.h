@@ -21,6 +21,8 @@
 #ifndef RIOMMU_BASE_H
 #define RIOMMU_BASE_H
 
+#include "riscv-iommu.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -39,29 +41,11 @@
 #define RIOMMU_PAGE_SIZE  ((uint64_t)1 << RIOMMU_PAGE_SHIFT)
 #define RIOMMU_PAGE_MASK  (RIOMMU_PAGE_SIZE - 1)
 
-enum riommu_log_level { RIOMMU_LOG_ERROR, RIOMMU_LOG_WARNING, RIOMMU_LOG_INFO, RIOMMU_LOG_DEBUG };
-
-/* Called for each message of the library. MESSAGE has no newline and lives until the call returns. */
-typedef void (*riommu_log_fn)(void *arg, enum riommu_log_level level, const char *message);
-
-/* A library context: log callback, last error text, parameters. Not shared between threads. */
-struct riommu_ctx;
-
-/* Makes a context. Returns NULL when memory is short. Free it with riommu_ctx_free(). */
-struct riommu_ctx *riommu_ctx_new(void);
-void riommu_ctx_free(struct riommu_ctx *ctx);
-
-/* Sets who gets the messages; FN NULL silences them. Messages above LEVEL are dropped. */
-void riommu_ctx_set_log(struct riommu_ctx *ctx, riommu_log_fn fn, void *arg,
-			enum riommu_log_level level);
 void riommu_log(struct riommu_ctx *ctx, enum riommu_log_level level, const char *fmt, ...)
 	RIOMMU_PRINTF(3, 4);
 
 /* Remembers the words of an error and returns ERR unchanged: `return riommu_fail(ctx, -EBADMSG, "...")`. */
 int riommu_fail(struct riommu_ctx *ctx, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 4);
-
-/* The words of the last riommu_fail(); "" when there was none. Valid until the next one. */
-const char *riommu_error(const struct riommu_ctx *ctx);
 
 /*
  * Parameters (-O key=value). Every path the library opens is one, so that tests redirect it, and so is
@@ -73,12 +57,6 @@ struct riommu_option {
 	const char *def;
 	const char *help;
 };
-
-/* Sets KEY; an unknown key or a value that is not among the allowed ones is -EINVAL. VALUE is copied. */
-int riommu_option_set(struct riommu_ctx *ctx, const char *key, const char *value);
-
-/* The value of KEY or its default, NULL when it has neither. KEY must be in the table. */
-const char *riommu_option(const struct riommu_ctx *ctx, const char *key);
 
 /* True if the user set KEY. */
 bool riommu_option_is_set(const struct riommu_ctx *ctx, const char *key);

@@ -8,8 +8,6 @@
 
 #include "discover/discover.h"
 
-enum riommu_severity { RIOMMU_INFO, RIOMMU_WARNING, RIOMMU_ERROR };
-
 struct riommu_rule {
 	const char *id; /* stable: scripts name it */
 	enum riommu_severity severity;

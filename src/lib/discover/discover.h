@@ -39,8 +39,6 @@ struct riommu_iommu {
 	const char *method; /* how the registers were read; NULL when they were not */
 };
 
-#define RIOMMU_NO_IOMMU ((size_t)-1)
-
 struct riommu_device {
 	uint32_t device_id;
 	size_t iommu;         /* index, or RIOMMU_NO_IOMMU */

@@ -3,6 +3,8 @@
 #ifndef RIOMMU_SPEC_CAUSES_H
 #define RIOMMU_SPEC_CAUSES_H
 
+#include "riscv-iommu.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,9 +51,6 @@ enum riommu_cause_code {
 
 /* NULL for a reserved or custom code. */
 const struct riommu_cause *riommu_cause(unsigned code);
-
-/* The name, or "reserved" / "custom": never NULL. */
-const char *riommu_cause_name(unsigned code);
 
 enum riommu_ttyp {
 	RIOMMU_TTYP_NONE = 0,

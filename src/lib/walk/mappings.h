@@ -56,12 +56,6 @@ enum riommu_mapping_kind {
 	RIOMMU_MAPPING_UNREADABLE, /* the table at ADDRESS cannot be read: what it maps is not known */
 };
 
-/* Bits that are 0 in a leaf of either stage and make requests fault that its permissions would let pass. */
-#define RIOMMU_BLOCKED_A 1 /* A=0 and no hardware update: all requests */
-#define RIOMMU_BLOCKED_D 2 /* D=0 and no hardware update: writes */
-#define RIOMMU_BLOCKED_U \
-	4 /* U=0: requests of user privilege, which all are that have no process_id */
-
 struct riommu_mapping {
 	enum riommu_mapping_kind kind;
 	uint64_t iova,

@@ -34,14 +34,8 @@ struct riommu_walker {
 int riommu_walker_init(struct riommu_walker *walker, const struct riommu_system *sys, size_t iommu,
 		       const char **missing_register);
 
-enum riommu_result { RIOMMU_OK, RIOMMU_FAULT, RIOMMU_UNKNOWN };
 enum riommu_response { RIOMMU_RESPONSE_UR, RIOMMU_RESPONSE_CA, RIOMMU_RESPONSE_SUCCESS };
-enum riommu_memory_type { RIOMMU_PMA, RIOMMU_NC, RIOMMU_IO };
 enum riommu_msi { RIOMMU_MSI_NONE, RIOMMU_MSI_FLAT, RIOMMU_MSI_MRIF };
-
-#define RIOMMU_PERM_R 1
-#define RIOMMU_PERM_W 2
-#define RIOMMU_PERM_X 4
 
 /* What became of a request. Fields of other results are zero. */
 struct riommu_translation {
