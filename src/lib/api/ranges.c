@@ -2,6 +2,7 @@
 /* The public interface: what devices reach, and who reaches memory. */
 #include "riscv-iommu.h"
 
+#include "api/api-internal.h"
 #include "walk/mappings.h"
 
 #include <inttypes.h>
@@ -25,19 +26,10 @@ struct visit {
 
 static int begin(struct visit *v, struct riommu_system *sys, size_t iommu)
 {
-	const char *missing;
-	int err;
-
 	v->ctx = sys->ctx;
-	if (iommu >= sys->iommu_count)
-		return riommu_fail(v->ctx, -EINVAL, "there is no IOMMU %zu", iommu);
 	if (riommu_parse_u64(riommu_option(v->ctx, "max-pages"), &v->max_pages))
 		v->max_pages = UINT64_MAX;
-	err = riommu_walker_init(&v->walker, sys, iommu, &missing);
-	if (err)
-		return riommu_fail(v->ctx, err, "%s: register %s is not known",
-				   sys->iommus[iommu].name, missing);
-	return 0;
+	return api_walker(sys, iommu, &v->walker);
 }
 
 static int too_many(const struct visit *v)

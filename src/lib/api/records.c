@@ -2,6 +2,7 @@
 /* The public interface: fault records, and findings of the rules. */
 #include "riscv-iommu.h"
 
+#include "api/api-internal.h"
 #include "check/check.h"
 #include "queue/queue.h"
 
@@ -38,10 +39,10 @@ int riommu_visit_fault_records(struct riommu_system *sys, size_t iommu, riommu_f
 {
 	struct records r = {.fn = visit, .arg = arg};
 	struct riommu_queue queue;
-	int opened, err;
+	int opened, err = api_iommu(sys, iommu);
 
-	if (iommu >= sys->iommu_count)
-		return riommu_fail(sys->ctx, -EINVAL, "there is no IOMMU %zu", iommu);
+	if (err)
+		return err;
 	opened = riommu_queue_open(sys, iommu, RIOMMU_FQ, &queue);
 	if (opened && opened != -EBADMSG)
 		return opened;
@@ -131,10 +132,10 @@ int riommu_check_iommu(struct riommu_system *sys, size_t iommu, riommu_finding_f
 {
 	struct findings f = {.fn = found, .arg = arg};
 	struct riommu_check_args args = {.finding = on_finding, .outcome = on_outcome, .arg = &f};
-	int err;
+	int err = api_iommu(sys, iommu);
 
-	if (iommu >= sys->iommu_count)
-		return riommu_fail(sys->ctx, -EINVAL, "there is no IOMMU %zu", iommu);
+	if (err)
+		return err;
 	err = riommu_check(sys, iommu, &args);
 	if (unjudged)
 		*unjudged = f.unjudged;

@@ -4,6 +4,7 @@
 
 #include "riscv-iommu.h"
 
+#include "api/api-internal.h"
 #include "capture/capture.h"
 #include "discover/discover.h"
 
@@ -34,6 +35,29 @@ void riommu_refresh(struct riommu_system *sys)
 		riommu_system_read_registers(sys, i);
 }
 
+/* -- what all begin with ------------------------------------------------------------------------- */
+
+int api_iommu(const struct riommu_system *sys, size_t iommu)
+{
+	if (iommu < sys->iommu_count)
+		return 0;
+	return riommu_fail(sys->ctx, -EINVAL, "there is no IOMMU %zu", iommu);
+}
+
+int api_walker(const struct riommu_system *sys, size_t iommu, struct riommu_walker *walker)
+{
+	const char *missing;
+	int err = api_iommu(sys, iommu);
+
+	if (err)
+		return err;
+	err = riommu_walker_init(walker, sys, iommu, &missing);
+	if (err)
+		return riommu_fail(sys->ctx, err, "%s: register %s is not known",
+				   sys->iommus[iommu].name, missing);
+	return 0;
+}
+
 /* -- IOMMUs -------------------------------------------------------------------------------------- */
 
 size_t riommu_iommu_count(const struct riommu_system *sys)
@@ -58,7 +82,7 @@ int riommu_iommu_status(const struct riommu_system *sys, size_t iommu, const cha
 	if (iommu >= sys->iommu_count) {
 		if (reason)
 			*reason = "there is no such IOMMU";
-		return riommu_fail(sys->ctx, -EINVAL, "there is no IOMMU %zu", iommu);
+		return api_iommu(sys, iommu);
 	}
 	unit = &sys->iommus[iommu];
 	if (reason)
@@ -77,7 +101,7 @@ int riommu_iommu_register(const struct riommu_system *sys, size_t iommu, const c
 	int reg = riommu_reg_by_name(name), err;
 
 	if (iommu >= sys->iommu_count)
-		return riommu_fail(sys->ctx, -EINVAL, "there is no IOMMU %zu", iommu);
+		return api_iommu(sys, iommu);
 	if (reg < 0)
 		return riommu_fail(sys->ctx, -EINVAL, "'%s' is no register", name);
 	err = riommu_iommu_reg(&sys->iommus[iommu], riommu_registers()[reg].offset, value);

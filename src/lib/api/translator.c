@@ -2,7 +2,7 @@
 /* The public interface: requests to one IOMMU. */
 #include "riscv-iommu.h"
 
-#include "walk/walk.h"
+#include "api/api-internal.h"
 
 #include <stdlib.h>
 
@@ -15,20 +15,16 @@ int riommu_translator_new(struct riommu_system *sys, size_t iommu,
 			  struct riommu_translator **translator)
 {
 	struct riommu_translator *t;
-	const char *missing;
 	int err;
 
 	*translator = NULL;
-	if (iommu >= sys->iommu_count)
-		return riommu_fail(sys->ctx, -EINVAL, "there is no IOMMU %zu", iommu);
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
-	err = riommu_walker_init(&t->walker, sys, iommu, &missing);
+	err = api_walker(sys, iommu, &t->walker);
 	if (err) {
 		free(t);
-		return riommu_fail(sys->ctx, err, "%s: register %s is not known",
-				   sys->iommus[iommu].name, missing);
+		return err;
 	}
 	*translator = t;
 	return 0;
