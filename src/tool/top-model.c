@@ -46,6 +46,14 @@ bool top_missing(const struct top *t)
 	return false;
 }
 
+bool top_blind(const struct top *t)
+{
+	for (size_t i = 0; t->watches && i < t->sys->iommu_count; i++)
+		if (t->watches[i] && !t->polls[i].error)
+			return false;
+	return t->watches != NULL;
+}
+
 /* -- opening ------------------------------------------------------------------------------------------------ */
 
 static void *need(void *p)
@@ -210,7 +218,7 @@ static void look_at(struct top *t, size_t i)
 	t->now = now;
 	found = riommu_watch_poll(t->watches[i], now, take, t);
 	p->error = found < 0 ? (int)found : 0;
-	if (found < 0 && !p->told && t->batch) /* the screen has a line for it */
+	if (found < 0 && !p->told && !t->on_screen) /* the screen has a line for it */
 		out_error(&t->out, p->error, "%s", riommu_watch_trouble(t->watches[i]));
 	p->told = found < 0;
 	state = riommu_watch_state(t->watches[i]);

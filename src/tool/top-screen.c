@@ -895,6 +895,15 @@ static bool read_keys(struct screen *s)
 	return any;
 }
 
+/* Why nothing can be looked at: on the terminal as it was. */
+static void tell_why(struct top *t)
+{
+	for (size_t i = 0; i < t->sys->iommu_count; i++)
+		if (t->watches[i])
+			top_trouble(t, t->polls[i].error, "%s",
+				    riommu_watch_trouble(t->watches[i]));
+}
+
 static void run(struct screen *s)
 {
 	struct top *t = s->t;
@@ -906,6 +915,10 @@ static void run(struct screen *s)
 	while (!s->quit && !top_signal && there) {
 		uint64_t due = advance(s), wall = top_clock();
 
+		if (!pictures && top_blind(t)) {
+			tell_why(t);
+			return;
+		}
 		if (wall >= next) {
 			top_note_states(t);
 			draw(s);

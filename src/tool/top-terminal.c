@@ -44,13 +44,16 @@ void terminal_catch_signals(void)
 
 bool terminal_can_place_text(void)
 {
+	bool can;
 	char *cup;
 	int err;
 
 	if (setupterm(NULL, STDOUT_FILENO, &err) != OK)
 		return false;
 	cup = tigetstr("cup");
-	return cup && cup != (char *)-1;
+	can = cup && cup != (char *)-1;
+	del_curterm(cur_term);
+	return can;
 }
 
 #endif

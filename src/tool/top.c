@@ -180,6 +180,8 @@ static const char *run_live(struct top *t)
 			tick(t);
 			if (++ticks == t->iterations)
 				return "iterations";
+			if (ticks == 1 && top_blind(t))
+				return "blind";
 			/* a delay that was missed is not made up for */
 			next += t->delay * ((t->now - next) / t->delay + 1);
 		}

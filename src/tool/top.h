@@ -152,6 +152,9 @@ bool top_sleep(uint64_t time, int fd);
 /* Writes the state of each IOMMU into the statistics and the recording. */
 void top_note_states(struct top *t);
 
+/* True if none of the queues can be looked at: there is no use in going on. */
+bool top_blind(const struct top *t);
+
 /* False for an IOMMU that -u leaves out. */
 bool top_selected(const struct top *t, size_t iommu);
 

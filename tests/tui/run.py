@@ -386,6 +386,24 @@ class Ends(Case):
                 self.assertNotEqual(terminal.status(), 0)
                 self.assertTrue(terminal.restored(), terminal.screen())
 
+    def test_a_terminal_that_goes_away(self):
+        terminal = self.played()
+        pid = terminal.pid
+        terminal.close()
+        end = time.monotonic() + 10
+        while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+    def test_nothing_to_look_at_is_told_on_the_terminal_as_it_was(self):
+        capture = os.path.join(self.dir, "nothing")
+        paths = [word for key in ("fdt", "dt", "sysfs", "proc", "debugfs", "devmem", "kcore")
+                 for word in ("-O", f"{key}.path={capture}")]
+        terminal = self.top(*paths, "--base", "0x3010000")
+        self.assertEqual(terminal.status(), 4)
+        self.assertTrue(terminal.restored())
+        self.assertIn("iommu-top: ", terminal.read("stderr"))
+
     def test_stopped_and_continued(self):
         terminal = self.top("-i", self.file(storm()), "-d", "0.1")
         terminal.shows("0000:00:01.0")

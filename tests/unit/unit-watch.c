@@ -444,6 +444,20 @@ START_TEST(a_queue_set_up_anew_between_two_polls_is_noticed)
 }
 END_TEST
 
+/* The last record seen is gone, and none took its place: no lap does that. */
+START_TEST(a_full_ring_that_was_cleared_is_set_up_anew)
+{
+	faults(ENTRIES + 20);
+	poll_after(0);
+	ring_enable(ring, RING_BASE);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_CONTENT], 1);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+	saw_the_last(3);
+}
+END_TEST
+
 START_TEST(a_queue_set_up_anew_without_clearing_it_is_noticed)
 {
 	faults(ENTRIES + 20);
@@ -710,6 +724,7 @@ int main(void)
 	tcase_add_test(tc, a_queue_that_was_off_begins_at_zero);
 	tcase_add_test(tc, a_queue_that_moved_begins_at_zero);
 	tcase_add_test(tc, a_queue_set_up_anew_between_two_polls_is_noticed);
+	tcase_add_test(tc, a_full_ring_that_was_cleared_is_set_up_anew);
 	tcase_add_test(tc, a_queue_set_up_anew_without_clearing_it_is_noticed);
 	tcase_add_test(tc, a_queue_that_went_further_than_before_is_noticed);
 	tcase_add_test(tc, a_queue_that_comes_to_be_later_is_new_from_its_first_record);
