@@ -319,7 +319,10 @@ enum riommu_range_kind {
 #define RIOMMU_BLOCKED_D 2 /* D=0 and no hardware update: writes */
 #define RIOMMU_BLOCKED_U 4 /* U=0: requests of user privilege; all are that have no process_id */
 
-/* Returns 0 to go on; another value ends the visit, which returns it. */
+/*
+ * Returns 0 to go on; another value ends the visit, which returns it. It may use the system, but
+ * neither refresh nor close it.
+ */
 typedef int (*riommu_range_fn)(void *arg, const struct riommu_range *range);
 
 /*
@@ -418,7 +421,10 @@ uint64_t riommu_range_address(const struct riommu_range *range);
 /* A record of the fault queue. Opaque; lives until the call that gave it returns. */
 struct riommu_fault_record;
 
-/* Returns 0 to go on; another value ends the visit, which returns it. */
+/*
+ * Returns 0 to go on; another value ends the visit, which returns it. It may use the system, but
+ * neither refresh nor close it.
+ */
 typedef int (*riommu_fault_fn)(void *arg, const struct riommu_fault_record *record);
 
 /*
@@ -464,7 +470,7 @@ enum riommu_severity { RIOMMU_INFO, RIOMMU_WARNING, RIOMMU_ERROR };
 /* Something that a rule found. Opaque; lives until the call that gave it returns. */
 struct riommu_finding;
 
-/* Called for each finding, those of one rule after the other. */
+/* Called for each finding. It must neither refresh nor close the system. */
 typedef void (*riommu_finding_fn)(void *arg, const struct riommu_finding *finding);
 
 /*

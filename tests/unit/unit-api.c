@@ -771,6 +771,32 @@ START_TEST(who_maps_finds_each_that_reaches_the_memory)
 }
 END_TEST
 
+static int translate_range(void *arg, const struct riommu_range *r)
+{
+	uint64_t ends[2] = {riommu_range_iova(r), riommu_range_last(r)};
+
+	if (riommu_range_kind(r) != RIOMMU_RANGE_LEAVES || riommu_range_blocked(r))
+		return 0;
+	seen_count++;
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(run(arg, 8, ends[i], RIOMMU_READ), RIOMMU_OK);
+		ck_assert_uint_eq(riommu_translator_pa(arg),
+				  riommu_range_pa(r) + (ends[i] - ends[0]));
+	}
+	return 0;
+}
+
+START_TEST(what_is_reached_is_where_requests_go_also_while_it_is_visited)
+{
+	struct riommu_translator *t = translator();
+
+	seen_count = 0;
+	ck_assert_int_eq(riommu_visit_device(sys, 0, 8, translate_range, t), 0);
+	ck_assert_uint_eq(seen_count, 2);
+	riommu_translator_free(t);
+}
+END_TEST
+
 /* -- fault records ------------------------------------------------------------------------------- */
 
 struct record {
@@ -962,6 +988,7 @@ static void add_ranges(TCase *tc)
 	tcase_add_test(tc, a_visit_ends_with_what_the_visitor_returns);
 	tcase_add_test(tc, the_limit_of_table_pages_is_told);
 	tcase_add_test(tc, the_limit_of_table_pages_holds_for_all_processes_together);
+	tcase_add_test(tc, what_is_reached_is_where_requests_go_also_while_it_is_visited);
 	tcase_add_test(tc, who_maps_finds_each_that_reaches_the_memory);
 }
 
