@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A terminal that a test types into and reads as text: a tmux server of its own, which goes when the test ends."""
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -18,7 +20,10 @@ class Terminal:
         self.socket = os.path.join(self.dir, "socket")
         script = os.path.join(self.dir, "run")
         quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in command)
-        variables = {"LC_ALL": "C.UTF-8", "TERM": term, **(env or {})}
+        # tmux ends a program by SIGHUP and SIGCONT; the second takes away the stop by which LeakSanitizer holds it, and both
+        # would wait for ever. Leaks are looked for where there is no terminal (tests/cli).
+        sanitizer = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "detect_leaks=0")))
+        variables = {"LC_ALL": "C.UTF-8", "TERM": term, "ASAN_OPTIONS": sanitizer, **(env or {})}
         with open(script, "w", encoding="utf-8") as f:
             f.write("unset NO_COLOR LC_CTYPE LANG\n")
             f.writelines(f"export {name}='{value}'\n" for name, value in variables.items())
@@ -38,11 +43,21 @@ class Terminal:
         return done.stdout.decode("utf-8", "replace")
 
     def close(self):
+        with contextlib.suppress(OSError, ValueError):  # it has ended, mostly
+            with open(os.path.join(self.dir, "pid"), encoding="ascii") as f:
+                if "iommu-top" in self.program(pid := int(f.read())):
+                    os.kill(pid, signal.SIGKILL)
         try:
             self.tmux("kill-server")
         except AssertionError:
             pass  # it is gone already
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    @staticmethod
+    def program(pid):
+        """What runs as PID: the number may be another's by now."""
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as f:
+            return f.read()
 
     def screen(self, attributes=False):
         """The screen as text, lines without what is blank at their end; with ATTRIBUTES the escapes of colours, too."""
