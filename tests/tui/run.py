@@ -478,8 +478,12 @@ def why_not():
         return f"{TOP}: no program to test"
     if not shutil.which("tmux"):
         return "tmux is not here"
-    built = subprocess.run([TOP, "--version"], capture_output=True, text=True, check=False, timeout=20)
-    return "built without a screen" if "without a screen" in built.stdout else None
+    terminal = Terminal([TOP, "-n", "1", "-i", DEMO])
+    try:
+        terminal.status()
+        return "it was built without a screen" if "built without a screen" in terminal.read("stderr") else None
+    finally:
+        terminal.close()
 
 
 def main():

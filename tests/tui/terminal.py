@@ -30,9 +30,9 @@ class Terminal:
             f.write("trap : INT\n")  # Control-C is for the program, which has it as it always is
             f.write(f"stty -a >'{self.dir}/before'\necho shell-before\n")
             f.write(f"sh -c 'echo $$ >\"{self.dir}/pid\"; exec \"$@\"' sh {quoted} 2>'{self.dir}/stderr'\n")
-            f.write(f"echo status=$?\nstty -a >'{self.dir}/after'\nexec sleep 1000\n")
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), "sh", script, ";",
-                  "set", "-g", "remain-on-exit", "on")
+            # the server goes with this shell, also where the test that started it was killed
+            f.write(f"echo status=$?\nstty -a >'{self.dir}/after'\nexec sleep 300\n")
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), "sh", script)
 
     def tmux(self, *args):
         env = dict(os.environ, LC_ALL="C.UTF-8", TERM="screen-256color")
