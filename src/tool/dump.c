@@ -457,7 +457,7 @@ bool dump_range(struct dump *d, const char *text, uint64_t *first, uint64_t *las
 	bool good;
 
 	snprintf(number, sizeof(number), "%.*s", len < 31 ? (int)len : 31, text);
-	good = !riommu_parse_u64(number, first);
+	good = len < sizeof(number) && !riommu_parse_u64(number, first);
 	*last = *first;
 	if (good && text[len]) {
 		good = !riommu_parse_u64(text + len + 1, &second);

@@ -196,6 +196,25 @@ class Findings(Case):
         for rule in ("dc-reserved-bits", "identity", "ddt-loop", "reach-kernel-text", "pte-malformed", "pscid-conflict"):
             self.assertIn(rule, told)
 
+    def test_processes_that_are_missing_may_have_any_id(self):
+        m = self.board.memory
+        m.put64(self.board.DDT + 64 * 9, 1 | 1 << 5, 0, 0, 1 << 60 | 0xdead0)
+        told = {r["id"] for r in self.check("--severity=error", status=5)["not_judged"]}
+        for rule in ("pscid-conflict", "tables-several-ids", "identity", "pc-reserved-bits", "reach-kernel-text"):
+            self.assertIn(rule, told)
+        self.assertNotIn("gscid-conflict", told)
+
+    def test_msi_table_past_the_limit_is_not_passed(self):
+        b = self.board
+        second, tables = 0x80040000, (0x80050000, 0x80051000)
+        for page in (*range(second, second + 4 * PAGE, PAGE), *tables):
+            b.memory.page(page)
+        for device, table in zip((9, 10), tables):
+            b.memory.put64(b.DDT + 64 * device, 1, 8 << 60 | second >> 12, 0, 0, 1 << 60 | table >> 12, 0, 0x28000, 0)
+        b.memory.put64(tables[1], 1)  # M=0
+        top = self.check("-O", "max-pages=1", "--severity=error", status=5)
+        self.assertIn("msi-mode", {r["id"] for r in top["not_judged"]})
+
     def test_many_of_a_kind_are_bounded_in_text_and_counted(self):
         for device in range(16, 56):
             self.board.memory.put64(self.board.DDT + 64 * device, 1)

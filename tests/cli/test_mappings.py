@@ -603,6 +603,9 @@ class Whomaps(Case):
             done = self.object("-i", core, "translate", m["device_id"], m["iova"])
             self.assertEqual(done["translations"][0]["pa"], "0x90000abc")
 
+    def test_number_that_is_too_long_is_refused_not_cut(self):
+        self.ran("-i", self.core(), "whomaps", "0x" + 30 * "0" + "90000000", status=2)
+
     def test_nobody_is_an_answer(self):
         self.assertEqual(self.items("whomaps", "0x90001000"), [])
         self.assertIn("nobody reaches it", self.text("whomaps", "0x90001000"))
@@ -778,6 +781,13 @@ class Msi(Case):
         done = self.ran("-i", self.core(), "-O", "max-pages=100", "msi", "8", status=5)
         self.assertIn(b"-O max-pages", done.err)
         self.show("-O", "max-pages=100", "msi", "8", status=5)
+
+    def test_mask_that_lies_is_bounded_also_where_all_parts_of_the_table_are_one_page(self):
+        # OR, not add: with all address bits set each of the 2^47 files has its entry in the same page
+        self.context(msis=(1 << 56) - PAGE, mask=(1 << 47) - 1, pattern=0)
+        for command in (("mappings", "8"), ("whomaps", "0x90000000")):
+            self.show("-O", "max-pages=100", *command, status=5)
+        self.ran("-i", self.core(), "-O", "max-pages=100", "check", status=7)
 
     def test_table_of_zeros(self):
         self.context(msis=self.board.table())

@@ -3,6 +3,7 @@
 #include "check/check-internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct visit {
@@ -19,18 +20,45 @@ struct directory_rules {
 	const char *name, *ids; /* "device directory", "device ids" */
 	enum check_rule reserved, address, loop;
 	enum check_rule first, last; /* what is not judged for want of its contexts */
+	size_t also_count;           /* and more of that */
+	enum check_rule also[3];
 };
 
-static const struct directory_rules ddt_rules = {
-	"device directory", "device ids",       CHECK_DDT_RESERVED,  CHECK_DDT_ADDRESS,
-	CHECK_DDT_LOOP,     CHECK_DDT_RESERVED, CHECK_REACH_RESERVED};
+static const struct directory_rules ddt_rules = {"device directory",
+						 "device ids",
+						 CHECK_DDT_RESERVED,
+						 CHECK_DDT_ADDRESS,
+						 CHECK_DDT_LOOP,
+						 CHECK_DDT_RESERVED,
+						 CHECK_REACH_RESERVED,
+						 0,
+						 {0}};
 static const struct directory_rules pdt_rules = {
-	"process directory", "process ids",      CHECK_PDT_RESERVED, CHECK_PDT_ADDRESS,
-	CHECK_PDT_LOOP,      CHECK_PDT_RESERVED, CHECK_PC_ADDRESS};
+	"process directory",
+	"process ids",
+	CHECK_PDT_RESERVED,
+	CHECK_PDT_ADDRESS,
+	CHECK_PDT_LOOP,
+	CHECK_PDT_RESERVED,
+	CHECK_PC_ADDRESS,
+	3,
+	{CHECK_IDENTITY, CHECK_PSCID_CONFLICT, CHECK_TABLES_SEVERAL_IDS}};
+
+/* Contexts are not seen: the rules about them have not looked at all. */
+static void check_unseen(struct check *c, const struct directory_rules *rules, int error,
+			 const char *what)
+{
+	check_cannot(c, rules->first, rules->last, error, "%s: %s", what, check_error_words(error));
+	for (size_t i = 0; i < rules->also_count; i++)
+		check_cannot(c, rules->also[i], rules->also[i], error, "%s: %s", what,
+			     check_error_words(error));
+}
 
 static void check_gap(struct check *c, const struct directory_rules *rules,
 		      struct check_object about, uint32_t first, uint32_t last, int error)
 {
+	char page[80];
+
 	about.has_address = true;
 	about.count = (uint64_t)last - first + 1;
 	switch (error) {
@@ -61,9 +89,9 @@ static void check_gap(struct check *c, const struct directory_rules *rules,
 			     rules->name);
 		return;
 	default:
-		check_cannot(c, rules->first, rules->last, error,
-			     "the page at 0x%" PRIx64 " of the %s: %s", about.address, rules->name,
-			     check_error_words(error));
+		snprintf(page, sizeof(page), "the page at 0x%" PRIx64 " of the %s", about.address,
+			 rules->name);
+		check_unseen(c, rules, error, page);
 	}
 }
 
@@ -94,6 +122,7 @@ static int visit_dc(void *arg, const struct riommu_dc_visit *v)
 {
 	struct visit *in = arg;
 	struct check *c = in->c;
+	char directory[80];
 	int err;
 
 	if (!v->dc) {
@@ -111,10 +140,10 @@ static int visit_dc(void *arg, const struct riommu_dc_visit *v)
 	in->dc = v->dc;
 	if (v->dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_PDTV) {
 		err = riommu_visit_pcs(&c->w, v->dc, visit_pc, in);
+		snprintf(directory, sizeof(directory), "the process directory of device 0x%" PRIx32,
+			 v->dc->device_id);
 		if (err && !c->error)
-			check_cannot(c, CHECK_PDT_RESERVED, CHECK_PC_ADDRESS, err,
-				     "the process directory of device 0x%" PRIx32 ": %s",
-				     v->dc->device_id, check_error_words(err));
+			check_unseen(c, &pdt_rules, err, directory);
 	}
 	return c->error;
 }

@@ -111,6 +111,10 @@ void check_msi(struct check *c, struct check_msi *msi, const struct riommu_dc *d
 	is_new = base_set_add(&msi->seen, msiptp, mask, c->max_pages);
 	if (is_new == -ENOMEM)
 		c->error = is_new;
+	else if (is_new < 0)
+		check_cannot(c, CHECK_MSI_ALIGNMENT, CHECK_MSI_ADDRESS, is_new,
+			     "the MSI page table of device 0x%" PRIx32 ": %s", dc->device_id,
+			     check_error_words(is_new));
 	if (is_new != 1)
 		return;
 	check_judge(c, CHECK_MSI_ALIGNMENT);

@@ -70,6 +70,7 @@ struct list_msi {
 	uint64_t known_from,
 		next; /* no window lies from KNOWN_FROM up to NEXT; NEXT all ones: none above */
 	bool held;
+	uint64_t part; /* of the table, in pages: the one that was entered last */
 	uint64_t page;
 	int error;
 	const uint8_t *bytes;

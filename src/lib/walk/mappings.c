@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 
-#define ALL_PERMISSIONS (RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X)
+#define ENTRIES_PER_PAGE (RIOMMU_PAGE_SIZE / 16) /* of an MSI page table */
+#define ALL_PERMISSIONS  (RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X)
 
 int list_enter(struct list *l)
 {
@@ -363,11 +364,15 @@ static int load_msi_pte(struct list *l, uint64_t index, uint64_t *address, uint6
 
 	*address = riommu_ppn_lower(l->k.dc.dw[RIOMMU_DC_MSIPTP]) | index * 16;
 	page = *address & ~RIOMMU_PAGE_MASK;
-	if (!msi->held || msi->page != page) {
+	/* What is counted is the part of the table: where its address is not aligned all parts may be one page (AIA: OR, not add). */
+	if (!msi->held || msi->part != index / ENTRIES_PER_PAGE) {
 		int err = list_enter(l);
 
 		if (err)
 			return err;
+		msi->part = index / ENTRIES_PER_PAGE;
+	}
+	if (!msi->held || msi->page != page) {
 		msi->held = true;
 		msi->page = page;
 		msi->error = walk_map_table(l->k.w, page, msi->copy, RIOMMU_PAGE_SIZE, &msi->bytes);
