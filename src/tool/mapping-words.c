@@ -201,6 +201,7 @@ static void add_own_members(struct line *l, const struct riommu_mapping *m)
 	if (m->kind == RIOMMU_MAPPING_MSI_MRIF) {
 		add_text(l, ",\"notice_id\":");
 		add_digits(l, m->notice_id, 10);
+		hex_member(l, "notice_pa", true, m->notice_pa);
 	}
 	if (!leads_on(m)) {
 		struct json_object *text = json_text(reason);
@@ -402,7 +403,7 @@ static void add_leaves_cell(struct row *r, const struct riommu_mapping *m)
 
 static void add_note_cells(struct row *r, const struct riommu_mapping *m)
 {
-	char text[40];
+	char text[64];
 
 	if (m->blocked & RIOMMU_BLOCKED_A)
 		add_cell(r, "A=0", 0, false);
@@ -416,7 +417,8 @@ static void add_note_cells(struct row *r, const struct riommu_mapping *m)
 		add_cell(r, "identity", 0, false);
 	if (m->kind != RIOMMU_MAPPING_MSI_MRIF)
 		return;
-	snprintf(text, sizeof(text), "MRIF, notice %" PRIu32, m->notice_id);
+	snprintf(text, sizeof(text), "MRIF, notice %" PRIu32 " to 0x%" PRIx64, m->notice_id,
+		 m->notice_pa);
 	add_cell(r, text, 0, false);
 }
 

@@ -215,6 +215,16 @@ class Findings(Case):
         top = self.check("-O", "max-pages=1", "--severity=error", status=5)
         self.assertIn("msi-mode", {r["id"] for r in top["not_judged"]})
 
+    def test_notice_of_an_mrif_is_written_by_the_iommu(self):
+        b, second, table = self.board, 0x80040000, 0x80050000
+        for page in (*range(second, second + 4 * PAGE, PAGE), table):
+            b.memory.page(page)
+        b.registers["capabilities"] |= 1 << 23 | 1 << 17  # MSI_MRIF, Sv39x4
+        b.memory.put64(b.DDT + 64 * 9, 1, 8 << 60 | second >> 12, 0, 0, 1 << 60 | table >> 12, 0, 0x28000, 0)
+        b.memory.put64(table, (DATA + 0x200) >> 9 << 7 | 3, common.UPPER(KERNEL + PAGE) | 5)
+        found = {f["id"]: f for f in self.check(status=7)["findings"]}
+        self.assertIn(f"{KERNEL + PAGE:#x}", found["reach-kernel-text"]["message"])
+
     def test_many_of_a_kind_are_bounded_in_text_and_counted(self):
         for device in range(16, 56):
             self.board.memory.put64(self.board.DDT + 64 * device, 1)

@@ -806,6 +806,10 @@ class Msi(Case):
         m, = self.items("whomaps", "0x80001280")
         self.assertEqual((m["kind"], m["notice_id"]), ("msi_mrif", 1029))
         self.assertEqual(self.items("whomaps", "0x94000000"), [])
+        m, = self.items("whomaps", "0x24002000-0x24002fff")
+        self.assertEqual((m["kind"], m["pa"], m["notice_pa"]), ("msi_mrif", "0x80001200", "0x24002000"),
+                         "a message to this file makes the IOMMU write the notice there")
+        self.assertEqual(self.items("whomaps", "0x24002004-0x24002fff"), [])
         self.assertIn("MRIF, notice 1029", self.text("whomaps", "0x80001280"))
 
 

@@ -197,8 +197,8 @@ static bool is_like(const struct riommu_mapping *a, const struct riommu_mapping 
 {
 	return a->kind == b->kind && a->permissions == b->permissions && a->blocked == b->blocked &&
 	       a->global == b->global && a->memory_type == b->memory_type &&
-	       a->notice_id == b->notice_id && a->reason == b->reason && a->gpa == b->gpa &&
-	       a->pa == b->pa;
+	       a->notice_id == b->notice_id && a->notice_pa == b->notice_pa &&
+	       a->reason == b->reason && a->gpa == b->gpa && a->pa == b->pa;
 }
 
 /* FIRST..LAST in both; NULL where it is not mapped. */

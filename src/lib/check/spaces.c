@@ -269,8 +269,10 @@ static int visit_mapping(void *arg, const struct riommu_mapping *m)
 			reach(r, m, m->pa, m->pa + (m->last - m->iova));
 		break;
 	case RIOMMU_MAPPING_MSI_MRIF:
-		if (r->host)
+		if (r->host) {
 			reach(r, m, m->pa, m->pa + 511);
+			reach(r, m, m->notice_pa, m->notice_pa + 3); /* the IOMMU writes there */
+		}
 		break;
 	case RIOMMU_MAPPING_MALFORMED:
 		see(&r->seen[MALFORMED], m, m->address, m->leaves);

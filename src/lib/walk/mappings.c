@@ -93,7 +93,8 @@ static bool cut_mapping(const struct list *l, struct riommu_mapping *m)
 
 	switch (m->kind) {
 	case RIOMMU_MAPPING_MSI_MRIF:
-		return m->pa + 511 >= l->pa_first && m->pa <= l->pa_last;
+		return (m->pa + 511 >= l->pa_first && m->pa <= l->pa_last) ||
+		       (m->notice_pa + 3 >= l->pa_first && m->notice_pa <= l->pa_last);
 	case RIOMMU_MAPPING_UNREADABLE:
 		return true;
 	case RIOMMU_MAPPING_MSI_FLAT:
@@ -410,6 +411,7 @@ static int emit_window(struct list *l, uint64_t from, uint64_t last, uint64_t ad
 		.gpa = from,
 		.pa = t.msi == RIOMMU_MSI_MRIF ? t.mrif_address : t.pa,
 		.notice_id = t.notice_id,
+		.notice_pa = t.msi == RIOMMU_MSI_MRIF ? t.pa & ~RIOMMU_PAGE_MASK : 0,
 		.leaf_sizes = RIOMMU_PAGE_SIZE,
 		.leaves = 1,
 		.address = address,

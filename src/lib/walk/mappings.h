@@ -72,7 +72,9 @@ struct riommu_mapping {
 	 */
 	uint64_t leaf_sizes;
 	uint64_t leaves; /* how many leaves, of the smaller size, or entries of a MALFORMED range */
-	uint32_t notice_id; /* MSI_MRIF */
+	uint32_t
+		notice_id; /* MSI_MRIF: what the IOMMU writes to NOTICE_PA when a message arrives */
+	uint64_t notice_pa;
 	uint64_t
 		address; /* MALFORMED, UNREADABLE, MSI_*: the first entry or table, system physical */
 	int error; /* UNREADABLE: -ENODATA, -EACCES, -EFAULT, -EHWPOISON ...; -EOVERFLOW: given up, see below */
@@ -119,7 +121,8 @@ struct riommu_reached {
 
 /*
  * Visits all that every device behind the IOMMU reaches, of which the system physical addresses FIRST..LAST (inclusive) only, each mapping
- * clipped to them: LEAVES that permit anything, MSI_*, and IDENTITY (then iova..last is FIRST..LAST). What cannot be read (of
+ * clipped to them: LEAVES that permit anything, MSI_*, and IDENTITY (then iova..last is FIRST..LAST). An MSI_MRIF leads to
+ * its MRIF and to where its notice goes. What cannot be read (of
  * directories too: no refs tell whose, error and address do) is told as UNREADABLE. -O max-pages is a device's: where its tables take more,
  * that is told as UNREADABLE with -EOVERFLOW, the next device is looked at, and the end is -EOVERFLOW. Returns as riommu_visit_mappings(); -ENOMEM. Memory grows with the contexts, not with the leaves.
  */
