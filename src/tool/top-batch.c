@@ -78,14 +78,36 @@ static void print_devices(const struct top *t)
 					      : "no faults were seen");
 }
 
+/* How far back the last LOG_LINES of FRESH events begin that the filter lets through; *BEFORE: how many more it let through. */
+static uint64_t log_begins(const struct top *t, uint64_t fresh, uint64_t *before)
+{
+	const struct riommu_watch_event *e;
+	uint64_t first = 0, lines = 0;
+
+	*before = 0;
+	for (uint64_t i = 0; i < fresh && (e = riommu_stats_log(t->stats, i)); i++) {
+		if (!top_event_passes(t, e))
+			continue;
+		if (lines++ < LOG_LINES)
+			first = i + 1;
+		else
+			++*before;
+	}
+	/* what is no longer there cannot be asked */
+	if (!t->filter[0] && lines > LOG_LINES)
+		*before = fresh - LOG_LINES;
+	return first;
+}
+
 static void print_log(struct top *t)
 {
-	uint64_t fresh = t->stats->logged - t->told, first = fresh;
+	uint64_t fresh = t->stats->logged - t->told, before;
+	uint64_t first = log_begins(t, fresh, &before);
+	bool unknown = t->filter[0] && fresh > RIOMMU_STATS_LOG;
 
-	if (fresh > LOG_LINES)
-		first = LOG_LINES;
-	if (fresh > first)
-		printf("... %" PRIu64 " events before these\n", fresh - first);
+	if (before || unknown)
+		printf("... %s%" PRIu64 " events before these\n", unknown ? "at least " : "",
+		       before);
 	for (uint64_t i = first; i > 0; i--) {
 		const struct riommu_watch_event *e = riommu_stats_log(t->stats, i - 1);
 		uint64_t time = e->time - t->start;

@@ -284,7 +284,7 @@ static void finish(struct top *t, int item)
 
 bool top_play(struct top *t, uint64_t until)
 {
-	while (!t->ended) {
+	while (!t->ended && !top_signal) {
 		int item = RIOMMU_RECORDING_EVENT;
 
 		if (!t->has_ahead)

@@ -143,12 +143,16 @@ static void draw_bar(const struct screen *s, int y, const char *text, size_t iom
 	addch(']');
 }
 
-/* Each IOMMU has a line; then come alarms, then warnings, as far as there is room. Returns the line behind them. */
+/*
+ * Each IOMMU has a line, and behind it its alarms and warnings, as far as there is room; whether alarms are among what is left
+ * out is told. Returns the line behind them.
+ */
 static int draw_status(const struct screen *s, int y, int end)
 {
 	const struct top *t = s->t;
 	struct top_line lines[STATUS_LINES];
-	int left_out = 0;
+	enum top_weight last = WEIGHT_PLAIN;
+	int left_out = 0, alarms = 0;
 
 	for (size_t i = 0; i < t->sys->iommu_count; i++) {
 		size_t n = top_selected(t, i) ? top_status(t, i, lines, STATUS_LINES) : 0;
@@ -156,8 +160,10 @@ static int draw_status(const struct screen *s, int y, int end)
 		for (size_t j = 0; j < n; j++) {
 			if (y >= end) {
 				left_out++;
+				alarms += lines[j].weight == WEIGHT_ALARM;
 				continue;
 			}
+			last = lines[j].weight;
 			put_text(y, j ? 2 : 0, attribute(s, lines[j].weight), lines[j].text);
 			if (!j)
 				draw_bar(s, y, lines[j].text, i);
@@ -165,12 +171,16 @@ static int draw_status(const struct screen *s, int y, int end)
 		}
 	}
 	if (left_out && y > 1) {
-		char text[64];
+		char text[80], which[32] = "";
 
-		snprintf(text, sizeof(text), "... and %d lines more about IOMMUs", left_out + 1);
+		alarms += last == WEIGHT_ALARM; /* the line that makes room for this one */
+		if (alarms)
+			snprintf(which, sizeof(which), ", ALARMS: %d", alarms);
+		snprintf(text, sizeof(text), "... and %d lines more about IOMMUs%s", left_out + 1,
+			 which);
 		move(y - 1, 0);
 		clrtoeol();
-		put_text(y - 1, 0, attribute(s, WEIGHT_WARNING), text);
+		put_text(y - 1, 0, attribute(s, alarms ? WEIGHT_ALARM : WEIGHT_WARNING), text);
 	}
 	return y;
 }
@@ -291,6 +301,8 @@ static void draw_table(struct screen *s, int y, int end)
 		s->table_first = at;
 	if (s->table_lines && at >= s->table_first + s->table_lines)
 		s->table_first = at - s->table_lines + 1;
+	if (s->table_first + s->table_lines > count) /* a larger screen, or fewer devices */
+		s->table_first = count > s->table_lines ? count - s->table_lines : 0;
 	for (size_t i = s->table_first; i < count && y < end; i++)
 		draw_row(s, y++, shown, list[i], i == at);
 	if (!count && y < end)

@@ -10,6 +10,7 @@
 #include <curses.h>
 #include <signal.h>
 #include <term.h>
+#include <termios.h>
 #include <unistd.h>
 
 static struct sigaction crashed_before[NSIG];
@@ -22,9 +23,22 @@ static void on_crash(int sig)
 	raise(sig);
 }
 
+/*
+ * Output that Control-S holds up would keep the program from ending: without IXON it goes on; endwin() puts it back. In the
+ * background (continued there to be ended) touching the terminal would stop it again.
+ */
 static void on_signal(int sig)
 {
+	int saved = errno;
+	struct termios modes;
+
 	top_signal = sig;
+	if (tcgetpgrp(STDOUT_FILENO) == getpgrp() && !tcgetattr(STDOUT_FILENO, &modes) &&
+	    modes.c_iflag & IXON) {
+		modes.c_iflag &= ~(tcflag_t)IXON;
+		tcsetattr(STDOUT_FILENO, TCSANOW, &modes);
+	}
+	errno = saved;
 }
 
 void terminal_catch_signals(void)

@@ -145,7 +145,10 @@ static void on_signal(int sig)
 	top_signal = sig;
 }
 
-/* The first one ends the run in good order; the second one, where output is stuck, the program. */
+/*
+ * The first one ends the run in good order; the second one, where output is stuck, the program. Who started it by nohup(1) wants
+ * it to live on when the terminal goes.
+ */
 static void catch_signals(void)
 {
 	struct sigaction act = {.sa_handler = on_signal,
@@ -153,8 +156,14 @@ static void catch_signals(void)
 	const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 	sigemptyset(&act.sa_mask);
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(signals); i++)
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(signals); i++) {
+		struct sigaction old;
+
+		if (signals[i] == SIGHUP && !sigaction(SIGHUP, NULL, &old) &&
+		    old.sa_handler == SIG_IGN)
+			continue;
 		sigaction(signals[i], &act, NULL);
+	}
 }
 
 static void tick(struct top *t)
@@ -211,7 +220,7 @@ static const char *run_recording(struct top *t)
 	}
 	top_play(t, UINT64_MAX);
 	t->view->tick(t);
-	return "end";
+	return top_signal ? "signal" : "end";
 }
 
 static void run(struct top *t)

@@ -126,6 +126,31 @@ class Replay(Case):
         self.assertEqual([f["device_id"] for f in of(events, "fault")], ["0x10"])
         self.assertEqual([d["device_id"] for d in of(events, "status")[0]["devices"]], ["0x10"])
 
+    def test_a_filtered_log_has_the_last_that_pass_however_many_others_came_since(self):
+        made = recording.Recording().state(0)
+        for i in range(30):
+            made.fault(1, i, did=0x10, iova=0x1000 * i)
+        for i in range(100):
+            made.fault(2, 30 + i)
+        text = self.top("-b", "-f", "0x10 ", "-i", self.recorded(made.end(3))).out.decode()
+        self.assertEqual([f"{0x1000 * i:#x}" for i in range(6, 30)],
+                         [line.split()[3] for line in text.splitlines() if line.startswith("     1.000 0x10 ")])
+        self.assertIn("... 6 events before these\n", text)
+
+    def test_a_signal_ends_a_long_recording_before_its_end(self):
+        made = recording.Recording().state(0)
+        for i in range(3000):  # more than a pipe holds
+            made.fault(1, i)
+        playing = subprocess.Popen([common.TOP, "-J", "-i", self.recorded(made.end(2))], stdout=subprocess.PIPE, bufsize=0)
+        first = playing.stdout.readline()
+        time.sleep(0.3)
+        playing.send_signal(signal.SIGINT)
+        rest = playing.communicate(timeout=common.TIMEOUT)[0]
+        events = [json.loads(line) for line in (first + rest).splitlines()]
+        self.check(events)
+        self.assertEqual((playing.returncode, events[-1]["why"]), (0, "signal"))
+        self.assertLess(len(of(events, "fault")), 3000)
+
 
 class Missing(Case):
     """What was not seen is said, and is status 7."""
@@ -167,6 +192,13 @@ class Missing(Case):
         made = recording.Recording().state(0)
         made.loss(recording.LOST, 1, recording.UNREADABLE, 5, -61).loss(recording.LOST, 2, recording.UNWRITTEN, 3)
         self.ends_with_7(made, "5 entries could not be read, 3 held no record", unreadable=5, unwritten=3)
+
+    def test_counts_that_do_not_fit_do_not_begin_again_at_0(self):
+        made = recording.Recording().state(0)
+        for why in (recording.LAPPED, recording.UNREADABLE, recording.UNWRITTEN):
+            made.loss(recording.LOST, 1, why, 2 ** 63).loss(recording.LOST, 1, why, 2 ** 63)
+        most = 2 ** 64 - 1
+        self.ends_with_7(made, str(most), lost_at_least=most, unreadable=most, unwritten=most)
 
     def test_a_queue_set_up_anew(self):
         made = recording.Recording().state(0).loss(recording.RESET, 1, recording.WENT_BACK)
@@ -299,6 +331,8 @@ class Hostile(Case):
         self.damaged(new().state(0, entries=100), b"contradicts itself")
         self.damaged(new().state(0, tail=5000), b"contradicts itself")
         self.damaged(new().loss(recording.LOST, 1, recording.MOVED), b"contradicts itself")
+        for error in (1, -4096, -2 ** 31):
+            self.damaged(new().loss(recording.LOST, 1, recording.UNREADABLE, 1, error), b"contradicts itself")
         self.damaged(new().state(5).end(2), b"before the last event")
         broken = new().state(0)
         broken.bytes += b"\4\0\0\0\xff\xff\xff\xff"
@@ -379,6 +413,16 @@ class Live(Case):
             for name in ("fault", "mode", "queue", "lost", "reset"):
                 self.assertEqual([e for e in of(played, name)], [e for e in of(events, name)])
             self.assertEqual(stat.S_IMODE(os.stat(self.path(f"{sig}.rec")).st_mode), 0o600)
+
+    def test_under_nohup_the_end_of_the_terminal_does_not_end_it(self):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        running = self.start("-J", "-d", "0.1")
+        time.sleep(0.5)
+        running.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        self.assertIsNone(running.poll())
+        self.assertEqual(self.finish(running, 0)[-1]["why"], "signal")
 
     def test_a_killed_recorder_leaves_a_recording(self):
         running = self.start("-b", "--record", self.path("killed.rec"))

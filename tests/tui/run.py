@@ -109,6 +109,24 @@ class Screen(Case):
         terminal.shows("test: Off", "BLOCKED: ddtp is Off", "mode 3LVL -> Off")
         self.assertRegex(terminal.screen(attributes=True), "\x1b\\[[0-9;]*41[0-9;]*m *BLOCKED")
 
+    def test_an_alarm_for_which_there_is_no_room_is_told(self):
+        made = recording.Recording(iommus=[(0x3010000 + 0x1000 * i, f"unit{i}") for i in range(20)])
+        for i in range(20):
+            made.state(0, iommu=i, ddtp=0 if i == 19 else 4)
+        terminal = self.played(made.end(5))
+        self.assertRegex(terminal.screen(), r"(?m)^\.\.\. and 11 lines more about IOMMUs, ALARMS: 1$")
+        self.assertRegex(terminal.screen(attributes=True), "\x1b\\[[0-9;]*41[0-9;]*m\\.\\.\\. and")
+
+    def test_a_larger_screen_shows_more_devices(self):
+        made = recording.Recording().state(0)
+        for did in range(20):
+            made.fault(1, did, did=did + 256)
+        terminal = self.played(made.end(5), height=12)
+        terminal.keys("End")
+        terminal.shows(">0x113")
+        terminal.resize(80, 50)
+        terminal.shows(" 0x100 ", ">0x113")
+
     def test_the_queue_has_a_bar(self):
         made = recording.Recording().state(0, head=0, tail=2048).end(5)
         self.assertIn("queue 2048/4096 [\u2588\u2588\u2588\u2588\u2588\u2588\u2591\u2591\u2591\u2591]",
@@ -371,6 +389,15 @@ class Ends(Case):
                 terminal.signal(number)
                 self.assertEqual(terminal.status(), 0)
                 self.assertTrue(terminal.restored(), terminal.screen())
+
+    def test_a_signal_ends_it_where_control_s_holds_up_its_output(self):
+        terminal = self.top("-i", self.file(storm()), "-d", "0.05")
+        terminal.shows("0000:00:01.0")
+        terminal.keys("C-s")
+        time.sleep(0.5)
+        terminal.signal(signal.SIGTERM)
+        self.assertEqual(terminal.status(), 0)
+        self.assertTrue(terminal.restored(), terminal.screen())
 
     def test_control_c(self):
         terminal = self.played()

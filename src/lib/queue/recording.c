@@ -13,6 +13,7 @@
 #define BLOCK_MAX   65536u
 #define BUFFER_SIZE ((size_t)256 << 10)
 #define SECOND      ((uint64_t)1000000000)
+#define ERRNO_MAX   4095 /* what Linux has room for */
 
 enum block { BLOCK_SOURCE = 1, BLOCK_IOMMU, BLOCK_DEVICE, BLOCK_EVENT, BLOCK_END };
 
@@ -532,7 +533,8 @@ static bool get_change(const uint8_t *at, struct riommu_watch_event *e)
 	e->why = (enum riommu_watch_why)why;
 	e->error = (int32_t)riommu_get32(at + 4, false);
 	e->count = riommu_get64(at + 8, false);
-	return why > RIOMMU_WHY_NONE && why < RIOMMU_WATCH_WHYS &&
+	return why > RIOMMU_WHY_NONE && why < RIOMMU_WATCH_WHYS && e->error <= 0 &&
+	       e->error >= -ERRNO_MAX &&
 	       (why >= RIOMMU_RESET_OFF) == (e->kind == RIOMMU_WATCH_RESET);
 }
 

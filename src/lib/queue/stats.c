@@ -188,22 +188,29 @@ static void set_state(struct riommu_iommu_stats *unit, const struct riommu_watch
 		set_overflow(unit, e->state.csr, e->time);
 }
 
+/* Counts of a recording are anything: a sum that does not fit stays at the largest, and never comes back to 0. */
+static void add_count(uint64_t *sum, uint64_t count)
+{
+	if (!riommu_add(*sum, count, sum))
+		*sum = UINT64_MAX;
+}
+
 static void add_lost(struct riommu_iommu_stats *unit, const struct riommu_watch_event *e)
 {
 	switch (e->why) {
 	case RIOMMU_LOST_LAPPED:
 		unit->laps++;
-		unit->lost += e->count;
+		add_count(&unit->lost, e->count);
 		return;
 	case RIOMMU_LOST_MAY_TIME:
 	case RIOMMU_LOST_MAY_IRQ:
 		unit->may_laps++;
 		return;
 	case RIOMMU_LOST_UNREADABLE:
-		unit->unreadable += e->count;
+		add_count(&unit->unreadable, e->count);
 		return;
 	case RIOMMU_LOST_UNWRITTEN:
-		unit->unwritten += e->count;
+		add_count(&unit->unwritten, e->count);
 		return;
 	default:
 		unit->blind++;
