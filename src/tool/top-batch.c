@@ -38,28 +38,51 @@ static void print_status(const struct top *t)
 }
 
 /* These fit 80 columns, but for a long cause; ages and ids are in the JSON. */
-static const enum top_column_id shown[] = {COLUMN_DEVICE, COLUMN_RATE, COLUMN_RATE10, COLUMN_FAULTS,
-					   COLUMN_PAGES,  COLUMN_IOVA, COLUMN_TYPE,   COLUMN_CAUSE};
+static const enum top_column_id shown[] = {COLUMN_DEVICE, COLUMN_RATE,   COLUMN_RATE10,
+					   COLUMN_FAULTS, COLUMN_BEFORE, COLUMN_PAGES,
+					   COLUMN_IOVA,   COLUMN_TYPE,   COLUMN_CAUSE};
 #define SHOWN RIOMMU_ARRAY_SIZE(shown)
 
-static void print_devices(const struct top *t)
+/* Which of these there are: a capture has what was before, and nothing else. Returns how many. */
+static size_t choose_columns(const struct top *t, enum top_column_id columns[SHOWN])
 {
-	size_t count;
-	const struct riommu_device_stats **list = top_devices(t, &count);
-	char names[SHOWN][16], cells[SHOWN][128];
-	const char *at[SHOWN];
-	struct table *table;
+	size_t n = 0;
 
-	for (size_t i = 0; i < SHOWN; i++) {
-		const struct top_column *c = &top_columns[shown[i]];
+	for (size_t i = 0; i < SHOWN; i++)
+		if (shown[i] == COLUMN_BEFORE ? t->source == TOP_CAPTURE
+					      : top_column_tells(t, shown[i]))
+			columns[n++] = shown[i];
+	return n;
+}
+
+static struct table *new_table(const enum top_column_id *columns, size_t n)
+{
+	char names[SHOWN][16];
+	const char *at[SHOWN];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct top_column *c = &top_columns[columns[i]];
 
 		snprintf(names[i], sizeof(names[i]), "%s%s", c->right ? ">" : "", c->name);
 		at[i] = names[i];
 	}
-	table = table_new(at, SHOWN);
+	return table_new(at, n);
+}
+
+static void print_devices(const struct top *t)
+{
+	size_t count, n;
+	const struct riommu_device_stats **list = top_devices(t, &count);
+	enum top_column_id columns[SHOWN];
+	char cells[SHOWN][128];
+	const char *at[SHOWN];
+	struct table *table;
+
+	n = choose_columns(t, columns);
+	table = new_table(columns, n);
 	for (size_t row = 0; row < count; row++) {
-		for (size_t i = 0; i < SHOWN; i++) {
-			top_cell(t, list[row], shown[i], cells[i], sizeof(cells[i]));
+		for (size_t i = 0; i < n; i++) {
+			top_cell(t, list[row], columns[i], cells[i], sizeof(cells[i]));
 			at[i] = cells[i];
 		}
 		table_row(table, at);

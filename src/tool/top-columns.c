@@ -43,6 +43,12 @@ const struct top_key top_keys[ACTION_COUNT] = {
 	[ACTION_SPEED] = {"[, ]", "a recording: half, or double speed"},
 };
 
+bool top_column_tells(const struct top *t, enum top_column_id column)
+{
+	return t->source != TOP_CAPTURE || (column != COLUMN_RATE && column != COLUMN_RATE10 &&
+					    column != COLUMN_FAULTS && column != COLUMN_AGE);
+}
+
 bool top_column_by_name(const char *name, enum top_column_id *column)
 {
 	for (size_t i = 0; i < COLUMN_COUNT; i++) {

@@ -105,6 +105,8 @@ void top_open(struct top *t)
 			save_capture(&t->out, t->sys, t->options.save);
 		open_watches(t);
 	}
+	if (!top_column_tells(t, t->sort))
+		t->sort = COLUMN_BEFORE;
 	t->stats = need(riommu_stats_new(t->sys->iommu_count));
 	t->now = t->start;
 	t->since = t->start;

@@ -188,7 +188,7 @@ static int draw_status(const struct screen *s, int y, int end)
 /* -- the table --------------------------------------------------------------------------------------------- */
 
 /* Which columns fit: those of a low rank first. The last one has what is left. */
-static void choose_columns(bool shown[COLUMN_COUNT])
+static void choose_columns(const struct top *t, bool shown[COLUMN_COUNT])
 {
 	int left = COLS - 1; /* the mark of the selected line */
 
@@ -197,7 +197,8 @@ static void choose_columns(bool shown[COLUMN_COUNT])
 		for (size_t i = 0; i < COLUMN_COUNT; i++) {
 			int width = top_columns[i].width + (rank ? 1 : 0);
 
-			if (top_columns[i].rank != rank || width > left)
+			if (top_columns[i].rank != rank || width > left ||
+			    !top_column_tells(t, (enum top_column_id)i))
 				continue;
 			shown[i] = true;
 			left -= width;
@@ -293,7 +294,7 @@ static void draw_table(struct screen *s, int y, int end)
 	const struct riommu_device_stats **list = top_devices(s->t, &count);
 	bool shown[COLUMN_COUNT];
 
-	choose_columns(shown);
+	choose_columns(s->t, shown);
 	draw_head(s, y++, shown);
 	s->table_lines = end > y ? (size_t)(end - y) : 0;
 	at = selected_line(s, list, count);

@@ -199,6 +199,9 @@ const struct riommu_device_stats **top_devices(const struct top *t, size_t *coun
 void top_cell(const struct top *t, const struct riommu_device_stats *d, enum top_column_id column,
 	      char *text, size_t size);
 
+/* False for what a capture cannot tell: it is of one moment, so all there is was there before. */
+bool top_column_tells(const struct top *t, enum top_column_id column);
+
 /* False when there is no column of this name; case does not matter. */
 bool top_column_by_name(const char *name, enum top_column_id *column);
 

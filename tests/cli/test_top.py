@@ -250,6 +250,13 @@ class Captures(Case):
         self.assertTrue(all(f["before"] for f in of(events, "fault")))
         self.assertEqual(of(events, "status")[0]["iommus"][0]["queue"]["pending"], 2)
 
+    def test_of_a_capture_the_table_says_how_many_records_each_device_has(self):
+        path = self.machine()
+        table = self.top("-b", "-i", path).out.decode().splitlines()[2:]
+        self.assertEqual(table[0].split(), ["DEVICE", "BEFORE", "PAGES", "IOVA", "TYPE", "CAUSE"])
+        counts = [int(line.split()[1]) for line in table[1:] if not line.startswith(" ") and line]
+        self.assertEqual(sum(counts), len(of(self.lines("-i", path), "fault")))
+
     def test_without_fqt_a_capture_is_a_snapshot(self):
         events = self.lines("-i", self.machine(registers={"fqt": None}), status=7)
         self.assertFalse(of(events, "status")[0]["iommus"][0]["queue"]["ordered"])

@@ -142,6 +142,8 @@ class Screen(Case):
         screen = self.top("-i", DEMO).shows("0000:00:01.0")
         self.assertIn("capture", screen)
         self.assertIn("2 before", screen)
+        self.assertRegex(screen, r"(?m)^ DEVICE +ID +BEFOREv +PAGES +IOVA")
+        self.assertRegex(screen, r"(?m)^>0000:00:01.0 0x8 +2 +2 0x777000")
 
     def test_iterations_end_it(self):
         terminal = self.top("-i", self.file(storm()), "-n", "2", "-d", "0.1")
