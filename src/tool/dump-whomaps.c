@@ -241,7 +241,8 @@ static void search_iommu(struct search *s)
 	err = riommu_visit_reached(&s->walker, s->first, s->last, reached, s, &s->count.totals);
 	end_group(s);
 	if (!d->out.json) {
-		print_end(s);
+		if (!err || err == -EOVERFLOW) /* else it is no answer */
+			print_end(s);
 		mapping_print_warnings(stdout, &s->count, 0);
 	}
 	mapping_count_add(&s->all, &s->count);

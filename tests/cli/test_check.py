@@ -215,6 +215,16 @@ class Findings(Case):
         top = self.check("-O", "max-pages=1", "--severity=error", status=5)
         self.assertIn("msi-mode", {r["id"] for r in top["not_judged"]})
 
+    def test_region_up_to_the_last_address_does_not_hide_one_at_zero_nor_itself(self):
+        regions = [m for m in MEMORY if m["name"] != "Reserved"]
+        regions += [{"start": "0xbff00000", "end": "0xffffffffffffffff", "name": "Reserved"},
+                    {"start": "0x0", "end": "0xfff", "name": "Reserved"}]
+        self.board.note["memory"] = regions
+        for pa in (0, 0xc0000000):
+            self.board.map(5, common.pte(pa, RW))
+            with self.subTest(pa=pa):
+                self.assertIn("reach-reserved", {f["id"] for f in self.check(status=7)["findings"]})
+
     def test_notice_of_an_mrif_is_written_by_the_iommu(self):
         b, second, table = self.board, 0x80040000, 0x80050000
         for page in (*range(second, second + 4 * PAGE, PAGE), table):

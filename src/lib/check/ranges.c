@@ -30,8 +30,8 @@ static void add(struct check *c, struct check_target *t, uint64_t start, uint64_
 {
 	struct check_range *more;
 
-	/* pages come mostly in a row */
-	if (t->count && t->ranges[t->count - 1].last + 1 == start) {
+	/* pages come mostly in a row; nothing follows the last address */
+	if (t->count && start && t->ranges[t->count - 1].last + 1 == start) {
 		t->ranges[t->count - 1].last = last;
 		return;
 	}
