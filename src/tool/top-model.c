@@ -256,10 +256,14 @@ uint64_t top_poll(struct top *t)
 bool top_sleep(uint64_t time, int fd)
 {
 	uint64_t now = top_clock(), left = time > now ? time - now : 0;
-	struct timespec ts = {.tv_sec = (time_t)(left / TOP_SECOND),
-			      .tv_nsec = (long)(left % TOP_SECOND)};
 	struct pollfd in = {.fd = fd, .events = POLLIN};
+	struct timespec ts;
 
+	/* a signal that came just before it does not end the sleep: --delay may be a day */
+	if (left > TOP_SECOND)
+		left = TOP_SECOND;
+	ts = (struct timespec){.tv_sec = (time_t)(left / TOP_SECOND),
+			       .tv_nsec = (long)(left % TOP_SECOND)};
 	return ppoll(&in, fd >= 0, &ts, NULL) <= 0 ||
 	       !(in.revents & (POLLHUP | POLLERR | POLLNVAL));
 }

@@ -143,11 +143,16 @@ uint64_t top_clock(void);
 /* Looks at each queue that is due; returns when the next one is. */
 uint64_t top_poll(struct top *t);
 
-/* Of a recording: takes all events up to UNTIL (then t->now is UNTIL). False when it has ended (t->now is its
- * end then), or a signal came. */
+/*
+ * Of a recording: takes all events up to UNTIL (then t->now is UNTIL). False when it has ended (t->now is its end then), or a signal
+ * came.
+ */
 bool top_play(struct top *t, uint64_t until);
 
-/* Sleeps until TIME (by top_clock()), until FD (-1: none) has something to read, or a signal comes. False when FD is gone. */
+/*
+ * Sleeps until TIME (by top_clock()), a second at most, until FD (-1: none) has something to read, or a signal comes. False when FD
+ * is gone.
+ */
 bool top_sleep(uint64_t time, int fd);
 
 /* Writes the state of each IOMMU into the statistics and the recording. */
