@@ -86,9 +86,8 @@ class Shell:
             commands, options = asked(tool)
             self.assertGreater(len(options[""]), 8)
             for command in commands or [""]:
-                with self.subTest(tool=tool, command=command):
-                    own = options.get(command, set())
-                    self.assertEqual(self.at(tool, f"{command} --".lstrip()), options[""] | own)
+                own = options.get(command, set())
+                self.assertEqual(self.at(tool, f"{command} --".lstrip()), options[""] | own, f"{tool} {command}")
 
     def test_methods_and_parameters_are_those_that_the_program_lists(self):
         methods = {line.split()[0] for line in run(DUMP, "-A", "help").stdout.splitlines()}
@@ -183,6 +182,10 @@ class Bash(Shell, unittest.TestCase):
         self.assertEqual(self.at("iommu-dump", f"-i {DEMO} devices 0000:00:0"), {"00.0", "01.0"})
         self.assertEqual(self.at("iommu-dump", f"-i {DEMO} devices '0000:00:01.0' 0000:"), {"00:00.0", "00:01.0"})
         self.assertEqual(self.at("iommu-dump", "check --severity=e"), {"error"})
+
+    def test_words_whatever_ifs_is(self):
+        done = run("bash", "--norc", "-c", "IFS=:e\n" + BASH, "bash", FILES["bash"], f"{TOOLS['iommu-dump']} check --sev")
+        self.assertEqual((done.stdout, done.stderr), ("--severity\n", ""))
 
     def test_shellcheck(self):
         if not shutil.which("shellcheck"):

@@ -18,6 +18,7 @@ _iommu_tools() {
 	(($#more)) && _describe -t values iommu more -S ''
 	if [[ -n $files ]]; then
 		compset -P '--*='
+		compset -P '[a-z]*.path=' || compset -P 'record='
 		_files
 	fi
 }
