@@ -350,18 +350,25 @@ static bool is_crash_memory(const struct riommu_region *region)
 	return !strncmp(region->name, "Crash kernel", 12);
 }
 
+/* True if START..END touches REGION. */
+static bool touches(const struct riommu_region *region, uint64_t start, uint64_t end)
+{
+	return start <= region->end && end >= region->start;
+}
+
 static enum overlap overlap_of(const struct riommu_system *sys, const struct riommu_mapping *m)
 {
-	uint64_t end =
-		m->kind == RIOMMU_MAPPING_MSI_MRIF ? m->pa + 511 : m->pa + (m->last - m->iova);
+	bool mrif = m->kind == RIOMMU_MAPPING_MSI_MRIF; /* its notice is written too */
+	uint64_t end = mrif ? m->pa + 511 : m->pa + (m->last - m->iova);
 
 	if (m->kind == RIOMMU_MAPPING_IDENTITY)
 		return OVERLAP_ALL;
 	if (m->kind == RIOMMU_MAPPING_UNREADABLE)
 		return OVERLAP_UNKNOWN;
 	for (size_t i = 0; i < sys->region_count; i++)
-		if (is_crash_memory(&sys->regions[i]) && m->pa <= sys->regions[i].end &&
-		    end >= sys->regions[i].start)
+		if (is_crash_memory(&sys->regions[i]) &&
+		    (touches(&sys->regions[i], m->pa, end) ||
+		     (mrif && touches(&sys->regions[i], m->notice_pa, m->notice_pa + 3))))
 			return OVERLAP_SOME;
 	return OVERLAP_NONE;
 }

@@ -686,6 +686,19 @@ class Check(Prep):
                     self.assertIn("0000:00:01.0", self.found["dma-window"]["message"])
                     self.assertEqual(self.found["dma-window"]["severity"], "warning")
 
+    def test_notice_of_an_mrif_in_the_crash_kernel(self):
+        note = {"kernel": "7.2", "memory": [{"start": "0x98000000", "end": "0x98ffffff", "name": "Crash kernel"}],
+                "devices": [{"device_id": "0x12", "name": "0000:00:01.0", "iommu": f"{common.BASE:#x}", "group": "0"}]}
+        m, second, table = common.Machine(), 0x80040000, 0x80050000
+        for page in (*range(second, second + 0x4000, 0x1000), table):
+            m.memory.page(page)
+        m.registers["capabilities"] |= 1 << 23  # MSI_MRIF
+        m.memory.put64(m.DDT + 64 * 0x12, 1, 8 << 60 | second >> 12, 0, 0, 1 << 60 | table >> 12, 0, 0x28000, 0)
+        m.memory.put64(table, 0x90000200 >> 9 << 7 | 3, common.UPPER(0x98001000) | 5)
+        capture.write(self.path("m.core"), m.memory, m.registers, common.BASE, "3010000.iommu", note)
+        self.ids(["-i", self.path("m.core")])
+        self.assertIn("0000:00:01.0", self.found["dma-window"]["message"])
+
     def test_firmware(self):
         tree = fdt.machine()
         tree.children.append(fdt.Node("chosen", {}, [fdt.Node("framebuffer@9000", {"compatible": fdt.text("simple-framebuffer")})]))
