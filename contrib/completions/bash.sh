@@ -25,7 +25,7 @@ _iommu_split() {
 
 _iommu_tools() {
 	local -a iommu_words
-	local i kind word cut="" cursor more= IFS=$' \t\n'
+	local i kind word cut="" cursor more="" IFS=$' \t\n'
 	COMPREPLY=()
 	_iommu_split "${COMP_LINE:0:COMP_POINT}"
 	for i in "${!iommu_words[@]}"; do
