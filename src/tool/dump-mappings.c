@@ -238,6 +238,8 @@ static void list_spaces(struct listing *l)
 
 	if (err == -EOVERFLOW && !l->count.totals.truncated)
 		mapping_report(&l->d->out, &l->all, "all address spaces together");
+	if (err == -ENOMEM)
+		out_error(&l->d->out, err, "out of memory: not all processes are shown");
 	if (l->gaps > GAPS_TOLD)
 		out_error(&l->d->out, -ENODATA,
 			  "%u more parts of the process directory cannot be read",

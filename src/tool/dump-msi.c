@@ -156,7 +156,8 @@ static int list_entry(void *arg, const struct riommu_msi_entry *e)
 	return 0;
 }
 
-static void print_summary(const struct listing *l)
+/* ERR: the table was not gone over to its end, so that silence says nothing of the rest. */
+static void print_summary(const struct listing *l, int err)
 {
 	char text[200];
 	size_t used = 0;
@@ -166,9 +167,12 @@ static void print_summary(const struct listing *l)
 			used += (size_t)snprintf(text + used, sizeof(text) - used,
 						 "%s%" PRIu64 " %s", used ? ", " : "", l->count[i],
 						 kind_names[i]);
-	snprintf(text + used, sizeof(text) - used,
-		 "%s; messages to other interrupt files fault (cause 262)",
-		 used ? "" : "every entry is zero");
+	snprintf(text + used, sizeof(text) - used, "%s%s",
+		 used  ? ""
+		 : err ? "no entry so far"
+		       : "every entry is zero",
+		 err ? "; the rest is not known"
+		     : "; messages to other interrupt files fault (cause 262)");
 	print_wrapped(stdout, text, 0, 2);
 }
 
@@ -181,7 +185,7 @@ static void list_table(struct listing *l)
 	err = riommu_visit_msi(&l->place.walker, &l->place.dc, list_entry, l);
 	out_list_end(&l->d->out);
 	if (!l->d->out.json)
-		print_summary(l);
+		print_summary(l, err);
 	if (l->count[RIOMMU_MSI_ENTRY_UNREADABLE])
 		out_error(&l->d->out, dump_gap_error(l->unread.error),
 			  "%" PRIu64

@@ -782,6 +782,12 @@ class Msi(Case):
         self.assertIn(b"-O max-pages", done.err)
         self.show("-O", "max-pages=100", "msi", "8", status=5)
 
+    def test_of_a_table_that_was_cut_nothing_is_said_about_the_rest(self):
+        self.context(msis=self.board.table(), mask=(1 << 29) - 1, pattern=0)
+        text = self.text("-O", "max-pages=100", "msi", "8", status=5)
+        self.assertNotIn("every entry is zero", text)
+        self.assertIn("the rest is not known", text)
+
     def test_mask_that_lies_is_bounded_also_where_all_parts_of_the_table_are_one_page(self):
         # OR, not add: with all address bits set each of the 2^47 files has its entry in the same page
         self.context(msis=(1 << 56) - PAGE, mask=(1 << 47) - 1, pattern=0)
