@@ -46,9 +46,7 @@ static void *more(void *list, size_t count, size_t size)
 {
 	if (count & (count - 1))
 		return list;
-	list = realloc(list, (count ? count * 2 : 1) * size);
-	if (!list)
-		die(STATUS_ERROR, "out of memory");
+	list = need(realloc(list, (count ? count * 2 : 1) * size));
 	return list;
 }
 

@@ -333,9 +333,7 @@ static void find_devices(struct listing *l)
 {
 	const struct riommu_system *sys = l->d->sys;
 
-	l->devices = calloc(sys->device_count + 1, sizeof(*l->devices));
-	if (!l->devices)
-		die(STATUS_ERROR, "out of memory");
+	l->devices = need(calloc(sys->device_count + 1, sizeof(*l->devices)));
 	for (size_t i = 0; i < sys->device_count; i++)
 		if (sys->devices[i].iommu == l->iommu)
 			l->devices[l->device_count++] = &sys->devices[i];

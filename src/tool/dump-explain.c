@@ -542,9 +542,7 @@ static char *joined(int argc, char **argv)
 
 	for (int i = 0; i < argc; i++)
 		size += strlen(argv[i]) + 1;
-	text = malloc(size);
-	if (!text)
-		die(STATUS_ERROR, "out of memory");
+	text = need(malloc(size));
 	text[0] = '\0';
 	for (int i = 0; i < argc; i++) {
 		strcat(text, i ? " " : "");

@@ -403,22 +403,13 @@ static void print_summary(const struct listing *l)
 static void list_faults(struct dump *d, size_t iommu)
 {
 	struct listing l = {.d = d, .iommu = iommu};
-	int err = riommu_queue_open(d->sys, iommu, RIOMMU_FQ, &l.queue);
 
-	if (err)
-		out_error(&d->out, err, "%s", riommu_error(d->ctx));
-	if (err && err != -EBADMSG)
-		return;
-	if (!d->out.json)
-		queue_print(&d->sys->iommus[iommu], &l.queue);
-	if (queue_never_set_up(&l.queue))
+	if (!queue_begin(d, iommu, RIOMMU_FQ, &l.queue))
 		return;
 	if (d->walk)
 		l.walkable = dump_walker(d, iommu, &l.walker, &l.missing_register);
 	if (d->walk && !d->out.json) {
-		l.walks = calloc(1, sizeof(*l.walks));
-		if (!l.walks)
-			die(STATUS_ERROR, "out of memory");
+		l.walks = need(calloc(1, sizeof(*l.walks)));
 	}
 	riommu_visit_faults(&l.queue, list_fault, &l);
 	flush_table(&l);

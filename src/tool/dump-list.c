@@ -290,7 +290,7 @@ static void print_mode(const struct summary *s)
 	uint64_t mode = riommu_bits(s->ddtp, 3, 0);
 	char name[16], text[128], directory[48] = "";
 
-	dump_mode_text(s->ddtp, name, sizeof(name));
+	mode_text(s->ddtp, name, sizeof(name));
 	if (has_directory(s->ddtp))
 		snprintf(directory, sizeof(directory), ", device directory at 0x%" PRIx64,
 			 (s->ddtp & 0x003ffffffffffc00) << 2);

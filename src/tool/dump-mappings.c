@@ -123,9 +123,7 @@ static void end_space(struct listing *l)
 	mapping_count_add(&l->all, &l->count);
 	if (l->done_count == l->done_size) {
 		l->done_size = l->done_size ? 2 * l->done_size : 4;
-		l->done = reallocarray(l->done, l->done_size, sizeof(*l->done));
-		if (!l->done)
-			die(STATUS_ERROR, "out of memory");
+		l->done = need(reallocarray(l->done, l->done_size, sizeof(*l->done)));
 	}
 	l->done[l->done_count++] = (struct space_done){l->space, l->count};
 	if (!l->d->out.json)
@@ -252,14 +250,7 @@ static void list_spaces(struct listing *l)
 static void list_bare(struct listing *l)
 {
 	struct dump_stages stages = {.text = ""};
-	struct riommu_mapping m = {
-		.kind = RIOMMU_MAPPING_IDENTITY,
-		.iova = l->args.first,
-		.last = l->args.last,
-		.gpa = l->args.first,
-		.pa = l->args.first,
-		.permissions = RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X,
-	};
+	struct riommu_mapping m = riommu_identity(l->args.first, l->args.last);
 
 	begin_space(l, RIOMMU_SPACE_DEVICE, 0, &stages);
 	list_mapping(l, &m);

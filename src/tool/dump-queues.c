@@ -236,18 +236,10 @@ static bool has_no_requests(const struct dump *d, size_t iommu)
 static void list_queue(struct dump *d, size_t iommu, enum riommu_queue_kind kind)
 {
 	struct listing l = {.d = d, .iommu = iommu, .limits = command_limits(d, iommu)};
-	int err;
 
 	if (kind == RIOMMU_PQ && has_no_requests(d, iommu))
 		return;
-	err = riommu_queue_open(d->sys, iommu, kind, &l.queue);
-	if (err)
-		out_error(&d->out, err, "%s", riommu_error(d->ctx));
-	if (err && err != -EBADMSG)
-		return;
-	if (!d->out.json)
-		queue_print(&d->sys->iommus[iommu], &l.queue);
-	if (queue_never_set_up(&l.queue))
+	if (!queue_begin(d, iommu, kind, &l.queue))
 		return;
 	riommu_visit_entries(&l.queue, list_entry, &l);
 	if (!d->out.json)

@@ -95,9 +95,7 @@ static void begin_group(struct search *s, const struct riommu_reached *r)
 	s->refs = r->refs;
 	s->ref_count = r->ref_count;
 	s->space_count = s->d->out.json && r->ref_count ? r->ref_count : 1;
-	s->spaces = calloc(s->space_count, sizeof(*s->spaces));
-	if (!s->spaces)
-		die(STATUS_ERROR, "out of memory");
+	s->spaces = need(calloc(s->space_count, sizeof(*s->spaces)));
 	if (r->ref_count) {
 		s->first_ref = r->refs[0];
 		find_stages(s, &r->refs[0], r->mapping->iova, &shared);
@@ -208,7 +206,7 @@ static void print_iommu(const struct search *s)
 	const struct riommu_iommu *iommu = &s->d->sys->iommus[s->iommu];
 	char mode[16], text[160];
 
-	dump_mode_text(s->walker.ddtp, mode, sizeof(mode));
+	mode_text(s->walker.ddtp, mode, sizeof(mode));
 	snprintf(text, sizeof(text), "%s at 0x%" PRIx64 ", mode %s", iommu->name, iommu->base,
 		 mode);
 	putchar('\n');

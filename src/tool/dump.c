@@ -214,12 +214,7 @@ static unsigned parse_options(struct dump *d, int argc, char **argv)
 	unsigned used = 0;
 	int c;
 
-	argv[0] = (char *)(uintptr_t)program; /* getopt's messages begin as ours do */
-	while ((c = getopt_long(argc, argv, COMMON_SHORT, long_options, NULL)) != -1) {
-		if (c == '?') {
-			fprintf(stderr, "Try '%s --help' for more information.\n", program);
-			exit(STATUS_USAGE);
-		}
+	while ((c = next_option(argc, argv, COMMON_SHORT, long_options)) != -1) {
 		if (c == 'A' && set_access(&d->request, optarg))
 			c = 'r';
 		else if (!own_option(d, c, optarg))
@@ -423,16 +418,6 @@ bool dump_walker(struct dump *d, size_t iommu, struct riommu_walker *walker,
 	return true;
 }
 
-void dump_mode_text(uint64_t ddtp, char *text, size_t size)
-{
-	const char *name = riommu_ddtp_mode_name(ddtp);
-
-	if (name)
-		snprintf(text, size, "%s", name);
-	else
-		snprintf(text, size, "0x%x", (unsigned)riommu_bits(ddtp, 3, 0));
-}
-
 struct json_object *dump_iommu_json(const struct dump *d, size_t index)
 {
 	const struct riommu_iommu *unit = &d->sys->iommus[index];
@@ -442,7 +427,7 @@ struct json_object *dump_iommu_json(const struct dump *d, size_t index)
 	bool known = !riommu_iommu_reg(unit, RIOMMU_REG_DDTP, &ddtp);
 
 	if (known)
-		dump_mode_text(ddtp, mode, sizeof(mode));
+		mode_text(ddtp, mode, sizeof(mode));
 	json_add(obj, "base", json_hex(unit->base));
 	json_add(obj, "name", json_text(unit->name));
 	json_add(obj, "mode", known ? json_text(mode) : NULL);

@@ -68,9 +68,6 @@ bool dump_find_device(struct dump *d, const char *text, struct riommu_device_ref
 /* The same, reported to d->out. */
 bool dump_device(struct dump *d, const char *text, struct riommu_device_ref *ref);
 
-/* "3LVL"; an encoding of ddtp.iommu_mode that has no name as the number it is. */
-void dump_mode_text(uint64_t ddtp, char *text, size_t size);
-
 /* What every command's JSON says of an IOMMU: base, name, mode; and its queues: cq, fq, pq, null where there is none. */
 struct json_object *dump_iommu_json(const struct dump *d, size_t index);
 struct json_object *dump_queues_json(struct dump *d, size_t index);

@@ -160,12 +160,7 @@ static unsigned parse_options(struct prep *p, int argc, char **argv)
 	unsigned used = 0;
 	int c;
 
-	argv[0] = (char *)(uintptr_t)program; /* getopt's messages begin as ours do */
-	while ((c = getopt_long(argc, argv, COMMON_SHORT "o:lp", long_options, NULL)) != -1) {
-		if (c == '?') {
-			fprintf(stderr, "Try '%s --help' for more information.\n", program);
-			exit(STATUS_USAGE);
-		}
+	while ((c = next_option(argc, argv, COMMON_SHORT "o:lp", long_options)) != -1) {
 		if (!own_option(p, c, optarg))
 			common_option(p->ctx, &p->options, c, optarg, help);
 		for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(owners); i++)

@@ -24,19 +24,17 @@ static size_t rank(enum status status)
 	return i;
 }
 
-static struct json_object *need(struct json_object *obj)
-{
-	if (!obj)
-		die(STATUS_ERROR, "out of memory");
-	return obj;
-}
-
 struct json_object *json_hex(uint64_t v)
 {
 	char text[24];
 	int n = snprintf(text, sizeof(text), "0x%" PRIx64, v);
 
 	return need(json_object_new_string_len(text, n));
+}
+
+struct json_object *json_count(uint64_t n)
+{
+	return need(json_object_new_uint64(n));
 }
 
 struct json_object *json_text(const char *s)
@@ -196,6 +194,6 @@ int out_end(struct out *out)
 		out_status(out, STATUS_ERROR);
 	}
 	if (out->status == STATUS_USAGE)
-		fprintf(stderr, "Try '%s --help' for more information.\n", program);
+		try_help();
 	return (int)out->status;
 }

@@ -106,7 +106,7 @@ static void print_bits(const struct riommu_queue *q)
 	}
 }
 
-void queue_print(const struct riommu_iommu *iommu, const struct riommu_queue *q)
+static void queue_print(const struct riommu_iommu *iommu, const struct riommu_queue *q)
 {
 	const char *prefix = kinds[q->kind].prefix, *noun = kinds[q->kind].noun;
 	uint32_t pending = riommu_queue_pending(q);
@@ -131,6 +131,19 @@ void queue_print(const struct riommu_iommu *iommu, const struct riommu_queue *q)
 	printf(", head %" PRIu32 ", tail %" PRIu32 ", %" PRIu32 " pending%s\n", q->head, q->tail,
 	       pending, pending == q->entries - 1 ? ": full" : "");
 	print_bits(q);
+}
+
+bool queue_begin(struct dump *d, size_t iommu, enum riommu_queue_kind kind, struct riommu_queue *q)
+{
+	int err = riommu_queue_open(d->sys, iommu, kind, q);
+
+	if (err)
+		out_error(&d->out, err, "%s", riommu_error(d->ctx));
+	if (err && err != -EBADMSG)
+		return false;
+	if (!d->out.json)
+		queue_print(&d->sys->iommus[iommu], q);
+	return !queue_never_set_up(q);
 }
 
 void queue_unreadable(struct dump *d, size_t iommu, const struct riommu_queue *q, uint32_t index,

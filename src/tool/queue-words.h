@@ -13,8 +13,11 @@ void queue_iommus(struct dump *d);
 /* A base of 0 while the queue is off was never set: there is no ring at address 0. */
 bool queue_never_set_up(const struct riommu_queue *q);
 
-/* Text: where the queue is, how full, and what its csr says in words. */
-void queue_print(const struct riommu_iommu *iommu, const struct riommu_queue *q);
+/*
+ * Opens queue KIND; in text also says where it is, how full, and what its csr says in words. False when there are no entries to
+ * go over: it could not be opened (reported), or was never set up.
+ */
+bool queue_begin(struct dump *d, size_t iommu, enum riommu_queue_kind kind, struct riommu_queue *q);
 
 /* Reports SKIPPED entries from INDEX on that could not be read. */
 void queue_unreadable(struct dump *d, size_t iommu, const struct riommu_queue *q, uint32_t index,

@@ -104,9 +104,7 @@ static bool plan_device(struct quiesce *t, struct riommu_quiesce_args *args)
 		return false;
 	all = t->q;
 	t->q = NULL;
-	others = calloc(all->function_count, sizeof(*others));
-	if (!others)
-		die(STATUS_ERROR, "out of memory");
+	others = need(calloc(all->function_count, sizeof(*others)));
 	for (size_t i = 0; i < all->function_count; i++)
 		if (&all->functions[i] != device &&
 		    (all->functions[i].kind == RIOMMU_FUNCTION_MASTER ||

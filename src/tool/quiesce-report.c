@@ -34,9 +34,7 @@ void note(struct quiesce *t, const char *fmt, ...)
 void keep_room_for_lines(struct quiesce *t, size_t rounds)
 {
 	t->line_room = rounds * RIOMMU_STAGE_COUNT * t->q->iommu_count;
-	t->lines = calloc(t->line_room ? t->line_room : 1, sizeof(*t->lines));
-	if (!t->lines)
-		die(STATUS_ERROR, "out of memory");
+	t->lines = need(calloc(t->line_room ? t->line_room : 1, sizeof(*t->lines)));
 }
 
 static void outcome_words(enum riommu_outcome outcome, char words[24])
@@ -158,11 +156,6 @@ void tell_linux_truths(struct quiesce *t)
 
 /* -- JSON --------------------------------------------------------------------------------------------------------- */
 
-static struct json_object *number(uint64_t n)
-{
-	return json_object_new_int64((int64_t)n);
-}
-
 static struct json_object *words_or_null(const char *text)
 {
 	char copy[256];
@@ -231,7 +224,7 @@ static void report_writes(struct quiesce *t)
 		json_add(o, "object", json_text(w->object));
 		json_add(o, "register", json_text(w->reg));
 		json_add(o, "offset", json_hex(w->write.offset));
-		json_add(o, "width", number(w->write.width));
+		json_add(o, "width", json_count(w->write.width));
 		json_add(o, "old", json_hex(w->old));
 		json_add(o, "value", json_hex(w->write.value));
 		out_item(&t->out, o);
@@ -254,9 +247,9 @@ static void report_stages(struct quiesce *t)
 		json_add(o, "object", words_or_null(r->object));
 		json_add(o, "register", words_or_null(r->reg));
 		json_add(o, "words", words_or_null(r->words));
-		json_add(o, "reads", number(r->reads));
-		json_add(o, "writes", number(r->writes));
-		json_add(o, "microseconds", number(r->microseconds));
+		json_add(o, "reads", json_count(r->reads));
+		json_add(o, "writes", json_count(r->writes));
+		json_add(o, "microseconds", json_count(r->microseconds));
 		out_item(&t->out, o);
 	}
 	out_list_end(&t->out);

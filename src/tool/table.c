@@ -13,7 +13,7 @@ struct table {
 	size_t count;
 };
 
-static void need(bool ok)
+static void must(bool ok)
 {
 	if (!ok)
 		die(STATUS_ERROR, "out of memory");
@@ -21,18 +21,17 @@ static void need(bool ok)
 
 struct table *table_new(const char *const *columns, size_t count)
 {
-	struct table *t = calloc(1, sizeof(*t));
+	struct table *t = need(calloc(1, sizeof(*t)));
 
-	need(t);
 	t->cols = scols_new_table();
-	need(t->cols);
+	must(t->cols);
 	t->count = count;
 	for (size_t i = 0; i < count; i++) {
 		const char *name = columns[i];
 		bool right = name[0] == '>', last = i + 1 == count;
 		int flags = right ? SCOLS_FL_RIGHT : last ? SCOLS_FL_WRAP : 0;
 
-		need(scols_table_new_column(t->cols, name + right, 0, flags));
+		must(scols_table_new_column(t->cols, name + right, 0, flags));
 	}
 	if (isatty(STDOUT_FILENO))
 		scols_table_enable_nowrap(t->cols, 0);
@@ -45,9 +44,9 @@ void table_row(struct table *t, const char *const *cells)
 {
 	struct libscols_line *line = scols_table_new_line(t->cols, NULL);
 
-	need(line);
+	must(line);
 	for (size_t i = 0; i < t->count; i++)
-		need(!scols_line_set_data(line, i, cells[i] ? cells[i] : "-"));
+		must(!scols_line_set_data(line, i, cells[i] ? cells[i] : "-"));
 }
 
 void table_free(struct table *t)
@@ -59,6 +58,6 @@ void table_free(struct table *t)
 void table_print_free(struct table *t, FILE *f)
 {
 	scols_table_set_stream(t->cols, f);
-	need(!scols_print_table(t->cols));
+	must(!scols_print_table(t->cols));
 	table_free(t);
 }

@@ -32,13 +32,18 @@ enum status status_of(int err)
 	}
 }
 
+void try_help(void)
+{
+	fprintf(stderr, "Try '%s --help' for more information.\n", program);
+}
+
 static _Noreturn void die_va(enum status status, const char *fmt, va_list args)
 {
 	fprintf(stderr, "%s: ", program);
 	vfprintf(stderr, fmt, args);
 	fputc('\n', stderr);
 	if (status == STATUS_USAGE)
-		fprintf(stderr, "Try '%s --help' for more information.\n", program);
+		try_help();
 	exit((int)status);
 }
 
@@ -177,6 +182,19 @@ static const char *method(const char *arg)
 	return arg;
 }
 
+int next_option(int argc, char **argv, const char *letters, const struct option *names)
+{
+	int c;
+
+	argv[0] = (char *)(uintptr_t)program; /* getopt's messages begin as ours do */
+	c = getopt_long(argc, argv, letters, names, NULL);
+	if (c == '?') {
+		try_help();
+		exit(STATUS_USAGE);
+	}
+	return c;
+}
+
 bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char *arg,
 		   void (*help)(FILE *f))
 {
@@ -256,6 +274,13 @@ void print_message(const char *message)
 	logged[0] = '\0';
 }
 
+void *need(void *memory)
+{
+	if (!memory)
+		die(STATUS_ERROR, "out of memory");
+	return memory;
+}
+
 struct riommu_ctx *tool_ctx(const struct options *o)
 {
 	struct riommu_ctx *ctx = riommu_ctx_new();
@@ -329,4 +354,14 @@ struct riommu_system *open_system(struct out *out, const char *schema, const str
 		no_system(out, schema, -ENODEV, words);
 	}
 	return sys;
+}
+
+void mode_text(uint64_t ddtp, char *text, size_t size)
+{
+	const char *name = riommu_ddtp_mode_name(ddtp);
+
+	if (name)
+		snprintf(text, size, "%s", name);
+	else
+		snprintf(text, size, "0x%x", (unsigned)riommu_bits(ddtp, 3, 0));
 }

@@ -9,6 +9,7 @@
 #include "check/check.h"
 #include "discover/discover.h"
 
+#include <getopt.h>
 #include <json-c/json.h>
 #include <stdio.h>
 
@@ -43,6 +44,12 @@ void nearest_try(struct nearest *n, const char *candidate);
 /* Ends the program: there is no command called N->word. */
 _Noreturn void die_no_command(const struct nearest *n);
 
+/* MEMORY, unless it is NULL: then there is none left, and the program ends. */
+void *need(void *memory);
+
+/* Says where help is. */
+void try_help(void);
+
 /* -- common options (design 3.2) --------------------------------------------------------------------------- */
 struct options {
 	const char *input;  /* -i */
@@ -73,6 +80,9 @@ enum { OPT_BASE = 0x100, OPT_REG, OPT_SAVE, OPT_TOOL /* a tool's own start here 
 
 /* The lines of --help for them. */
 extern const char common_help[];
+
+/* getopt_long(), whose '?' ends the program. */
+int next_option(int argc, char **argv, const char *letters, const struct option *names);
 
 /*
  * Takes option C with ARG; false when it is not a common one. Ends the program on -h, -V, -A help, -O help and
@@ -160,8 +170,9 @@ int out_end(struct out *out);
 /* --save: a capture of what was read, to PATH; what goes wrong is reported to OUT. */
 void save_capture(struct out *out, struct riommu_system *sys, const char *path);
 
-/* json-c helpers of one shape: "0x%x" strings, null for NULL text. */
+/* json-c helpers of one shape: "0x%x" strings, numbers, null for NULL text. */
 struct json_object *json_hex(uint64_t v);
+struct json_object *json_count(uint64_t n);
 struct json_object *json_text(const char *s);
 void json_add(struct json_object *obj, const char *key,
 	      struct json_object *value); /* consumes VALUE, ends the program if memory is out */
@@ -185,6 +196,9 @@ void print_layout(FILE *f, const struct riommu_layout *layout, uint64_t value, i
 /* TEXT as a block that begins at column INDENT and is broken between words so that it ends before column 80. The line is
  * already written up to COLUMN; where that is too far, the block begins on the next one. Ends the line. */
 void print_wrapped(FILE *f, const char *text, size_t column, size_t indent);
+
+/* "3LVL"; an encoding of ddtp.iommu_mode that has no name as the number it is. */
+void mode_text(uint64_t ddtp, char *text, size_t size);
 
 /* A text table (libsmartcols where it was built in). Columns are named once; cells are copied. */
 struct table;

@@ -8,13 +8,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static struct json_object *need(struct json_object *obj)
-{
-	if (!obj)
-		die(STATUS_ERROR, "out of memory");
-	return obj;
-}
-
 /* Seconds since the start, to the microsecond. */
 static struct json_object *json_time(const struct top *t, uint64_t time)
 {
@@ -32,11 +25,6 @@ static struct json_object *json_tenths(uint64_t tenths)
 
 	snprintf(text, sizeof(text), "%" PRIu64 ".%" PRIu64, tenths / 10, tenths % 10);
 	return need(json_object_new_double_s((double)tenths / 10, text));
-}
-
-static struct json_object *json_count(uint64_t n)
-{
-	return need(json_object_new_uint64(n));
 }
 
 static struct json_object *new_event(const struct top *t, const char *event, uint64_t time)
@@ -58,7 +46,7 @@ static struct json_object *json_mode(bool known, uint64_t ddtp)
 {
 	char text[16];
 
-	top_mode_text(ddtp, text, sizeof(text));
+	mode_text(ddtp, text, sizeof(text));
 	return known ? json_text(text) : NULL;
 }
 

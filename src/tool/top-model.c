@@ -56,13 +56,6 @@ bool top_blind(const struct top *t)
 
 /* -- opening ------------------------------------------------------------------------------------------------ */
 
-static void *need(void *p)
-{
-	if (!p)
-		die(STATUS_ERROR, "out of memory");
-	return p;
-}
-
 static void open_recording(struct top *t)
 {
 	int err;
@@ -109,7 +102,6 @@ void top_open(struct top *t)
 		t->sort = COLUMN_BEFORE;
 	t->stats = need(riommu_stats_new(t->sys->iommu_count));
 	t->now = t->start;
-	t->since = t->start;
 	if (!t->record)
 		return;
 	err = riommu_recorder_new(t->ctx, t->record, t->sys, t->start, &t->recorder);

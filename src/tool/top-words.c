@@ -9,16 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-void top_mode_text(uint64_t ddtp, char *text, size_t size)
-{
-	const char *name = riommu_ddtp_mode_name(ddtp);
-
-	if (name)
-		snprintf(text, size, "%s", name);
-	else
-		snprintf(text, size, "0x%x", (unsigned)riommu_bits(ddtp, 3, 0));
-}
-
 void top_device_text(const struct top *t, uint32_t iommu, bool has_device, uint32_t device_id,
 		     char *text, size_t size)
 {
@@ -148,8 +138,8 @@ void top_event_text(const struct top *t, const struct riommu_watch_event *e, cha
 		fault_text(t, e, text, size);
 		return;
 	case RIOMMU_WATCH_MODE:
-		top_mode_text(e->from, from, sizeof(from));
-		top_mode_text(e->to, to, sizeof(to));
+		mode_text(e->from, from, sizeof(from));
+		mode_text(e->to, to, sizeof(to));
 		snprintf(words, sizeof(words), "ddtp changed, mode %s -> %s%s", from, to,
 			 riommu_bits(e->to, 3, 0) ? ""
 						  : ": BLOCKED, every device's DMA is refused");
@@ -221,7 +211,7 @@ static void first_line(const struct top *t, size_t iommu, struct lines *l)
 	uint32_t fill = riommu_watch_fill(&s->state);
 
 	if (s->state.ddtp_known)
-		top_mode_text(s->state.ddtp, mode, sizeof(mode));
+		mode_text(s->state.ddtp, mode, sizeof(mode));
 	top_rate_text(riommu_rate_tenths(&s->rate, t->now, 1), rate, sizeof(rate));
 	top_rate_text(riommu_rate_tenths(&s->rate, t->now, 10), rate10, sizeof(rate10));
 	if (s->state.ring_known && s->state.indexes_known)

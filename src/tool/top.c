@@ -122,12 +122,7 @@ static void parse_options(struct top *t, int argc, char **argv)
 {
 	int c;
 
-	argv[0] = (char *)(uintptr_t)program; /* getopt's messages begin as ours do */
-	while ((c = getopt_long(argc, argv, COMMON_SHORT "bn:d:s:f:", long_options, NULL)) != -1) {
-		if (c == '?') {
-			fprintf(stderr, "Try '%s --help' for more information.\n", program);
-			exit(STATUS_USAGE);
-		}
+	while ((c = next_option(argc, argv, COMMON_SHORT "bn:d:s:f:", long_options)) != -1) {
 		if (!own_option(t, c, optarg))
 			common_option(t->ctx, &t->options, c, optarg, help);
 	}

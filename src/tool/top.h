@@ -98,7 +98,6 @@ struct top {
 	const struct top_view *view;
 	struct riommu_stats *stats;
 	uint64_t start, now; /* by the clock of the events */
-	uint64_t since;      /* when counting began: the start, or the last reset by key */
 
 	/* live, and captures: one of each for each IOMMU; NULL for those that -u leaves out */
 	struct riommu_watch **watches;
@@ -182,9 +181,6 @@ size_t top_status(const struct top *t, size_t iommu, struct top_line *lines, siz
 void top_event_text(const struct top *t, const struct riommu_watch_event *e, char *text,
 		    size_t size);
 enum top_weight top_event_weight(const struct riommu_watch_event *e);
-
-/* "3LVL", "Off", or the number. */
-void top_mode_text(uint64_t ddtp, char *text, size_t size);
 
 /* The name of a device, or its id; "(none)" without one. */
 void top_device_text(const struct top *t, uint32_t iommu, bool has_device, uint32_t device_id,

@@ -94,11 +94,7 @@ static int on_space(void *arg, const struct riommu_space_visit *space)
 /* With ddtp Bare there is no context, and no table that limits anything. */
 static int tell_everything(struct visit *v)
 {
-	struct riommu_mapping m = {
-		.kind = RIOMMU_MAPPING_IDENTITY,
-		.last = UINT64_MAX,
-		.permissions = RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X,
-	};
+	struct riommu_mapping m = riommu_identity(0, UINT64_MAX);
 
 	v->ref.kind = RIOMMU_SPACE_DEVICE;
 	return tell(v, &m, &v->ref);

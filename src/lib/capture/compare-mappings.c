@@ -305,14 +305,7 @@ static int visit_side(struct ranges *r, enum riommu_side side, uint64_t first, u
 	const struct riommu_space *space = r->change.space[side];
 	struct riommu_mapping_args args = {.first = first, .last = last};
 	struct riommu_mapping_totals totals = {0};
-	struct riommu_mapping identity = {
-		.kind = RIOMMU_MAPPING_IDENTITY,
-		.iova = first,
-		.last = last,
-		.gpa = first,
-		.pa = first,
-		.permissions = RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X,
-	};
+	struct riommu_mapping identity = riommu_identity(first, last);
 
 	if (space && r->g->entered[side] >= riommu_max_pages(w))
 		return -EOVERFLOW;

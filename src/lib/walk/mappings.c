@@ -478,17 +478,22 @@ static int first_stage_run(struct list *l, const struct list_run *r)
 	return through_second_stage(l, r->to, r->to + (r->last - r->from));
 }
 
-static int identity(struct list *l, uint64_t first, uint64_t last)
+struct riommu_mapping riommu_identity(uint64_t first, uint64_t last)
 {
-	struct riommu_mapping m = {
+	return (struct riommu_mapping){
 		.kind = RIOMMU_MAPPING_IDENTITY,
 		.iova = first,
 		.last = last,
 		.gpa = first,
 		.pa = first,
+		.permissions = ALL_PERMISSIONS,
 	};
+}
 
-	combine(&m, &no_limits, &no_limits);
+static int identity(struct list *l, uint64_t first, uint64_t last)
+{
+	struct riommu_mapping m = riommu_identity(first, last);
+
 	return emit(l, &m);
 }
 

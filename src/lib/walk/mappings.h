@@ -81,6 +81,9 @@ struct riommu_mapping {
 	const char *reason; /* MALFORMED, GUEST_ONLY: a static string */
 };
 
+/* FIRST..LAST (inclusive) where nothing limits it: what a Bare ddtp lets every device behind the IOMMU reach, too. */
+struct riommu_mapping riommu_identity(uint64_t first, uint64_t last);
+
 struct riommu_mapping_totals {
 	uint64_t ranges, leaves, bytes; /* LEAVES only; bytes saturates */
 	uint64_t pages;                 /* table pages read */

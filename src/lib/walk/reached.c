@@ -293,14 +293,7 @@ static int walk_collected(struct reaching *in, struct riommu_mapping_totals *tot
 
 static int all_pass(const struct reaching *in, struct riommu_mapping_totals *totals)
 {
-	struct riommu_mapping m = {
-		.kind = RIOMMU_MAPPING_IDENTITY,
-		.iova = in->first,
-		.last = in->last,
-		.gpa = in->first,
-		.pa = in->first,
-		.permissions = RIOMMU_PERM_R | RIOMMU_PERM_W | RIOMMU_PERM_X,
-	};
+	struct riommu_mapping m = riommu_identity(in->first, in->last);
 
 	totals->ranges++;
 	return tell(in, NULL, 0, &m);
