@@ -258,8 +258,16 @@ static int one_user(void *arg, const struct riommu_user *u)
 bool nobody_is_cut_off(struct quiesce *t)
 {
 	struct users found = {.t = t};
-	int err = riommu_quiesce_users(t->q, one_user, &found);
+	int err;
 
+	if (!t->sys->live) {
+		note(t,
+		     "%s does not say which functions master the bus, nor who uses them: stage "
+		     "stop is not in this plan",
+		     t->options.input);
+		return true;
+	}
+	err = riommu_quiesce_users(t->q, one_user, &found);
 	if (err) {
 		if (t->force) {
 			note(t, "who is cut off is not known: %s", riommu_error(t->ctx));

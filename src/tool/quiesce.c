@@ -191,8 +191,10 @@ static void check_company(const struct quiesce *t)
 {
 	bool blocks = t->action == ACTION_BLOCK || t->action == ACTION_HANDOVER;
 
-	if (t->options.input)
-		die_usage("-i %s: a file has no DMA that could be blocked", t->options.input);
+	if (t->options.input && !(t->plan && blocks))
+		die_usage("-i %s: a file has no DMA that could be blocked (with --plan: what "
+			  "would be written to that machine)",
+			  t->options.input);
 	if (t->options.override_count)
 		die_usage("--reg: what is written follows from what the hardware says");
 	if (t->hold && t->action != ACTION_BLOCK && t->action != ACTION_STOP)

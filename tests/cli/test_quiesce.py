@@ -190,6 +190,21 @@ class Plan(Machine):
         self.assertFalse(top["undone"])
 
 
+class RecordedPlan(Machine):
+    def test_is_that_of_the_file_and_looks_at_no_function_of_this_machine(self):
+        self.quiesce("--save", self.path("board.core"), "--plan")
+        self.memory({"ddtp": 0})
+        self.options = ["-i", self.path("board.core")] + self.options
+        self.disk()
+        before = self.everything()
+        top = self.report("--plan", "--handover")
+        self.assertEqual(self.everything(), before)
+        self.assertEqual([(w["stage"], w["register"], w["value"]) for w in top["writes"]],
+                         [("block", "ddtp", hex(DDTP & 0xfffffff0)), ("queues", "cqcsr", "0x0"), ("queues", "fqcsr", "0x0")])
+        self.assertEqual({f["kind"] for f in top["functions"]}, {"unknown"})
+        self.assertIn(b"stage stop is not in this plan", b" ".join(self.quiesce("--plan").out.split()))
+
+
 class Block(Machine):
     def test_block_changes_the_mode_and_nothing_else(self):
         before = bytearray(self.page())
@@ -495,7 +510,7 @@ class Statuses(Machine):
                      ["--device", "8", "--handover"], ["--device", "8", "--undo"], ["--undo", "--skip", "stop"],
                      ["--via", "x"], ["--via", "remove", "--hold", "1"], ["--via", "remove"], ["--undo", "--keep", "8"],
                      ["--keep", "00:1f.0"], ["--device", "00:1f.0"], ["--probe", "00:1f.0:0x1000"], ["--undo", "--probe", "8:0"],
-                     ["--skip", "block", "--probe", "8:0"], ["-i", "x"], ["--reg", "ddtp=0"], ["--nonsense"]):
+                     ["--skip", "block", "--probe", "8:0"], ["-i", "x"], ["-i", "x", "--plan", "--undo"], ["-i", "x", "--plan", "--device", "8"], ["--reg", "ddtp=0"], ["--nonsense"]):
             with self.subTest(args=args):
                 before = self.everything()
                 done = self.quiesce(*args, status=2)

@@ -172,7 +172,8 @@ int riommu_hw_open(struct riommu_system *sys, bool write, struct riommu_hw **out
 	live->ctx = sys->ctx;
 	/* what decides about a write is read where the write goes, not from --reg */
 	live->registers = write ? live->writable : sys->registers;
-	live->functions = riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices")
+	/* the functions of this machine are not those of a recorded one */
+	live->functions = sys->live && riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices")
 				  ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 				  : -1;
 	*hw = (struct riommu_hw){.ops = &live_ops, .arg = live, .close = live_close};
