@@ -86,20 +86,13 @@ static struct json_object *fields_json(const struct view *v)
 	for (unsigned i = 0; i < dword_count(c); i++) {
 		const struct riommu_layout *l = layout(v, 0, i);
 		uint64_t bits = dword(c, 0, i) ^ dword(c, 1, i);
-		struct json_object *names = json_field_names(l, bits);
-		char name[80];
+		char prefix[32];
 
-		for (size_t k = 0; l == layout(v, 1, i) && k < json_object_array_length(names);
-		     k++) {
-			struct json_object *at = json_object_array_get_idx(names, k);
-
-			snprintf(name, sizeof(name), "%s.%s", dword_key(c, i),
-				 json_object_get_string(at));
-			json_object_array_add(list, json_text(name));
-		}
-		if (bits && l != layout(v, 1, i))
+		snprintf(prefix, sizeof(prefix), "%s.", dword_key(c, i));
+		if (l == layout(v, 1, i))
+			json_field_names(list, prefix, l, bits);
+		else if (bits)
 			json_object_array_add(list, json_text(dword_key(c, i)));
-		json_object_put(names);
 	}
 	return list;
 }
@@ -204,7 +197,7 @@ static int show(void *arg, const struct riommu_context_change *change)
 	}
 	diff_finding(x);
 	all->view.change = change;
-	if (x->d->out.json)
+	if (in_json(&x->d->out))
 		item(&all->view, all->c);
 	else
 		print_context(&all->view, all->c);

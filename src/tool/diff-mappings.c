@@ -10,8 +10,6 @@
 #define SPACES_LISTED 16 /* of those that share their tables; the rest as a number */
 #define UNKNOWN_TOLD  32 /* ranges, one by one; the rest as a number */
 
-#define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
-
 struct mappings {
 	struct diff *x;
 	const struct riommu_comparison *c;
@@ -129,8 +127,8 @@ static void item(const struct mappings *all, const struct riommu_mapping_change 
 {
 	out_item_begin(&all->x->d->out);
 	printf("{\"change\":\"%s\",\"spaces\":%s,\"space_count\":%zu,\"old\":",
-	       diff_word(change->mapping[0], change->mapping[1]),
-	       json_object_to_json_string_ext(all->spaces, JSON_FLAGS), all->ref_count);
+	       diff_word(change->mapping[0], change->mapping[1]), json_plain(all->spaces),
+	       all->ref_count);
 	print_end(&all->space[0], change->mapping[0]);
 	fputs(",\"new\":", stdout);
 	print_end(&all->space[1], change->mapping[1]);
@@ -172,7 +170,7 @@ static int show(void *arg, const struct riommu_mapping_change *change)
 	}
 	diff_finding(x);
 	begin_group(all, change);
-	if (x->d->out.json) {
+	if (in_json(&x->d->out)) {
 		item(all, change);
 		return 0;
 	}

@@ -147,7 +147,7 @@ static void take_finding(void *arg, const struct riommu_finding *f)
 {
 	struct checking *k = arg;
 
-	if (k->d->out.json) {
+	if (in_json(&k->d->out)) {
 		out_item(&k->d->out, finding_json(k->d, f));
 		return;
 	}
@@ -343,7 +343,7 @@ void dump_check(struct dump *d, int argc, char **argv)
 		.finding = take_finding,
 		.outcome = take_outcome,
 		.arg = &k,
-		.max_findings = d->out.json ? FINDINGS_JSON : FINDINGS_TEXT,
+		.max_findings = in_json(&d->out) ? FINDINGS_JSON : FINDINGS_TEXT,
 	};
 
 	out_begin(&d->out, DUMP_SCHEMA, d->sys);
@@ -361,11 +361,11 @@ void dump_check(struct dump *d, int argc, char **argv)
 	}
 	out_list_end(&d->out);
 	out_list_begin(&d->out, "not_judged");
-	for (size_t i = 0; d->out.json && i < k.gap_count; i++)
+	for (size_t i = 0; in_json(&d->out) && i < k.gap_count; i++)
 		out_item(&d->out, gap_json(d, &k.gaps[i]));
 	out_list_end(&d->out);
 	out_member(&d->out, "summary", summary_json(&k));
-	if (!d->out.json)
+	if (!in_json(&d->out))
 		print_all(&k);
 	report_gaps(&k);
 	for (size_t i = 0; i < k.kept_count; i++)

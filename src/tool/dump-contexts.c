@@ -261,7 +261,7 @@ static struct json_object *dc_json(const struct listing *l, const struct riommu_
 static void show_dc(struct listing *l, const struct riommu_dc *dc,
 		    const struct riommu_device *device)
 {
-	if (l->d->out.json)
+	if (in_json(&l->d->out))
 		out_item(&l->d->out, dc_json(l, dc, device));
 	else
 		dc_row(l, dc, device);
@@ -307,7 +307,7 @@ static void show_absent(struct listing *l, const struct riommu_device *device,
 {
 	char id[16];
 
-	if (l->d->out.json) {
+	if (in_json(&l->d->out)) {
 		out_item(&l->d->out, device_json(l, device->device_id, device, state, NULL));
 		return;
 	}
@@ -466,16 +466,16 @@ static void list_devices(struct dump *d, size_t iommu)
 	walkable = walkable && dump_mode_defined(d, iommu, l.walker.ddtp);
 	if (!walkable)
 		l.absent = CONTEXT_UNKNOWN; /* what the machine has can be told all the same */
-	else if (!d->out.json)
+	else if (!in_json(&d->out))
 		print_heading(&l);
 	find_devices(&l);
 	if (walkable)
 		riommu_visit_dcs(&l.walker, list_dc, &l);
 	catch_up(&l, UINT64_MAX, l.absent);
 	flush_table(&l);
-	if (walkable && !d->out.json && !l.total)
+	if (walkable && !in_json(&d->out) && !l.total)
 		printf("no device contexts, and no devices are known\n");
-	if (walkable && !d->out.json && dump_zero_root(d, l.walker.ddtp))
+	if (walkable && !in_json(&d->out) && dump_zero_root(d, l.walker.ddtp))
 		print_wrapped(stdout, DUMP_ZERO_ROOT, 0, 0);
 	end_gaps(&l);
 	free(l.devices);
@@ -568,7 +568,7 @@ static void no_dc(struct listing *l, uint32_t device_id, const struct riommu_dev
 	char label[96];
 
 	dump_device_label(l->d, l->iommu, device_id, label, sizeof(label));
-	if (!l->d->out.json)
+	if (!in_json(&l->d->out))
 		print_no_dc(l, label, result, t);
 	else if (!l->dc) /* a list of processes holds no device */
 		out_item(&l->d->out, device_json(l, device_id, device, state, NULL));
@@ -612,7 +612,7 @@ static void show_device(struct dump *d, const char *text)
 	if (!dump_walker(d, ref.iommu, &l.walker, &missing) || !locate(&l, ref.device_id, &dc))
 		return;
 	device = known_device(d, ref.iommu, ref.device_id);
-	if (!d->out.json)
+	if (!in_json(&d->out))
 		print_dc(&l, &dc, device);
 	else
 		do
@@ -628,12 +628,12 @@ void dump_devices(struct dump *d, int argc, char **argv)
 	dump_iommus(d);
 	out_list_begin(&d->out, "devices");
 	for (int i = 0; i < argc; i++) {
-		if (i && !d->out.json)
+		if (i && !in_json(&d->out))
 			putchar('\n');
 		show_device(d, argv[i]);
 	}
 	for (bool first = true; !argc && dump_next_iommu(d, &index); index++, first = false) {
-		if (!first && !d->out.json)
+		if (!first && !in_json(&d->out))
 			putchar('\n');
 		list_devices(d, index);
 	}
@@ -678,7 +678,7 @@ static bool is_in_use(const struct listing *l, const struct riommu_dc *dc)
 	snprintf(text, sizeof(text), "%s on %s: %s: %s",
 		 dump_device_label(l->d, l->iommu, dc->device_id, label, sizeof(label)),
 		 l->d->sys->iommus[l->iommu].name, state_names[state], why);
-	if (!l->d->out.json)
+	if (!in_json(&l->d->out))
 		print_wrapped(stdout, text, 0, 0);
 	return false;
 }
@@ -699,7 +699,7 @@ static enum dump_place_state find_place(struct listing *l, const char *text,
 	if (!locate(l, ref.device_id, &place->dc))
 		return riommu_bits(l->walker.ddtp, 3, 0) == RIOMMU_DDTP_BARE ? DUMP_PLACE_BARE
 									     : DUMP_PLACE_NONE;
-	if (l->d->out.json)
+	if (in_json(&l->d->out))
 		out_item(&l->d->out,
 			 dc_json(l, &place->dc, known_device(l->d, ref.iommu, ref.device_id)));
 	return is_in_use(l, &place->dc) ? DUMP_PLACE_CONTEXT : DUMP_PLACE_NONE;
@@ -778,7 +778,7 @@ static int list_pc(void *arg, const struct riommu_pc_visit *v)
 
 	if (!v->pc)
 		add_gap(l, v->first_id, v->last_id, v->address, v->error);
-	else if (l->d->out.json)
+	else if (in_json(&l->d->out))
 		out_item(&l->d->out, pc_json(l, v->pc));
 	else
 		pc_row(l, v->pc);
@@ -809,7 +809,7 @@ static void list_processes(struct listing *l)
 	dump_device_label(l->d, l->iommu, l->dc->device_id, label, sizeof(label));
 	stages_text(l, l->dc, stages, sizeof(stages));
 	wrong = riommu_dc_misconfigured(&l->walker, l->dc, &rule);
-	if (!l->d->out.json) {
+	if (!in_json(&l->d->out)) {
 		printf("%s on %s: %s\n", label, l->d->sys->iommus[l->iommu].name, stages);
 		if (wrong)
 			printf("the device context is misconfigured, rule %u: %s\n", rule, wrong);
@@ -819,7 +819,7 @@ static void list_processes(struct listing *l)
 	if (!none)
 		riommu_visit_pcs(&l->walker, l->dc, list_pc, l);
 	flush_table(l);
-	if (!none && !l->total && !l->d->out.json)
+	if (!none && !l->total && !in_json(&l->d->out))
 		printf("the process directory is empty\n");
 	end_gaps(l);
 }

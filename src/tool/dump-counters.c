@@ -271,7 +271,7 @@ static bool has_counters(struct dump *d, size_t iommu)
 	if (riommu_iommu_reg(unit, RIOMMU_REG_CAPABILITIES, &capabilities) ||
 	    (capabilities & RIOMMU_CAP_HPM))
 		return true;
-	if (!d->out.json)
+	if (!in_json(&d->out))
 		printf("%s at 0x%" PRIx64 ": no performance counters: capabilities.HPM is 0\n",
 		       unit->name, unit->base);
 	return false;
@@ -293,7 +293,7 @@ static void show(struct dump *d, size_t iommu, const struct reading *before,
 		if (before)
 			row.seconds = (double)(after->time_ns - before->time_ns) / NS_PER_S;
 		compare(&row);
-		if (d->out.json) {
+		if (in_json(&d->out)) {
 			out_item(&d->out, row_json(unit->base, &row));
 			continue;
 		}
@@ -394,7 +394,7 @@ void dump_counters(struct dump *d, int argc, char **argv)
 	dump_iommus(d);
 	out_list_begin(&d->out, "counters");
 	for (size_t i = 0; dump_next_iommu(d, &i); i++, first = false) {
-		if (!first && !d->out.json)
+		if (!first && !in_json(&d->out))
 			putchar('\n');
 		list_counters(d, i, d->interval ? &before[i] : NULL, &after[i]);
 	}

@@ -63,7 +63,7 @@ void diff_line(struct diff *x, char mark, const char *fmt, ...)
 	char text[700];
 	va_list args;
 
-	if (x->d->out.json)
+	if (in_json(&x->d->out))
 		return;
 	diff_heading(x);
 	va_start(args, fmt);
@@ -131,7 +131,7 @@ static void compare_iommu(struct diff *x)
 		diff_line(x, '-', "%s at 0x%" PRIx64, old->name, old->base);
 	if (new)
 		diff_line(x, '+', "%s at 0x%" PRIx64, new->name, new->base);
-	if (x->d->out.json)
+	if (in_json(&x->d->out))
 		diff_item(x, diff_json(old, new), side_json(x, RIOMMU_OLD),
 			  side_json(x, RIOMMU_NEW));
 }
@@ -231,14 +231,14 @@ static int show_register(void *arg, const struct riommu_reg_change *change)
 	struct unknown *u = arg;
 	struct diff *x = u->x;
 	const struct riommu_reg *reg = &riommu_registers()[change->index];
-	struct json_object *old, *new, *obj;
+	struct json_object *old, *new, *obj, *fields;
 	bool moving = change->comparable && !(change->differing & ~change->moving);
 
 	if (!change->comparable && is_unknown(u, change))
 		return 0;
 	if (!moving)
 		diff_finding(x);
-	if (!x->d->out.json) {
+	if (!in_json(&x->d->out)) {
 		if (change->comparable)
 			register_lines(x, change);
 		else
@@ -251,7 +251,9 @@ static int show_register(void *arg, const struct riommu_reg_change *change)
 	json_add(obj, "iommu", json_hex(iommu_of(x, RIOMMU_NEW)->base));
 	json_add(obj, "name", json_text(reg->name));
 	json_add(obj, "moving", json_object_new_boolean(moving));
-	json_add(obj, "fields", json_field_names(reg->layout, change->differing));
+	fields = json_object_new_array();
+	json_field_names(fields, "", reg->layout, change->differing);
+	json_add(obj, "fields", fields);
 	diff_item(x, obj, old, new);
 	return 0;
 }
@@ -299,7 +301,7 @@ static int show_device(void *arg, const struct riommu_device *const device[2])
 				  device[i]->driver[0] ? device[i]->driver : "none",
 				  device[i]->group[0] ? device[i]->group : "-",
 				  device[i]->domain_type);
-	if (!x->d->out.json)
+	if (!in_json(&x->d->out))
 		return 0;
 	obj = diff_json(device[0], device[1]);
 	json_add(obj, "iommu",
@@ -340,7 +342,7 @@ static int show_region(void *arg, const struct riommu_region *const region[2])
 		if (region[i])
 			diff_line(x, i ? '+' : '-', "0x%" PRIx64 "-0x%" PRIx64 " %s",
 				  region[i]->start, region[i]->end, region[i]->name);
-	if (x->d->out.json)
+	if (in_json(&x->d->out))
 		diff_item(x, diff_json(region[0], region[1]), region_json(region[0]),
 			  region_json(region[1]));
 	return 0;
@@ -410,7 +412,7 @@ static int show_fault(void *arg, const struct riommu_fault_visit *v)
 		return 0;
 	}
 	diff_finding(x);
-	if (x->d->out.json) {
+	if (in_json(&x->d->out)) {
 		size_t iommu = diff_side(x, RIOMMU_NEW);
 
 		diff_item(x, diff_json(false, true), NULL,
@@ -584,7 +586,7 @@ static void compare(struct diff *x)
 	compare_tables(x);
 	compare_all_faults(x);
 	compare_memory(x);
-	if (!x->any && !x->d->out.json && json_object_array_length(x->d->out.errors) == 0)
+	if (!x->any && !in_json(&x->d->out) && !x->d->out.error_count)
 		printf("nothing differs\n");
 	free(x->pairs);
 }

@@ -35,7 +35,7 @@ enum parsed { NOT_MINE, UNDERSTOOD, WRONG /* reported */ };
 
 static void show_fault(struct dump *d, const struct known_fault *k)
 {
-	if (d->out.json)
+	if (in_json(&d->out))
 		out_item(&d->out, fault_json(k));
 	else
 		fault_print(stdout, k);
@@ -43,7 +43,7 @@ static void show_fault(struct dump *d, const struct known_fault *k)
 
 static void show_cause(struct dump *d, unsigned code)
 {
-	if (d->out.json)
+	if (in_json(&d->out))
 		out_item(&d->out, cause_json(code));
 	else
 		cause_print(stdout, code);
@@ -137,7 +137,7 @@ static enum parsed parse_suppressed(struct dump *d, const char *line)
 	if (!p || labelled(&p, who, false, &count) != UNDERSTOOD ||
 	    strncmp(p + strspn(p, " "), "callbacks suppressed", 20) != 0)
 		return NOT_MINE;
-	if (d->out.json) {
+	if (in_json(&d->out)) {
 		struct json_object *obj = json_object_new_object();
 
 		json_add(obj, "kind", json_text("suppressed"));
@@ -249,7 +249,7 @@ static bool fits(struct dump *d, const char *name, const struct riommu_layout *l
 static void show_dwords(struct dump *d, const char *kind, const char *name, const char *note,
 			const struct riommu_layout *const *layouts, const uint64_t *dw, size_t n)
 {
-	if (d->out.json) {
+	if (in_json(&d->out)) {
 		struct json_object *obj = json_object_new_object(),
 				   *values = json_object_new_array();
 
@@ -282,7 +282,7 @@ static void show_entry(struct dump *d, const struct structure *s,
 	bool command = s->kind == COMMAND;
 	char words[400];
 
-	if (d->out.json) {
+	if (in_json(&d->out)) {
 		struct json_object *obj = json_object_new_object();
 
 		json_add(obj, "kind", json_text(s->name));

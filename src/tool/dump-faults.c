@@ -376,7 +376,7 @@ static int list_fault(void *arg, const struct riommu_fault_visit *v)
 		return 0;
 	}
 	*(v->pending ? &l->pending : &l->history) += 1;
-	if (l->d->out.json) {
+	if (in_json(&l->d->out)) {
 		out_item(&l->d->out, record_json(l, v));
 		return 0;
 	}
@@ -408,12 +408,12 @@ static void list_faults(struct dump *d, size_t iommu)
 		return;
 	if (d->walk)
 		l.walkable = dump_walker(d, iommu, &l.walker, &l.missing_register);
-	if (d->walk && !d->out.json) {
+	if (d->walk && !in_json(&d->out)) {
 		l.walks = need(calloc(1, sizeof(*l.walks)));
 	}
 	riommu_visit_faults(&l.queue, list_fault, &l);
 	flush_table(&l);
-	if (!d->out.json)
+	if (!in_json(&d->out))
 		print_summary(&l);
 	print_walks(&l);
 	free(l.walks);
@@ -432,7 +432,7 @@ void dump_faults(struct dump *d, int argc, char **argv)
 	queue_iommus(d);
 	out_list_begin(&d->out, "faults");
 	for (bool first = true; dump_next_iommu(d, &index); index++, first = false) {
-		if (!first && !d->out.json)
+		if (!first && !in_json(&d->out))
 			putchar('\n');
 		list_faults(d, index);
 	}

@@ -441,7 +441,7 @@ void dump_list(struct dump *d, int argc, char **argv)
 		struct summary s;
 
 		summarize(d, i, &s);
-		if (d->out.json) {
+		if (in_json(&d->out)) {
 			out_item(&d->out, iommu_json(d, &s));
 			continue;
 		}

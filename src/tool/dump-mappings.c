@@ -75,7 +75,7 @@ static int list_mapping(void *arg, const struct riommu_mapping *m)
 	struct listing *l = arg;
 
 	mapping_count(&l->count, m);
-	if (l->d->out.json) {
+	if (in_json(&l->d->out)) {
 		mapping_item(&l->d->out, &l->space, m);
 		return 0;
 	}
@@ -109,7 +109,7 @@ static void begin_space(struct listing *l, enum riommu_space_kind kind, uint32_t
 	};
 	l->count = (struct mapping_count){.any = false};
 	l->columns = false;
-	if (l->d->out.json)
+	if (in_json(&l->d->out))
 		mapping_space_begin(l->d, &l->space);
 	else if (stages->text[0])
 		print_heading(l, kind, stages->text);
@@ -126,7 +126,7 @@ static void end_space(struct listing *l)
 		l->done = need(reallocarray(l->done, l->done_size, sizeof(*l->done)));
 	}
 	l->done[l->done_count++] = (struct space_done){l->space, l->count};
-	if (!l->d->out.json)
+	if (!in_json(&l->d->out))
 		mapping_print_count(stdout, &l->count, 2);
 	if (l->space.has_process)
 		snprintf(process, sizeof(process), ", process 0x%" PRIx32, l->space.process_id);
@@ -222,7 +222,7 @@ static void tell_unmet(struct listing *l)
 			  "%s, process 0x%" PRIx32 ": the entry at 0x%" PRIx64
 			  " on the way to its context %s",
 			  label, request.process_id, t.missing, dump_gap_reason(t.error));
-	if (t.result != RIOMMU_FAULT || l->d->out.json)
+	if (t.result != RIOMMU_FAULT || in_json(&l->d->out))
 		return;
 	snprintf(text, sizeof(text),
 		 "%s, process 0x%" PRIx32 ": every request is refused: cause %u, %s: %s", label,
@@ -262,7 +262,7 @@ static void show_totals(const struct listing *l)
 	struct json_object *all = json_object_new_object();
 
 	out_list_begin(&l->d->out, "spaces");
-	for (size_t i = 0; l->d->out.json && i < l->done_count; i++) {
+	for (size_t i = 0; in_json(&l->d->out) && i < l->done_count; i++) {
 		struct json_object *obj = mapping_space_json(l->d, &l->done[i].space);
 
 		mapping_count_json(obj, &l->done[i].count);
@@ -271,7 +271,7 @@ static void show_totals(const struct listing *l)
 	out_list_end(&l->d->out);
 	mapping_count_json(all, &l->all);
 	out_member(&l->d->out, "totals", all);
-	if (!l->d->out.json && l->done_count > 1) {
+	if (!in_json(&l->d->out) && l->done_count > 1) {
 		printf("\nall %zu address spaces:\n", l->done_count);
 		mapping_print_count(stdout, &l->all, 2);
 	}

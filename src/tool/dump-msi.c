@@ -59,7 +59,7 @@ static void show_window(struct listing *l)
 	json_add(obj, "contiguous", json_object_new_boolean(w.whole));
 	json_add(obj, "files", json_object_new_int64((int64_t)w.files));
 	out_member(&l->d->out, "msi_table", obj);
-	if (l->d->out.json)
+	if (in_json(&l->d->out))
 		return;
 	printf("  MSI page table at 0x%" PRIx64 ", %" PRIu64 " entr%s of 16 bytes\n", w.table,
 	       w.files, w.files == 1 ? "y" : "ies");
@@ -145,11 +145,11 @@ static int list_entry(void *arg, const struct riommu_msi_entry *e)
 
 	if (e->kind == RIOMMU_MSI_ENTRY_UNREADABLE && !l->count[e->kind])
 		l->unread = *e;
-	if (!l->d->out.json && !l->any)
+	if (!in_json(&l->d->out) && !l->any)
 		printf("  INDEX  GPA               ENTRY\n");
 	l->any = true;
 	l->count[e->kind] += e->count;
-	if (l->d->out.json)
+	if (in_json(&l->d->out))
 		out_item(&l->d->out, entry_json(l, e));
 	else
 		print_entry(e);
@@ -184,7 +184,7 @@ static void list_table(struct listing *l)
 	out_list_begin(&l->d->out, "msi");
 	err = riommu_visit_msi(&l->place.walker, &l->place.dc, list_entry, l);
 	out_list_end(&l->d->out);
-	if (!l->d->out.json)
+	if (!in_json(&l->d->out))
 		print_summary(l, err);
 	if (l->count[RIOMMU_MSI_ENTRY_UNREADABLE])
 		out_error(&l->d->out, dump_gap_error(l->unread.error),
@@ -219,7 +219,7 @@ static void show_table(struct listing *l)
 	const char *none = without_table(&l->place.dc);
 	char label[96], text[200];
 
-	if (!l->d->out.json) {
+	if (!in_json(&l->d->out)) {
 		snprintf(text, sizeof(text), "%s on %s%s%s",
 			 dump_device_label(l->d, l->place.iommu, l->place.device_id, label,
 					   sizeof(label)),

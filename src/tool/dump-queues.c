@@ -185,7 +185,7 @@ static int list_entry(void *arg, const struct riommu_entry_visit *v)
 		return 0;
 	}
 	*(v->pending ? &l->pending : &l->history) += 1;
-	if (l->d->out.json) {
+	if (in_json(&l->d->out)) {
 		out_item(&l->d->out, entry_json(l, v));
 	} else {
 		print_heading(l, v->pending);
@@ -227,7 +227,7 @@ static bool has_no_requests(const struct dump *d, size_t iommu)
 	if (riommu_iommu_reg(unit, RIOMMU_REG_CAPABILITIES, &capabilities) ||
 	    (capabilities & RIOMMU_CAP_ATS))
 		return false;
-	if (!d->out.json)
+	if (!in_json(&d->out))
 		printf("%s at 0x%" PRIx64 ": no page-request queue: capabilities.ATS is 0\n",
 		       unit->name, unit->base);
 	return true;
@@ -242,7 +242,7 @@ static void list_queue(struct dump *d, size_t iommu, enum riommu_queue_kind kind
 	if (!queue_begin(d, iommu, kind, &l.queue))
 		return;
 	riommu_visit_entries(&l.queue, list_entry, &l);
-	if (!d->out.json)
+	if (!in_json(&d->out))
 		print_summary(&l);
 }
 
@@ -260,7 +260,7 @@ static void list_queues(struct dump *d, const char *name, enum riommu_queue_kind
 	queue_iommus(d);
 	out_list_begin(&d->out, name);
 	for (bool first = true; dump_next_iommu(d, &index); index++, first = false) {
-		if (!first && !d->out.json)
+		if (!first && !in_json(&d->out))
 			putchar('\n');
 		list_queue(d, index, kind);
 	}

@@ -105,10 +105,9 @@ static struct json_object *json_place(const struct riommu_reg *reg)
 
 static struct json_object *json_known(const struct riommu_reg *reg, uint64_t value)
 {
-	struct json_object *obj = json_place(reg), *fields = json_layout(reg->layout, value);
+	struct json_object *obj = json_place(reg);
 
-	json_object_object_foreach(fields, key, member) json_add(obj, key, json_object_get(member));
-	json_object_put(fields);
+	json_add_all(obj, json_layout(reg->layout, value));
 	return obj;
 }
 
@@ -206,7 +205,7 @@ static void report_all_withheld(struct dump *d, const struct riommu_iommu *iommu
 
 static void show_iommu(struct dump *d, const struct riommu_iommu *iommu, int argc, char **argv)
 {
-	struct json_object *registers = d->out.json ? json_object_new_object() : NULL;
+	struct json_object *registers = in_json(&d->out) ? json_object_new_object() : NULL;
 	struct withheld withheld[RIOMMU_ARRAY_SIZE(states)] = {0};
 
 	if (!registers)
@@ -241,7 +240,7 @@ void dump_regs(struct dump *d, int argc, char **argv)
 		return;
 	out_list_begin(&d->out, "iommus");
 	for (bool first = true; dump_next_iommu(d, &index); index++, first = false) {
-		if (!first && !d->out.json)
+		if (!first && !in_json(&d->out))
 			putchar('\n');
 		show_iommu(d, &d->sys->iommus[index], argc, argv);
 	}

@@ -22,7 +22,7 @@ static void report(struct dump *d, size_t line, size_t iommu, const struct riomm
 {
 	char label[96];
 
-	if (d->options.json) {
+	if (in_json(&d->out)) {
 		struct json_object *obj = translation_json(line, d->sys->iommus[iommu].base, q,
 							   &a->t, a->trace, a->missing_register);
 
@@ -240,17 +240,13 @@ static void bad_line(struct batch *b)
 	b->bad++;
 	fflush(stdout);
 	fprintf(stderr, "%s: line %zu: %s\n", program, b->line, b->message);
-	if (!b->d->options.json)
+	if (!in_json(&b->d->out))
 		return;
 	obj = json_object_new_object();
 	json_add(obj, "line", json_object_new_int64((int64_t)b->line));
 	json_add(obj, "result", json_text("error"));
 	json_add(obj, "message", json_text(b->message));
-	fputs(json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
-							  JSON_C_TO_STRING_NOSLASHESCAPE),
-	      stdout);
-	putchar('\n');
-	json_object_put(obj);
+	out_line(obj);
 }
 
 static void batch_json(const struct batch *b, size_t iommu, const struct riommu_request *q,
@@ -260,11 +256,7 @@ static void batch_json(const struct batch *b, size_t iommu, const struct riommu_
 	struct json_object *obj =
 		translation_json(b->line, b->d->sys->iommus[iommu].base, q, t, trace, missing);
 
-	fputs(json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
-							  JSON_C_TO_STRING_NOSLASHESCAPE),
-	      stdout);
-	putchar('\n');
-	json_object_put(obj);
+	out_line(obj);
 }
 
 static void batch_text(const struct batch *b, uint32_t fctl, const struct riommu_request *q,
@@ -319,7 +311,7 @@ static void good_line(struct batch *b, size_t iommu, const struct riommu_request
 	missing = b->missing[iommu];
 	if (!missing)
 		riommu_translate(&b->walkers[iommu], q, &t, steps);
-	if (b->d->options.json)
+	if (in_json(&b->d->out))
 		batch_json(b, iommu, q, &t, steps, missing);
 	else
 		batch_text(b, missing ? 0 : b->walkers[iommu].fctl, q, &t, steps, missing);

@@ -94,7 +94,7 @@ static void begin_group(struct search *s, const struct riommu_reached *r)
 	s->columns = false;
 	s->refs = r->refs;
 	s->ref_count = r->ref_count;
-	s->space_count = s->d->out.json && r->ref_count ? r->ref_count : 1;
+	s->space_count = in_json(&s->d->out) && r->ref_count ? r->ref_count : 1;
 	s->spaces = need(calloc(s->space_count, sizeof(*s->spaces)));
 	if (r->ref_count) {
 		s->first_ref = r->refs[0];
@@ -106,7 +106,7 @@ static void begin_group(struct search *s, const struct riommu_reached *r)
 		s->spaces[i] = r->ref_count ? ref_space(s, &r->refs[i]) : shared;
 		s->spaces[i].has_gpa = shared.has_gpa;
 		s->spaces[i].stages = shared.stages;
-		if (s->d->out.json)
+		if (in_json(&s->d->out))
 			mapping_space_begin(s->d, &s->spaces[i]);
 	}
 }
@@ -191,12 +191,12 @@ static int reached(void *arg, const struct riommu_reached *r)
 	s->reached |= r->mapping->kind != RIOMMU_MAPPING_UNREADABLE;
 	if (!is_same_group(s, r)) {
 		begin_group(s, r);
-		if (!s->d->out.json)
+		if (!in_json(&s->d->out))
 			print_group(s, r);
 	}
-	for (size_t i = 0; s->d->out.json && i < s->space_count; i++)
+	for (size_t i = 0; in_json(&s->d->out) && i < s->space_count; i++)
 		mapping_item(&s->d->out, &s->spaces[i], r->mapping);
-	if (!s->d->out.json)
+	if (!in_json(&s->d->out))
 		print_reached(s, r);
 	return 0;
 }
@@ -234,11 +234,11 @@ static void search_iommu(struct search *s)
 	if (!dump_walker(d, s->iommu, &s->walker, &missing) ||
 	    !dump_mode_defined(d, s->iommu, s->walker.ddtp))
 		return;
-	if (!d->out.json)
+	if (!in_json(&d->out))
 		print_iommu(s);
 	err = riommu_visit_reached(&s->walker, s->first, s->last, reached, s, &s->count.totals);
 	end_group(s);
-	if (!d->out.json) {
+	if (!in_json(&d->out)) {
 		if (!err || err == -EOVERFLOW) /* else it is no answer */
 			print_end(s);
 		mapping_print_warnings(stdout, &s->count, 0);
@@ -266,7 +266,7 @@ static void show_regions(struct search *s)
 			 s->last - s->first == UINT64_MAX
 				 ? "everything"
 				 : amount_words(s->last - s->first + 1, size, sizeof(size)));
-	if (!s->d->out.json)
+	if (!in_json(&s->d->out))
 		printf("%s\n", text);
 	out_list_begin(&s->d->out, "regions");
 	for (size_t i = 0; i < sys->region_count; i++) {
@@ -276,7 +276,7 @@ static void show_regions(struct search *s)
 		if (r->end < s->first || r->start > s->last)
 			continue;
 		any = true;
-		if (!s->d->out.json) {
+		if (!in_json(&s->d->out)) {
 			printf("  in 0x%" PRIx64 "-0x%" PRIx64 " %s\n", r->start, r->end, r->name);
 			continue;
 		}
@@ -287,7 +287,7 @@ static void show_regions(struct search *s)
 		out_item(&s->d->out, obj);
 	}
 	out_list_end(&s->d->out);
-	if (!any && !s->d->out.json)
+	if (!any && !in_json(&s->d->out))
 		printf("  %s\n", sys->region_count ? "in no region of the memory map"
 						   : "the memory map is not known");
 }

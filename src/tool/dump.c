@@ -464,7 +464,7 @@ bool dump_range(struct dump *d, const char *text, uint64_t *first, uint64_t *las
 void dump_iommus(struct dump *d)
 {
 	out_list_begin(&d->out, "iommus");
-	for (size_t i = 0; d->out.json && dump_next_iommu(d, &i); i++)
+	for (size_t i = 0; in_json(&d->out) && dump_next_iommu(d, &i); i++)
 		out_item(&d->out, dump_iommu_json(d, i));
 	out_list_end(&d->out);
 }

@@ -39,7 +39,7 @@ static void emit(struct check *c, enum riommu_severity severity, const char *id,
 	c->count[severity]++;
 	if (severity >= c->p->severity)
 		out_status(&c->p->out, STATUS_FINDING);
-	if (c->p->out.json) {
+	if (in_json(&c->p->out)) {
 		struct json_object *obj = json_object_new_object();
 
 		json_add(obj, "id", json_text(id));
@@ -765,7 +765,7 @@ void prep_check(struct prep *p, int argc, char **argv)
 	out_list_begin(&p->out, "findings");
 	check_all(&c);
 	out_list_end(&p->out);
-	if (!p->out.json)
+	if (!in_json(&p->out))
 		printf("%u error%s, %u warning%s\n", c.count[RIOMMU_ERROR],
 		       c.count[RIOMMU_ERROR] == 1 ? "" : "s", c.count[RIOMMU_WARNING],
 		       c.count[RIOMMU_WARNING] == 1 ? "" : "s");

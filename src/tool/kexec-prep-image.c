@@ -170,7 +170,7 @@ void prep_show_table(struct prep *p, const struct riommu_image *image)
 	for (uint32_t i = 0; i < image->table.count; i++) {
 		const struct riommu_stub_iommu *entry = &image->table.iommu[i];
 
-		if (p->out.json) {
+		if (in_json(&p->out)) {
 			out_item(&p->out, entry_json(p, entry));
 			continue;
 		}
@@ -208,9 +208,9 @@ static struct json_object *kernel_json(const struct prep_kernel *k)
 
 static void show_image(struct prep *p, const struct prep_kernel *k)
 {
-	out_member(&p->out, "kernel", p->out.json ? kernel_json(k) : NULL);
+	out_member(&p->out, "kernel", in_json(&p->out) ? kernel_json(k) : NULL);
 	out_member(&p->out, "output", prep_json_text(p->output));
-	if (!p->out.json)
+	if (!in_json(&p->out))
 		printf("%s: kernel %s (%s), wrapped with layout %c (%s)\n", p->output,
 		       k->known.release[0] ? k->known.release : "of unknown release",
 		       riommu_packing_name(k->packing), (char)k->image.layout,
@@ -304,7 +304,7 @@ void prep_dtb(struct prep *p, int argc, char **argv)
 	if (tree && write_output(p, tree, len, 0600)) { /* it can hold seeds of random numbers */
 		out_member(&p->out, "output", prep_json_text(p->output));
 		out_member(&p->out, "capacity", json_object_new_int(RIOMMU_RECORD_MAX));
-		if (!p->out.json)
+		if (!in_json(&p->out))
 			printf("%s: a device tree with a record that no stub has seen yet\n",
 			       p->output);
 	}

@@ -305,8 +305,8 @@ static void show(struct load *l)
 	struct prep *p = l->p;
 	const struct prep_kernel *k = &l->kernel;
 
-	out_member(&p->out, "load", p->out.json ? loaded_json(l) : NULL);
-	if (!p->out.json) {
+	out_member(&p->out, "load", in_json(&p->out) ? loaded_json(l) : NULL);
+	if (!in_json(&p->out)) {
 		printf("%s for %s: %s, kernel %s, stub by layout %c (%s)\n",
 		       p->plan ? "Would load" : "Loaded", p->panic ? "a panic" : "kexec -e",
 		       k->path, k->known.release[0] ? k->known.release : "of unknown release",
@@ -315,7 +315,7 @@ static void show(struct load *l)
 		       p->initrd ? p->initrd : "none");
 	}
 	prep_show_table(p, &k->image);
-	if (!p->out.json && p->plan) {
+	if (!in_json(&p->out) && p->plan) {
 		printf("\nwith the Image and the device tree in a directory of their own:\n");
 		print_command(l);
 	}

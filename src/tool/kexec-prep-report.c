@@ -266,7 +266,7 @@ void prep_report(struct prep *p, int argc, char **argv)
 	}
 	words = verdict(p, &record);
 	hz = timebase(p);
-	if (p->out.json) {
+	if (in_json(&p->out)) {
 		struct json_object *obj = json_object_new_object();
 
 		json_add(obj, "path", prep_json_text(path));
@@ -280,7 +280,7 @@ void prep_report(struct prep *p, int argc, char **argv)
 	}
 	out_list_begin(&p->out, "iommus");
 	for (uint32_t i = 0; i < record.used; i++) {
-		if (p->out.json) {
+		if (in_json(&p->out)) {
 			out_item(&p->out, entry_json(&record.entry[i], hz));
 			continue;
 		}

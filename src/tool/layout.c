@@ -87,10 +87,10 @@ struct json_object *json_layout(const struct riommu_layout *layout, uint64_t val
 	return obj;
 }
 
-struct json_object *json_field_names(const struct riommu_layout *layout, uint64_t bits)
+void json_field_names(struct json_object *list, const char *prefix,
+		      const struct riommu_layout *layout, uint64_t bits)
 {
-	struct json_object *list = json_object_new_array();
-	char key[KEY_SIZE];
+	char key[KEY_SIZE], name[2 * KEY_SIZE];
 
 	for (size_t i = 0; i < layout->count; i++) {
 		const struct riommu_field *f = &layout->fields[i];
@@ -98,9 +98,9 @@ struct json_object *json_field_names(const struct riommu_layout *layout, uint64_
 		if (!riommu_field_get(f, bits))
 			continue;
 		key_of(f->kind == RIOMMU_FIELD_RESERVED ? "reserved_set" : f->name, "", key);
-		json_object_array_add(list, json_text(key));
+		snprintf(name, sizeof(name), "%s%s", prefix, key);
+		json_object_array_add(list, json_text(name));
 	}
-	return list;
 }
 
 void field_text(const struct riommu_field *field, uint64_t value, char text[FIELD_TEXT])

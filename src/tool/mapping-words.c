@@ -120,10 +120,7 @@ struct json_object *mapping_space_json(const struct dump *d, const struct mappin
 void mapping_space_begin(const struct dump *d, struct mapping_space *s)
 {
 	s->owner = mapping_space_json(d, s);
-	s->json = json_object_to_json_string_ext(s->owner, JSON_C_TO_STRING_PLAIN |
-								   JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (!s->json)
-		die(STATUS_ERROR, "out of memory");
+	s->json = json_plain(s->owner);
 }
 
 void mapping_space_end(struct mapping_space *s)
@@ -207,8 +204,7 @@ static void add_own_members(struct line *l, const struct riommu_mapping *m)
 		struct json_object *text = json_text(reason);
 
 		add_text(l, ",\"reason\":");
-		add_text(l, json_object_to_json_string_ext(
-				    text, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		add_text(l, json_plain(text));
 		json_object_put(text);
 	}
 }

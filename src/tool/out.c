@@ -7,8 +7,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
-
 /* If several statuses apply, the first of these is the one (design 3.4). */
 static const enum status order[] = {
 	STATUS_USAGE,   STATUS_ERROR, STATUS_REFUSED, STATUS_NO_IOMMU,
@@ -24,33 +22,9 @@ static size_t rank(enum status status)
 	return i;
 }
 
-struct json_object *json_hex(uint64_t v)
-{
-	char text[24];
-	int n = snprintf(text, sizeof(text), "0x%" PRIx64, v);
-
-	return need(json_object_new_string_len(text, n));
-}
-
-struct json_object *json_count(uint64_t n)
-{
-	return need(json_object_new_uint64(n));
-}
-
-struct json_object *json_text(const char *s)
-{
-	return s ? need(json_object_new_string(s)) : NULL;
-}
-
-void json_add(struct json_object *obj, const char *key, struct json_object *value)
-{
-	if (json_object_object_add_ex(obj, key, value, JSON_C_OBJECT_ADD_KEY_IS_NEW))
-		die(STATUS_ERROR, "out of memory");
-}
-
 static void put(struct json_object *obj)
 {
-	fputs(json_object_to_json_string_ext(obj, JSON_FLAGS), stdout);
+	fputs(json_plain(obj), stdout);
 	json_object_put(obj);
 }
 
@@ -81,7 +55,7 @@ struct json_object *source_json(const struct riommu_system *sys)
 
 void out_begin(struct out *out, const char *schema, const struct riommu_system *sys)
 {
-	if (!out->json)
+	if (!in_json(out))
 		return;
 	out->opened = true;
 	printf("{\"schema\":\"%s\",\"tool\":\"%s\",\"version\":\"%s\",\"source\":", schema, program,
@@ -94,7 +68,7 @@ void out_begin(struct out *out, const char *schema, const struct riommu_system *
 
 void out_member(struct out *out, const char *key, struct json_object *obj)
 {
-	if (!out->json) {
+	if (!in_json(out)) {
 		json_object_put(obj);
 		return;
 	}
@@ -104,7 +78,7 @@ void out_member(struct out *out, const char *key, struct json_object *obj)
 
 void out_list_begin(struct out *out, const char *key)
 {
-	if (!out->json)
+	if (!in_json(out))
 		return;
 	printf(",\"%s\":[", key);
 	out->first_item = true;
@@ -118,7 +92,7 @@ void out_item_begin(struct out *out)
 
 void out_item(struct out *out, struct json_object *obj)
 {
-	if (!out->json) {
+	if (!in_json(out)) {
 		json_object_put(obj);
 		return;
 	}
@@ -128,7 +102,7 @@ void out_item(struct out *out, struct json_object *obj)
 
 void out_list_end(struct out *out)
 {
-	if (out->json)
+	if (in_json(out))
 		putchar(']');
 }
 
@@ -154,6 +128,7 @@ static void tell_error(struct out *out, const char *fmt, va_list args)
 	/* what was printed so far comes first also where both go to one place */
 	fflush(stdout);
 	print_message(text);
+	out->error_count++;
 	json_object_array_add(out->errors, json_text(text));
 }
 
@@ -178,10 +153,8 @@ void out_incomplete(struct out *out, const char *fmt, ...)
 
 int out_end(struct out *out)
 {
-	if (out->json && out->opened) {
-		bool complete = json_object_array_length(out->errors) == 0;
-
-		printf(",\"complete\":%s,\"errors\":", complete ? "true" : "false");
+	if (in_json(out) && out->opened) {
+		printf(",\"complete\":%s,\"errors\":", out->error_count ? "false" : "true");
 		put(out->errors);
 		fputs("}\n", stdout);
 	} else {

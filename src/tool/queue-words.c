@@ -65,7 +65,7 @@ void queue_iommus(struct dump *d)
 	size_t index = 0;
 
 	out_list_begin(&d->out, "iommus");
-	for (; d->out.json && dump_next_iommu(d, &index); index++) {
+	for (; in_json(&d->out) && dump_next_iommu(d, &index); index++) {
 		struct json_object *obj = dump_iommu_json(d, index);
 
 		json_add(obj, "queues", dump_queues_json(d, index));
@@ -141,7 +141,7 @@ bool queue_begin(struct dump *d, size_t iommu, enum riommu_queue_kind kind, stru
 		out_error(&d->out, err, "%s", riommu_error(d->ctx));
 	if (err && err != -EBADMSG)
 		return false;
-	if (!d->out.json)
+	if (!in_json(&d->out))
 		queue_print(&d->sys->iommus[iommu], q);
 	return !queue_never_set_up(q);
 }

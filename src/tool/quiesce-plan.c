@@ -182,7 +182,7 @@ void print_plan(struct quiesce *t)
 {
 	const struct riommu_quiesce *q = t->q;
 
-	if (t->json)
+	if (in_json(&t->out))
 		return;
 	for (size_t i = 0; i < q->iommu_count; i++) {
 		const struct riommu_quiesce_iommu *u = &q->iommus[i];
@@ -232,7 +232,7 @@ static int one_user(void *arg, const struct riommu_user *u)
 
 	found->count++;
 	user_words(u, words, sizeof(words));
-	if (t->json) {
+	if (in_json(&t->out)) {
 		struct json_object *o = json_object_new_object();
 		char where[sizeof(u->where)];
 

@@ -69,7 +69,7 @@ static void tell(struct quiesce *t, const struct question *p)
 	else
 		snprintf(answer, sizeof(answer), "0x%" PRIx64 " goes to page 0x%" PRIx64,
 			 p->request.iova, p->probe.page);
-	if (!t->json)
+	if (!in_json(&t->out))
 		print_line("probe", p->device,
 			   p->probe.fault ? RIOMMU_OUTCOME_DONE : RIOMMU_OUTCOME_NOT_TAKEN, answer);
 	if (p->probe.fault || !p->off)

@@ -59,7 +59,7 @@ static void remove_one(struct quiesce *t, size_t i)
 		     u->name, u->reason[0] ? u->reason : "no way to them");
 	if (t->verdict != RIOMMU_VERDICT_OPEN)
 		t->verdict = verdict;
-	if (!t->json) {
+	if (!in_json(&t->out)) {
 		print_line("remove", u->name, err ? RIOMMU_OUTCOME_FAILED : RIOMMU_OUTCOME_DONE,
 			   riommu_verdict_name(verdict));
 		return;
@@ -79,7 +79,7 @@ void run_remove(struct quiesce *t)
 	if (!all_are_pci(t) || !make_plan(t, false))
 		return;
 	if (t->plan) {
-		for (size_t i = 0; !t->json && next_iommu(t, &i); i++)
+		for (size_t i = 0; !in_json(&t->out) && next_iommu(t, &i); i++)
 			printf("It would remove %s from the running kernel.\nNothing was "
 			       "written.\n",
 			       t->sys->iommus[i].name);

@@ -18,7 +18,7 @@ void note(struct quiesce *t, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	printable(text);
-	if (!t->json) {
+	if (!in_json(&t->out)) {
 		printf("note:");
 		print_wrapped(stdout, text, 5, 6);
 		fflush(stdout);
@@ -122,7 +122,7 @@ void stage_done(struct quiesce *t, const struct riommu_quiesce_iommu *u, enum ri
 		*line = (struct stage_line){.undo = undo, .stage = stage, .result = *r};
 		snprintf(line->iommu, sizeof(line->iommu), "%s", u->name);
 	}
-	if (!t->json)
+	if (!in_json(&t->out))
 		print_stage(t, u, stage, undo);
 	if (r->err)
 		out_error(&t->out, r->err, "%s%s: %s%s%s: %s: %s", undo ? "undo " : "",
@@ -290,7 +290,7 @@ void report(struct quiesce *t)
 	static const char *const actions[] = {"block", "handover", "stop", "remove", "undo"};
 	bool final = t->action == ACTION_HANDOVER || t->action == ACTION_REMOVE;
 
-	if (!t->json) {
+	if (!in_json(&t->out)) {
 		json_object_put(t->notes);
 		return;
 	}

@@ -71,7 +71,8 @@ static void tell_object(void *arg, const struct riommu_progress *p)
 	struct quiesce *t = arg;
 	bool of_iommu = !strcmp(p->object, p->iommu);
 
-	if (t->json || of_iommu || (p->outcome <= RIOMMU_OUTCOME_DONE && !t->options.verbose))
+	if (in_json(&t->out) || of_iommu ||
+	    (p->outcome <= RIOMMU_OUTCOME_DONE && !t->options.verbose))
 		return;
 	print_line("", p->object, p->outcome, p->words);
 }
@@ -92,7 +93,7 @@ static void take_back(struct quiesce *t)
 	enum status before = t->out.status;
 	int err;
 
-	if (!t->json)
+	if (!in_json(&t->out))
 		puts("taking it back:");
 	err = riommu_quiesce_revert(t->q, tell_object, t);
 
@@ -102,7 +103,7 @@ static void take_back(struct quiesce *t)
 	if (err && t->out.status == before)
 		out_error(&t->out, err, "not undone: %s", riommu_error(t->ctx));
 	t->undone = !err;
-	if (t->json)
+	if (in_json(&t->out))
 		return;
 	puts(t->undone ? "undone: the IOMMU is as it was before" : "NOT undone");
 	fflush(stdout);
@@ -175,7 +176,7 @@ static void judge(struct quiesce *t)
 		out_error(&t->out, -ETIMEDOUT, "it is not blocked: %s",
 			  skipped ? "stage block was left out, the IOMMU works as before"
 				  : riommu_verdict_name(t->verdict));
-	if (!t->json)
+	if (!in_json(&t->out))
 		printf("verdict: %s\n", riommu_verdict_name(t->verdict));
 }
 
@@ -212,7 +213,7 @@ static void hold(struct quiesce *t, bool good)
 	if (!good) {
 		note(t, "it did not get so far that it could be held: undone at once");
 	} else {
-		if (!t->json) {
+		if (!in_json(&t->out)) {
 			printf("held for %u s\n", t->hold);
 			fflush(stdout);
 		}

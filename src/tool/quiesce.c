@@ -267,8 +267,7 @@ int main(int argc, char **argv)
 	check_company(&t);
 	/* a reader that goes away must not end us half way */
 	signal(SIGPIPE, SIG_IGN);
-	t.json = t.options.json;
-	out_init(&t.out, t.ctx, t.json);
+	out_init(&t.out, t.ctx, t.options.json);
 	t.sys = open_system(&t.out, QUIESCE_SCHEMA, &t.options);
 	if (t.options.iommu)
 		t.only = riommu_system_find_iommu(t.sys, t.options.iommu);

@@ -8,9 +8,9 @@
 
 #include "check/check.h"
 #include "discover/discover.h"
+#include "json.h"
 
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
 
 enum status {
@@ -114,12 +114,19 @@ enum riommu_severity severity_option(const char *arg);
  */
 struct out {
 	bool json;
-	bool opened;                /* the JSON envelope was begun */
-	bool first_item;            /* of the list that is open */
-	enum status status;         /* the worst so far, by the order of design 3.4 */
-	struct json_object *errors; /* texts */
+	bool opened;        /* the JSON envelope was begun */
+	bool first_item;    /* of the list that is open */
+	enum status status; /* the worst so far, by the order of design 3.4 */
+	size_t error_count;
+	struct json_object *errors; /* their texts */
 	struct riommu_ctx *ctx;
 };
+
+/* Whether JSON is written, in place of text. */
+static inline bool in_json(const struct out *out)
+{
+	return JSON_BUILT_IN && out->json;
+}
 
 void out_init(struct out *out, struct riommu_ctx *ctx, bool json);
 
@@ -170,19 +177,13 @@ int out_end(struct out *out);
 /* --save: a capture of what was read, to PATH; what goes wrong is reported to OUT. */
 void save_capture(struct out *out, struct riommu_system *sys, const char *path);
 
-/* json-c helpers of one shape: "0x%x" strings, numbers, null for NULL text. */
-struct json_object *json_hex(uint64_t v);
-struct json_object *json_count(uint64_t n);
-struct json_object *json_text(const char *s);
-void json_add(struct json_object *obj, const char *key,
-	      struct json_object *value); /* consumes VALUE, ends the program if memory is out */
-
 /* A layout decoded: {"raw":"0x..", FIELD: ..., "reserved_set":"0x.." when not zero}. Flags are booleans, numbers numbers,
  * hex, addresses "0x..", enums their name (or the raw value as "0x.." where it has none). */
 struct json_object *json_layout(const struct riommu_layout *layout, uint64_t value);
 
-/* The keys that these BITS have there: those of the fields in which they lie. */
-struct json_object *json_field_names(const struct riommu_layout *layout, uint64_t bits);
+/* Appends the keys that these BITS have there, those of the fields in which they lie, each behind PREFIX. */
+void json_field_names(struct json_object *list, const char *prefix,
+		      const struct riommu_layout *layout, uint64_t bits);
 
 /* What a field says, as print_layout() has it: "4 (3LVL)". */
 #define FIELD_TEXT 64

@@ -270,8 +270,7 @@ static void json_end(struct top *t, const char *why)
 
 	json_add(obj, "why", json_text(why));
 	json_add(obj, "missing", json_object_new_boolean(top_missing(t)));
-	json_add(obj, "complete",
-		 json_object_new_boolean(!json_object_array_length(t->out.errors)));
+	json_add(obj, "complete", json_object_new_boolean(!t->out.error_count));
 	json_add(obj, "errors", json_object_get(t->out.errors));
 	out_line(obj);
 }

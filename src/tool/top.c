@@ -223,7 +223,7 @@ static void run(struct top *t)
 	const char *why = "end";
 
 	catch_signals();
-	t->view = t->options.json ? &top_json_view : &top_text_view;
+	t->view = in_json(&t->out) ? &top_json_view : &top_text_view;
 	if (t->view->begin)
 		t->view->begin(t);
 	if (t->source == TOP_RECORDING) {

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* JSON by json-c. */
+#include "config.h"
+
+#include "tool.h"
+
+#ifdef HAVE_JSON
+
+#include <inttypes.h>
+
+struct json_object *json_hex(uint64_t v)
+{
+	char text[24];
+	int n = snprintf(text, sizeof(text), "0x%" PRIx64, v);
+
+	return need(json_object_new_string_len(text, n));
+}
+
+struct json_object *json_count(uint64_t n)
+{
+	return need(json_object_new_uint64(n));
+}
+
+struct json_object *json_text(const char *s)
+{
+	return s ? need(json_object_new_string(s)) : NULL;
+}
+
+void json_add(struct json_object *obj, const char *key, struct json_object *value)
+{
+	if (json_object_object_add_ex(obj, key, value, JSON_C_OBJECT_ADD_KEY_IS_NEW))
+		die(STATUS_ERROR, "out of memory");
+}
+
+void json_add_all(struct json_object *obj, struct json_object *from)
+{
+	json_object_object_foreach(from, key, member) json_add(obj, key, json_object_get(member));
+	json_object_put(from);
+}
+
+const char *json_plain(struct json_object *obj)
+{
+	return need((char *)(uintptr_t)json_object_to_json_string_ext(
+		obj, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+#else
+
+struct json_object {
+	char unused;
+} json_nothing;
+
+#endif
