@@ -215,6 +215,34 @@ static const char *width_rules(const struct riommu_walker *w, uint64_t tc, unsig
 	return NULL;
 }
 
+#define ANY_SV    (RIOMMU_CAP_SV39 | RIOMMU_CAP_SV48 | RIOMMU_CAP_SV57)
+#define ANY_SV_X4 (RIOMMU_CAP_SV39X4 | RIOMMU_CAP_SV48X4 | RIOMMU_CAP_SV57X4)
+
+/*
+ * True of most contexts, for the walk of each request: neither tc nor fctl has a bit that a rule is about (V and DTF are in none), no
+ * reserved bit is set, MSI tables are off, and the modes are some that CAPABILITIES has.
+ */
+static bool is_plain(const struct riommu_walker *w, const struct riommu_dc *dc)
+{
+	const uint64_t *dw = dc->dw, bits = w->capabilities;
+	uint64_t first = dw[RIOMMU_DC_FSC], second = dw[RIOMMU_DC_IOHGATP], extended = 0;
+	/* by MODE: 0 is Bare, 8 to 10 are Sv39, Sv48, Sv57 (and x4), which stand in a row in capabilities too */
+	uint64_t firsts = (bits & ANY_SV) >> 1 | 1, seconds = (bits & ANY_SV_X4) >> 9 | 1;
+
+	_Static_assert(RIOMMU_CAP_SV39 >> 1 == 1 << RIOMMU_FSC_SV39 &&
+			       RIOMMU_CAP_SV57X4 >> 9 == 1 << RIOMMU_HGATP_SV57X4,
+		       "bits and modes");
+	if (dc->dwords == RIOMMU_DC_DWORDS)
+		extended = dw[RIOMMU_DC_MSIPTP] | dw[RIOMMU_DC_MSI_ADDR_MASK] |
+			   dw[RIOMMU_DC_MSI_ADDR_PATTERN] | dw[RIOMMU_DC_RESERVED];
+	return !((dw[RIOMMU_DC_TC] & ~(uint64_t)(RIOMMU_TC_V | RIOMMU_TC_DTF)) |
+		 (w->fctl & (RIOMMU_FCTL_GXL | RIOMMU_FCTL_BE)) |
+		 (dw[RIOMMU_DC_TA] & ~riommu_mask(31, 12)) | (first & riommu_mask(59, 44)) |
+		 extended) &&
+	       firsts >> walk_mode(first) & 1 && seconds >> walk_mode(second) & 1 &&
+	       (walk_mode(second) == RIOMMU_HGATP_BARE || !(second & 3));
+}
+
 const char *riommu_dc_misconfigured(const struct riommu_walker *w, const struct riommu_dc *dc,
 				    unsigned *rule)
 {
@@ -225,7 +253,7 @@ const char *riommu_dc_misconfigured(const struct riommu_walker *w, const struct 
 	if (!rule)
 		rule = &ignored;
 	*rule = 0;
-	if (!(tc & RIOMMU_TC_V))
+	if (!(tc & RIOMMU_TC_V) || is_plain(w, dc))
 		return NULL;
 	*rule = 1;
 	wrong = reserved_bits(w, dc);

@@ -16,13 +16,25 @@ static enum riommu_result ddt_fault(struct walk *k, int err)
 /* A non-leaf entry of either directory: V, then bits 9:1 and 63:54. */
 #define NON_LEAF_RESERVED (riommu_mask(63, 54) | riommu_mask(9, 1))
 
-static enum riommu_result non_leaf_ddte(struct walk *k, const struct walk_entry *e, uint64_t *table)
+static int load_ddte(struct walk *k, unsigned level, uint64_t at, uint64_t *ddte)
+{
+	struct walk_entry e = {RIOMMU_S_DDTE, (uint8_t)level, 8, k->be, false, at, at};
+
+	return walk_load(k, &e, ddte);
+}
+
+/* From *TABLE to the table that the entry AT points to. */
+WALK_INLINE enum riommu_result non_leaf_ddte(struct walk *k, unsigned level, uint64_t at,
+					     uint64_t *table)
 {
 	uint64_t ddte;
-	int err = walk_load(k, e, &ddte);
 
-	if (err)
-		return ddt_fault(k, err);
+	if (!walk_value_at_hand(k, at, k->be, 8, &ddte)) {
+		int err = load_ddte(k, level, at, &ddte);
+
+		if (err)
+			return ddt_fault(k, err);
+	}
 	if (!riommu_bit(ddte, 0))
 		return walk_fault(
 			k, RIOMMU_CAUSE_DDT_NOT_VALID,
@@ -34,13 +46,26 @@ static enum riommu_result non_leaf_ddte(struct walk *k, const struct walk_entry 
 	return RIOMMU_OK;
 }
 
-enum riommu_result walk_directory(struct walk *k, uint32_t device_id, bool *valid)
+WALK_INLINE int load_dc(struct walk *k, uint64_t at, bool extended)
 {
-	bool extended = k->w->capabilities & RIOMMU_CAP_MSI_FLAT;
+	struct walk_entry e = {RIOMMU_S_DC, 0, extended ? 64 : 32, k->be, false, at, at};
+	const uint8_t *data = walk_at_hand(k, at, k->be);
+
+	if (!data)
+		return walk_load(k, &e, k->dc.dw);
+	for (unsigned i = 0; i < 4; i++)
+		k->dc.dw[i] = riommu_get64(data + 8 * (size_t)i, false);
+	for (unsigned i = 4; extended && i < RIOMMU_DC_DWORDS; i++)
+		k->dc.dw[i] = riommu_get64(data + 8 * (size_t)i, false);
+	return 0;
+}
+
+/* EXTENDED: the format of contexts, a constant where this is called. */
+WALK_INLINE enum riommu_result through_directory(struct walk *k, uint32_t device_id, bool extended)
+{
 	unsigned bits0 = extended ? 6 : 7; /* of the leaf page's index; the next level takes 9 */
 	unsigned levels = (unsigned)riommu_bits(k->w->ddtp, 3, 0) - RIOMMU_DDTP_1LVL + 1;
 	uint64_t table = riommu_ppn_upper(k->w->ddtp);
-	struct walk_entry e = {RIOMMU_S_DDTE, 0, 8, k->be, false, 0, 0};
 	int err;
 
 	if (levels < 3 && device_id >> (bits0 + 9 * (levels - 1)))
@@ -48,26 +73,27 @@ enum riommu_result walk_directory(struct walk *k, uint32_t device_id, bool *vali
 				  "the device_id is wider than the directory has levels for");
 	for (unsigned level = levels - 1; level > 0; level--) {
 		unsigned shift = bits0 + 9 * (level - 1);
-		enum riommu_result r;
+		uint64_t at = table + ((device_id >> shift) & 0x1ff) * 8;
+		enum riommu_result r = non_leaf_ddte(k, level, at, &table);
 
-		e.level = (uint8_t)level;
-		e.address = e.guest = table + ((device_id >> shift) & 0x1ff) * 8;
-		r = non_leaf_ddte(k, &e, &table);
 		if (r != RIOMMU_OK)
 			return r;
 	}
-	e.structure = RIOMMU_S_DC;
-	e.level = 0;
-	e.size = extended ? 64 : 32;
-	e.address = e.guest = table + (device_id & ((1u << bits0) - 1)) * e.size;
 	k->dc.device_id = device_id;
-	k->dc.address = e.address;
-	k->dc.dwords = e.size / 8u;
-	err = walk_load(k, &e, k->dc.dw);
-	if (err)
-		return ddt_fault(k, err);
-	*valid = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_V;
-	return RIOMMU_OK;
+	k->dc.dwords = extended ? 8 : 4;
+	k->dc.address = table + (device_id & ((1u << bits0) - 1)) * (extended ? 64 : 32);
+	err = load_dc(k, k->dc.address, extended);
+	return err ? ddt_fault(k, err) : RIOMMU_OK;
+}
+
+enum riommu_result walk_directory(struct walk *k, uint32_t device_id, bool *valid)
+{
+	enum riommu_result r = k->w->capabilities & RIOMMU_CAP_MSI_FLAT
+				       ? through_directory(k, device_id, true)
+				       : through_directory(k, device_id, false);
+
+	*valid = r == RIOMMU_OK && (k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_V);
+	return r;
 }
 
 /* -- process directory: its pages are guest physical where there is a second stage --------------------------- */

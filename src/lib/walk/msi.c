@@ -26,12 +26,6 @@ uint64_t walk_msi_mask(const struct walk *k)
 	return k->dc.dw[RIOMMU_DC_MSI_ADDR_MASK] & riommu_mask(51, 0);
 }
 
-bool walk_msi_enabled(const struct walk *k)
-{
-	return k->dc.dwords == RIOMMU_DC_DWORDS &&
-	       walk_mode(k->dc.dw[RIOMMU_DC_MSIPTP]) == RIOMMU_MSIPTP_FLAT;
-}
-
 uint64_t walk_msi_limit(const struct walk *k, uint64_t gpa, uint64_t size)
 {
 	unsigned step = k->w->fctl & RIOMMU_FCTL_GXL ? 10 : 9;

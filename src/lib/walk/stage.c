@@ -20,8 +20,7 @@ static const struct walk_leaf bare_leaf = {
 	.global = true,
 };
 
-/* What the bits of a PTE alone say; NULL when nothing is wrong with them. */
-static const char *pte_malformed(const struct walk *k, uint64_t pte, unsigned level)
+static const char *strange_pte(const struct walk *k, uint64_t pte, unsigned level)
 {
 	if (!(pte & RIOMMU_PTE_V))
 		return "the entry is not valid (V=0)";
@@ -37,13 +36,22 @@ static const char *pte_malformed(const struct walk *k, uint64_t pte, unsigned le
 	return NULL;
 }
 
+/* What the bits of a PTE alone say; NULL when nothing is wrong with them. Most have none of 63:54. */
+WALK_INLINE const char *pte_malformed(const struct walk *k, uint64_t pte, unsigned level)
+{
+	if ((pte & (riommu_mask(63, 54) | RIOMMU_PTE_V)) == RIOMMU_PTE_V &&
+	    (pte & (RIOMMU_PTE_R | RIOMMU_PTE_W)) != RIOMMU_PTE_W)
+		return NULL;
+	return strange_pte(k, pte, level);
+}
+
 static bool is_leaf(uint64_t pte)
 {
 	return pte & (RIOMMU_PTE_R | RIOMMU_PTE_X);
 }
 
 /* Non-leaf entries: what must be zero there. */
-static const char *pointer_malformed(uint64_t pte, unsigned level)
+WALK_INLINE const char *pointer_malformed(uint64_t pte, unsigned level)
 {
 	if (riommu_bits(pte, 62, 61))
 		return "a non-leaf entry has PBMT set";
@@ -167,12 +175,55 @@ static enum stage_end second_stage_leaf(struct walk *k, const struct walk_shape 
 	return second_stage_dirty(k, e, use, leaf);
 }
 
+static struct walk_entry second_stage_entry(const struct walk *k, enum stage_use use,
+					    unsigned level, uint8_t size, uint64_t at)
+{
+	return (struct walk_entry){
+		RIOMMU_S_GPTE, (uint8_t)level, size, k->be, use != USE_EXPLICIT, at, at};
+}
+
+/* INDEX_BITS and SIZE (of an entry) are those of S: they are constants where this is called. */
+WALK_INLINE enum stage_end through_tables(struct walk *k, const struct walk_shape *s, uint64_t gpa,
+					  enum stage_use use, struct walk_leaf *leaf,
+					  unsigned index_bits, uint8_t size)
+{
+	uint64_t table = riommu_ppn_lower(k->dc.dw[RIOMMU_DC_IOHGATP]);
+	uint64_t mask = riommu_mask(index_bits + 1, 0); /* the root has two bits more */
+	unsigned level = s->levels - 1u;
+
+	for (unsigned shift = RIOMMU_PAGE_SHIFT + index_bits * level;; shift -= index_bits) {
+		uint64_t at = table + (gpa >> shift & mask) * size, pte;
+		struct walk_entry e;
+		const char *wrong;
+
+		if (!walk_value_at_hand(k, at, k->be, size, &pte)) {
+			int err;
+
+			e = second_stage_entry(k, use, level, size, at);
+			err = walk_load(k, &e, &pte);
+			if (err)
+				return load_end(err);
+		}
+		wrong = pte_malformed(k, pte, level);
+		if (wrong)
+			return page_fault(k, wrong);
+		if (is_leaf(pte)) {
+			e = second_stage_entry(k, use, level, size, at);
+			return second_stage_leaf(k, s, &e, pte, gpa, use, leaf);
+		}
+		wrong = pointer_malformed(pte, level);
+		if (wrong)
+			return page_fault(k, wrong);
+		table = riommu_ppn_upper(pte);
+		mask = riommu_mask(index_bits - 1, 0);
+		level--;
+	}
+}
+
 enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use use,
 				 struct walk_leaf *leaf)
 {
 	const struct walk_shape *s;
-	uint64_t table;
-	const char *wrong;
 
 	*leaf = bare_leaf;
 	leaf->pa = gpa;
@@ -181,34 +232,9 @@ enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use us
 	s = walk_second_stage_shape(k);
 	if (gpa >> walk_gpa_bits(k))
 		return page_fault(k, walk_gpa_too_wide);
-	table = riommu_ppn_lower(k->dc.dw[RIOMMU_DC_IOHGATP]);
-	for (unsigned level = s->levels - 1u;; level--) {
-		unsigned bits = s->index_bits + (level == s->levels - 1u ? 2u : 0);
-		uint64_t index = (gpa >> walk_leaf_shift(s, level)) & riommu_mask(bits - 1, 0);
-		struct walk_entry e = {RIOMMU_S_GPTE,
-				       (uint8_t)level,
-				       s->pte_size,
-				       k->be,
-				       use != USE_EXPLICIT,
-				       table + index * s->pte_size,
-				       0};
-		uint64_t pte;
-		int err;
-
-		e.guest = e.address;
-		err = walk_load(k, &e, &pte);
-		if (err)
-			return load_end(err);
-		wrong = pte_malformed(k, pte, level);
-		if (wrong)
-			return page_fault(k, wrong);
-		if (is_leaf(pte))
-			return second_stage_leaf(k, s, &e, pte, gpa, use, leaf);
-		wrong = pointer_malformed(pte, level);
-		if (wrong)
-			return page_fault(k, wrong);
-		table = riommu_ppn_upper(pte);
-	}
+	if (s->pte_size == 4)
+		return through_tables(k, s, gpa, use, leaf, 10, 4);
+	return through_tables(k, s, gpa, use, leaf, 9, 8);
 }
 
 /* -- first stage ----------------------------------------------------------------------------------------------- */
@@ -267,11 +293,11 @@ static const char *privilege_missing(const struct walk *k, uint64_t pte)
 }
 
 /*
- * A and D of a first-stage leaf. E is where it stands, UNDER the second-stage leaf that translates that address: it must
- * permit the store.
+ * A and D of a first-stage leaf. E is where it stands, UNDER the bits of the second-stage leaf that translates that address: it
+ * must permit the store.
  */
 static enum riommu_result first_stage_dirty(struct walk *k, const struct walk_entry *e,
-					    const struct walk_leaf *under, struct walk_leaf *leaf)
+					    uint64_t under, struct walk_leaf *leaf)
 {
 	uint64_t want = RIOMMU_PTE_A;
 
@@ -283,12 +309,12 @@ static enum riommu_result first_stage_dirty(struct walk *k, const struct walk_en
 		return first_stage_fault(k, !(leaf->pte & RIOMMU_PTE_A)
 						    ? "the leaf has A=0 and SADE is 0"
 						    : "the leaf has D=0 and SADE is 0");
-	if (!(under->pte & RIOMMU_PTE_W))
+	if (!(under & RIOMMU_PTE_W))
 		return walk_guest_page_fault(
 			k, (e->guest & ~(uint64_t)3) | 3,
 			"the second stage does not permit writing the first-stage "
 			"entry, whose A or D bit must be set");
-	if (!(under->pte & RIOMMU_PTE_D))
+	if (!(under & RIOMMU_PTE_D))
 		return walk_guest_page_fault(
 			k, (e->guest & ~(uint64_t)3) | 3,
 			"the second-stage leaf of the first-stage table has D=0 "
@@ -299,8 +325,7 @@ static enum riommu_result first_stage_dirty(struct walk *k, const struct walk_en
 }
 
 static enum riommu_result first_stage_leaf(struct walk *k, const struct walk_shape *s,
-					   const struct walk_entry *e,
-					   const struct walk_leaf *under, uint64_t pte,
+					   const struct walk_entry *e, uint64_t under, uint64_t pte,
 					   uint64_t iova, struct walk_leaf *leaf)
 {
 	const char *wrong = NULL;
@@ -317,21 +342,20 @@ static enum riommu_result first_stage_leaf(struct walk *k, const struct walk_sha
 	return first_stage_dirty(k, e, under, leaf);
 }
 
-/* Reads the PTE at guest physical (or physical) address GUEST. UNDER gets the second-stage leaf. */
-static enum riommu_result first_stage_load(struct walk *k, struct walk_entry *e, uint64_t guest,
-					   struct walk_leaf *under, uint64_t *pte)
+/* Where the PTE at guest physical address GUEST lies. UNDER gets the bits of the second-stage leaf. */
+static enum riommu_result find_guest_pte(struct walk *k, uint64_t guest, uint64_t *address,
+					 uint64_t *under)
 {
-	enum stage_end end = walk_second_stage(k, guest, USE_FIRST_STAGE_PTE, under);
-	int err;
+	struct walk_leaf leaf;
+	enum stage_end end = walk_second_stage(k, guest, USE_FIRST_STAGE_PTE, &leaf);
 
 	if (end == STAGE_PAGE_FAULT)
 		return walk_guest_page_fault(k, (guest & ~(uint64_t)3) | 1, k->reason);
 	if (end != STAGE_OK)
 		return table_fault(k, end);
-	e->guest = guest;
-	e->address = under->pa;
-	err = walk_load(k, e, pte);
-	return err ? table_fault(k, load_end(err)) : RIOMMU_OK;
+	*address = leaf.pa;
+	*under = leaf.pte;
+	return RIOMMU_OK;
 }
 
 static bool canonical(const struct walk_shape *s, uint64_t iova)
@@ -352,13 +376,60 @@ const struct walk_shape *walk_first_stage_shape(const struct walk *k, uint64_t f
 	return &shapes[walk_mode(fsc) - RIOMMU_FSC_SV39];
 }
 
+static struct walk_entry first_stage_entry(unsigned level, uint8_t size, bool big, uint64_t address,
+					   uint64_t guest)
+{
+	return (struct walk_entry){RIOMMU_S_PTE, (uint8_t)level, size, big, false, address, guest};
+}
+
+/* As through_tables(). */
+WALK_INLINE enum riommu_result through_first(struct walk *k, const struct walk_shape *s,
+					     uint64_t table, uint64_t iova, struct walk_leaf *leaf,
+					     unsigned index_bits, uint8_t size)
+{
+	bool guest = walk_two_stage(k), big = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SBE;
+	uint64_t mask = riommu_mask(index_bits - 1, 0), under = bare_leaf.pte;
+	unsigned level = s->levels - 1u;
+
+	for (unsigned shift = RIOMMU_PAGE_SHIFT + index_bits * level;; shift -= index_bits) {
+		uint64_t at = table + (iova >> shift & mask) * size, address = at, pte;
+		struct walk_entry e;
+		const char *wrong;
+
+		if (guest) {
+			enum riommu_result r = find_guest_pte(k, at, &address, &under);
+
+			if (r != RIOMMU_OK)
+				return r;
+		}
+		if (!walk_value_at_hand(k, address, big, size, &pte)) {
+			int err;
+
+			e = first_stage_entry(level, size, big, address, at);
+			err = walk_load(k, &e, &pte);
+			if (err)
+				return table_fault(k, load_end(err));
+		}
+		wrong = pte_malformed(k, pte, level);
+		if (wrong)
+			return first_stage_fault(k, wrong);
+		if (is_leaf(pte)) {
+			e = first_stage_entry(level, size, big, address, at);
+			return first_stage_leaf(k, s, &e, under, pte, iova, leaf);
+		}
+		wrong = pointer_malformed(pte, level);
+		if (wrong)
+			return first_stage_fault(k, wrong);
+		leaf->global |= pte & RIOMMU_PTE_G;
+		table = riommu_ppn_upper(pte);
+		level--;
+	}
+}
+
 enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
 				    struct walk_leaf *leaf)
 {
 	const struct walk_shape *s;
-	uint64_t table = riommu_ppn_lower(fsc);
-	bool big = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SBE;
-	const char *wrong;
 
 	*leaf = bare_leaf;
 	leaf->pa = iova;
@@ -370,28 +441,9 @@ enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
 		return first_stage_fault(k, s->pte_size == 4
 						    ? "the IOVA is wider than 32 bits"
 						    : "the IOVA is not canonical for the mode");
-	for (unsigned level = s->levels - 1u;; level--) {
-		uint64_t index =
-			(iova >> walk_leaf_shift(s, level)) & riommu_mask(s->index_bits - 1u, 0);
-		struct walk_entry e = {RIOMMU_S_PTE, (uint8_t)level, s->pte_size, big, false, 0, 0};
-		struct walk_leaf under;
-		enum riommu_result r;
-		uint64_t pte;
-
-		r = first_stage_load(k, &e, table + index * s->pte_size, &under, &pte);
-		if (r != RIOMMU_OK)
-			return r;
-		wrong = pte_malformed(k, pte, level);
-		if (wrong)
-			return first_stage_fault(k, wrong);
-		if (is_leaf(pte))
-			return first_stage_leaf(k, s, &e, &under, pte, iova, leaf);
-		wrong = pointer_malformed(pte, level);
-		if (wrong)
-			return first_stage_fault(k, wrong);
-		leaf->global |= pte & RIOMMU_PTE_G;
-		table = riommu_ppn_upper(pte);
-	}
+	if (s->pte_size == 4)
+		return through_first(k, s, riommu_ppn_lower(fsc), iova, leaf, 10, 4);
+	return through_first(k, s, riommu_ppn_lower(fsc), iova, leaf, 9, 8);
 }
 
 enum walk_pte_kind walk_pte_kind(const struct walk *k, const struct walk_shape *s, uint64_t pte,

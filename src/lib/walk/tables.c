@@ -74,7 +74,7 @@ static bool guest_table(struct list *l, struct list_table *t, struct list_run *r
 {
 	struct walk_leaf leaf;
 
-	l->k.update_count = 0;
+	walk_forget_updates(&l->k);
 	l->k.error = 0;
 	switch (walk_second_stage(&l->k, t->address, USE_FIRST_STAGE_PTE, &leaf)) {
 	case STAGE_OK:

@@ -49,7 +49,7 @@ void walk_begin(struct walk *k, const struct riommu_walker *w, struct riommu_tra
 	k->is_write = k->is_exec = false;
 	k->check_permissions = true;
 	k->supervisor = k->sum = false;
-	k->update_count = 0;
+	walk_forget_updates(k);
 	k->cause = 0;
 	k->iotval2 = 0;
 	k->reason = NULL;
@@ -161,6 +161,7 @@ void walk_store(struct walk *k, const struct walk_entry *e, uint64_t value)
 	k->update[i] = (struct riommu_update){e->address, value, raw, e->size};
 	if (i == k->update_count)
 		k->update_count++;
+	k->slots = NULL;
 }
 
 /* -- the request -------------------------------------------------------------------------------------------------- */
@@ -252,7 +253,8 @@ static enum riommu_result second_stage(struct walk *k, uint64_t gpa, struct walk
 {
 	switch (walk_second_stage(k, gpa, USE_EXPLICIT, leaf)) {
 	case STAGE_OK:
-		leaf->size = walk_msi_limit(k, gpa, leaf->size);
+		if (walk_msi_enabled(k))
+			leaf->size = walk_msi_limit(k, gpa, leaf->size);
 		return RIOMMU_OK;
 	case STAGE_PAGE_FAULT:
 		return walk_guest_page_fault(k, gpa & ~(uint64_t)3, k->reason);
@@ -282,7 +284,8 @@ static enum riommu_result two_stages(struct walk *k, const struct riommu_request
 	r = walk_first_stage(k, fsc, q->iova, &first);
 	if (r != RIOMMU_OK)
 		return r;
-	r = walk_msi(k, first.pa, &second, out);
+	if (walk_msi_enabled(k))
+		r = walk_msi(k, first.pa, &second, out);
 	if (r == RIOMMU_OK && out->msi == RIOMMU_MSI_NONE)
 		r = second_stage(k, first.pa, &second);
 	if (r != RIOMMU_OK)
@@ -402,23 +405,21 @@ static void end_fault(const struct walk *k, const struct riommu_request *q,
 void riommu_translate(const struct riommu_walker *walker, const struct riommu_request *request,
 		      struct riommu_translation *out, struct riommu_trace *trace)
 {
+	enum riommu_result result;
 	struct walk k;
-	struct riommu_translation t = {0};
 
 	walk_begin(&k, walker, trace);
 	request_attributes(&k, request);
-	t.result = walk_request(&k, request, &t);
-	if (t.result == RIOMMU_OK) {
-		*out = t;
-	} else {
-		*out = (struct riommu_translation){.result = t.result};
-		if (t.result == RIOMMU_FAULT)
-			end_fault(&k, request, out);
-		else {
-			out->missing = k.missing;
-			out->error = k.error;
-			out->reason = k.reason;
-		}
+	*out = (struct riommu_translation){.result = RIOMMU_OK};
+	result = walk_request(&k, request, out);
+	if (result != RIOMMU_OK)
+		*out = (struct riommu_translation){.result = result};
+	if (result == RIOMMU_FAULT) {
+		end_fault(&k, request, out);
+	} else if (result == RIOMMU_UNKNOWN) {
+		out->missing = k.missing;
+		out->error = k.error;
+		out->reason = k.reason;
 	}
 	if (trace) {
 		trace->update_count = k.update_count;

@@ -17,6 +17,9 @@ struct walk {
 	uint64_t pte_reserved;      /* bits that must be zero in an 8-byte PTE, by capabilities */
 	bool be;                    /* fctl.BE: directory, second stage, MSI tables */
 
+	/* The pages that the source holds ready, as long as nobody looks at steps and nothing was updated; else NULL. */
+	const struct riommu_page_slot *slots;
+
 	/* the request, as the permission checks see it (3.2) */
 	bool is_read, is_write, is_exec;
 	bool check_permissions; /* not for ATS: what is denied shows in the completion */
@@ -103,6 +106,40 @@ struct walk_entry {
 };
 int walk_load(struct walk *k, const struct walk_entry *e, uint64_t *value);
 
+/* What is done for each entry of each walk. */
+#define WALK_INLINE static inline __attribute__((always_inline))
+
+/* The bytes at ADDRESS where they are at hand and there is no more to it than to read them; else NULL: walk_load() knows. */
+WALK_INLINE const uint8_t *walk_at_hand(const struct walk *k, uint64_t address, bool big_endian)
+{
+	const struct riommu_page_slot *slot;
+
+	if (!k->slots || big_endian || (address & k->beyond_pas))
+		return NULL;
+	slot = &k->slots[(address >> RIOMMU_PAGE_SHIFT) % RIOMMU_PAGE_SLOTS];
+	if (slot->tag != ((address & ~RIOMMU_PAGE_MASK) | 1))
+		return NULL;
+	return slot->data + (address & RIOMMU_PAGE_MASK);
+}
+
+/* The same as a value of 4 or 8 bytes. False: walk_load() knows. */
+WALK_INLINE bool walk_value_at_hand(const struct walk *k, uint64_t address, bool big_endian,
+				    unsigned size, uint64_t *value)
+{
+	const uint8_t *data = walk_at_hand(k, address, big_endian);
+
+	if (data)
+		*value = size == 4 ? riommu_get32(data, false) : riommu_get64(data, false);
+	return data != NULL;
+}
+
+/* Updates of an earlier walk are over. */
+static inline void walk_forget_updates(struct walk *k)
+{
+	k->update_count = 0;
+	k->slots = k->w->memory && !k->trace ? k->w->memory->slots : NULL;
+}
+
 /* The IOMMU would store VALUE (host order) at the entry E. */
 void walk_store(struct walk *k, const struct walk_entry *e, uint64_t value);
 
@@ -126,7 +163,11 @@ enum riommu_result walk_msi_entry(struct walk *k, const uint64_t dw[2], uint64_t
 				  struct riommu_translation *out);
 
 /* The DC has an MSI page table; its mask, and the bits of a guest page number that the pattern compares. */
-bool walk_msi_enabled(const struct walk *k);
+static inline bool walk_msi_enabled(const struct walk *k)
+{
+	return k->dc.dwords == RIOMMU_DC_DWORDS &&
+	       k->dc.dw[RIOMMU_DC_MSIPTP] >> 60 == RIOMMU_MSIPTP_FLAT;
+}
 uint64_t walk_msi_mask(const struct walk *k);
 uint64_t walk_msi_compared(const struct walk *k);
 
