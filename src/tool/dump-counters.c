@@ -11,7 +11,7 @@
 
 #define CYCLES       0 /* number of iohpmcycles here; the others have that of their register */
 #define COUNTERS     (1 + RIOMMU_COUNTERS)
-#define INTERVAL_MAX 86400.0
+#define INTERVAL_MAX 86400
 #define NS_PER_S     1000000000
 
 /* A counter as its registers show it; what is not known is not looked at. */
@@ -326,10 +326,10 @@ static void list_counters(struct dump *d, size_t iommu, const struct reading *be
 }
 
 /* Two readings of every IOMMU, SECONDS apart. */
-static void read_twice(struct dump *d, double seconds, struct reading *before,
+static void read_twice(struct dump *d, uint64_t interval_ms, struct reading *before,
 		       struct reading *after)
 {
-	uint64_t end = now_ns() + (uint64_t)(seconds * NS_PER_S);
+	uint64_t end = now_ns() + interval_ms * (NS_PER_S / 1000);
 	struct timespec until = {.tv_sec = (time_t)(end / NS_PER_S),
 				 .tv_nsec = (long)(end % NS_PER_S)};
 
@@ -341,24 +341,13 @@ static void read_twice(struct dump *d, double seconds, struct reading *before,
 		read_again(d, i, &after[i]);
 }
 
-/* SECONDS, with a fraction or without. */
-static bool parse_seconds(const char *text, double *seconds)
-{
-	char *end;
-
-	if (!text[0] || text[strspn(text, "0123456789.")])
-		return false;
-	*seconds = strtod(text, &end);
-	return !*end && *seconds >= 0.001 && *seconds <= INTERVAL_MAX;
-}
-
 /* What is wrong with the way the command was called; false, reported. */
-static bool check_usage(struct dump *d, int argc, char **argv, double *seconds)
+static bool check_usage(struct dump *d, int argc, char **argv, uint64_t *interval_ms)
 {
 	if (argc)
 		out_error(&d->out, -EINVAL,
 			  "counters takes no argument ('%s'); -u chooses an IOMMU", argv[0]);
-	else if (d->interval && !parse_seconds(d->interval, seconds))
+	else if (d->interval && !parse_thousandths(d->interval, INTERVAL_MAX, interval_ms))
 		out_error(&d->out, -EINVAL,
 			  "--interval %s: not a number of seconds from 0.001 to 86400",
 			  d->interval);
@@ -377,18 +366,18 @@ void dump_counters(struct dump *d, int argc, char **argv)
 {
 	struct reading *readings = calloc(2 * d->sys->iommu_count + 1, sizeof(*readings));
 	struct reading *before = readings, *after = readings + d->sys->iommu_count;
-	double seconds = 0;
+	uint64_t interval_ms = 0;
 	bool first = true;
 
 	if (!readings)
 		die(STATUS_ERROR, "out of memory");
 	out_begin(&d->out, DUMP_SCHEMA, d->sys);
-	if (!check_usage(d, argc, argv, &seconds)) {
+	if (!check_usage(d, argc, argv, &interval_ms)) {
 		free(readings);
 		return;
 	}
 	if (d->interval)
-		read_twice(d, seconds, before, after);
+		read_twice(d, interval_ms, before, after);
 	for (size_t i = 0; !d->interval && dump_next_iommu(d, &i); i++)
 		take(&d->sys->iommus[i], &after[i]);
 	dump_iommus(d);

@@ -195,6 +195,20 @@ int next_option(int argc, char **argv, const char *letters, const struct option 
 	return c;
 }
 
+bool parse_thousandths(const char *text, uint64_t max, uint64_t *value)
+{
+	uint64_t whole = 0, part = 0, scale = 100;
+	const char *at = text;
+
+	for (; *at >= '0' && *at <= '9' && whole <= max; at++)
+		whole = whole * 10 + (uint64_t)(*at - '0');
+	if (*at == '.' && at[1])
+		for (at++; *at >= '0' && *at <= '9' && scale; at++, scale /= 10)
+			part += (uint64_t)(*at - '0') * scale;
+	*value = whole * 1000 + part;
+	return *text && !*at && *value && *value <= max * 1000;
+}
+
 bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char *arg,
 		   void (*help)(FILE *f))
 {

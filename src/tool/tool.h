@@ -84,6 +84,9 @@ extern const char common_help[];
 /* getopt_long(), whose '?' ends the program. */
 int next_option(int argc, char **argv, const char *letters, const struct option *names);
 
+/* A decimal number with up to three places, from 0.001 to MAX, as thousandths: seconds as milliseconds. */
+bool parse_thousandths(const char *text, uint64_t max, uint64_t *value);
+
 /*
  * Takes option C with ARG; false when it is not a common one. Ends the program on -h, -V, -A help, -O help and
  * arguments that make no sense. HELP prints the tool's own.

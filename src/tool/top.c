@@ -60,20 +60,13 @@ static void help(FILE *f)
 
 /* -- options ------------------------------------------------------------------------------------------------ */
 
-/* A decimal with up to three places, as thousandths, in 1 .. MAX * 1000. */
 static uint64_t thousandths(const char *option, const char *arg, uint64_t max)
 {
-	uint64_t whole = 0, part = 0, scale = 100;
-	const char *at = arg;
+	uint64_t value;
 
-	for (; *at >= '0' && *at <= '9' && whole <= max; at++)
-		whole = whole * 10 + (uint64_t)(*at - '0');
-	if (*at == '.' && at[1])
-		for (at++; *at >= '0' && *at <= '9' && scale; at++, scale /= 10)
-			part += (uint64_t)(*at - '0') * scale;
-	if (!*arg || *at || whole * 1000 + part == 0 || whole * 1000 + part > max * 1000)
+	if (!parse_thousandths(arg, max, &value))
 		die_usage("%s %s: expected a number from 0.001 to %" PRIu64, option, arg, max);
-	return whole * 1000 + part;
+	return value;
 }
 
 static void set_sort(struct top *t, const char *arg)
