@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -233,6 +234,31 @@ static bool is_loaded(const struct load *l)
 	return false;
 }
 
+/*
+ * A mark for the hook that tells before a kexec what comes (riscv-iommu-hooks(7)): afterwards the kernel does not show which Image
+ * is loaded. Without it the hook warns for nothing, so that is said, but the kernel is loaded all the same.
+ */
+static void leave_mark(const struct load *l)
+{
+	const struct prep *p = l->p;
+	const struct riommu_stub_table *table = &l->kernel.image.table;
+	const char *folder = riommu_option(p->ctx, "state.path");
+	char path[1024], text[1024];
+	int len =
+		snprintf(path, sizeof(path), "%s/loaded-%s", folder, p->panic ? "panic" : "kexec");
+
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return;
+	len = snprintf(text, sizeof(text), "%.512s, kernel %s, stub for %" PRIu32 " IOMMU%s\n",
+		       l->kernel.path,
+		       l->kernel.known.release[0] ? l->kernel.known.release : "of unknown release",
+		       table->count, table->count == 1 ? "" : "s");
+	if ((mkdir(folder, 0700) && errno != EEXIST) ||
+	    riommu_write_file(p->ctx, path, text, (size_t)len, 0600))
+		fprintf(stderr, "%s: %s: the mark that a kernel is loaded cannot be left\n",
+			program, path);
+}
+
 static void catch_signals(void)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -337,8 +363,10 @@ static void go(struct load *l)
 	if (!write_files(l))
 		return;
 	make_args(l);
-	if (run(l) && is_loaded(l))
+	if (run(l) && is_loaded(l)) {
+		leave_mark(l);
 		show(l);
+	}
 	if (interrupted)
 		out_error(&p->out, -EINTR, "ended by signal %d", (int)interrupted);
 }

@@ -146,7 +146,7 @@ class Case(unittest.TestCase):
         self.write("root/proc/iomem", "80000000-87ffffff : System RAM\n")
         out = []
         for key, name in (("fdt.path", "fdt"), ("dt.path", "dt"), ("acpi.path", "acpi"), ("sysfs.path", "sys"), ("proc.path", "proc"),
-                          ("debugfs.path", "debugfs"), ("devmem.path", "mem"), ("kcore.path", "kcore")):
+                          ("debugfs.path", "debugfs"), ("devmem.path", "mem"), ("kcore.path", "kcore"), ("state.path", "run")):
             out += ["-O", f"{key}={self.path('root/' + name)}"]
         return out
 

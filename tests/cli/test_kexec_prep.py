@@ -373,6 +373,27 @@ class Load(Prep):
         self.assertIn("image-wrapped", [f["id"] for f in found["findings"]])
         self.assertIn(b"Loaded", done.out)
 
+    def test_a_mark_tells_what_is_loaded(self):
+        self.kexec()
+        self.load()
+        with open(self.path("root/run/loaded-kexec"), encoding="utf-8") as mark:
+            self.assertEqual(mark.read(), f"{self.source}, kernel {RELEASE}, stub for 1 IOMMU\n")
+        self.assertEqual(os.listdir(self.path("root/run")), ["loaded-kexec"])
+        self.load("-p")
+        self.assertEqual(sorted(os.listdir(self.path("root/run"))), ["loaded-kexec", "loaded-panic"])
+
+    def test_no_mark_where_nothing_is_loaded(self):
+        self.load("--plan", status=1)
+        for status in (1, 0):
+            self.kexec(status=status, loads=False)
+            self.load(status=1)
+        self.assertFalse(os.path.exists(self.path("root/run")))
+
+    def test_loaded_although_no_mark_can_be_left(self):
+        self.kexec()
+        self.write("root/run", "no folder")
+        self.assertIn(b"loaded-kexec: the mark", self.load().err)
+
     def test_crash_kernel(self):
         self.kexec()
         self.load("-p")

@@ -26,7 +26,7 @@ static const struct option_entry table[RIOMMU_OPTION_COUNT] = {
 	{"sysfs.path", "/sys", OPTION_PATH, NULL, "names, drivers, groups: where sysfs is mounted"},
 	{"proc.path", "/proc", OPTION_PATH, NULL, "memory map, kernel: where procfs is mounted"},
 	{"state.path", "/run/riscv-iommu", OPTION_PATH, NULL,
-	 "quiesce: the directory of its state and its lock"},
+	 "quiesce: its state and its lock; load: the mark of what is loaded"},
 	{"fdt.path", "/sys/firmware/fdt", OPTION_PATH, NULL,
 	 "discovery: the flattened device tree"},
 	{"dt.path", "/proc/device-tree", OPTION_PATH, NULL, "discovery: the device tree as files"},
