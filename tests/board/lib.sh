@@ -73,3 +73,32 @@ guest_file() {
 	done
 	return 1
 }
+
+# The files of the working tree, changes not yet committed included, each with a zero byte behind it. In an unpacked release there is no
+# git: take all.
+list_files() {
+	if git -C "$top_dir" rev-parse --git-dir >/dev/null 2>&1; then
+		git -C "$top_dir" ls-files -z --cached --others --exclude-standard |
+			(cd "$top_dir" && while IFS= read -r -d '' f; do [ -e "$f" ] && printf '%s\0' "$f"; done)
+	else
+		(cd "$top_dir" && find . -type f -not -path './.git/*' -print0)
+	fi
+}
+
+# The mirror is the one this machine already uses, so no host is named here. Security and third-party
+# archives have other labels.
+find_mirror() {
+	# shellcheck disable=SC2016 # apt expands these, not the shell
+	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		awk -F'|' '$1 == "Debian" && $2 == "Debian" { print $3; exit }'
+}
+
+# find_mirror, with the lists fetched if they never were or were cleaned away. Prints nothing where there is none.
+debian_mirror() {
+	local mirror=${BOARD_MIRROR:-$(find_mirror)}
+	if [ -z "$mirror" ]; then
+		retry apt-get update >&2 || true
+		mirror=$(find_mirror)
+	fi
+	printf '%s\n' "$mirror"
+}
