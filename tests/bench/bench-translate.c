@@ -36,12 +36,6 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* The Ith page of PAGES in no order. */
-static uint64_t page_of(uint64_t i, uint64_t pages)
-{
-	return i * 0x9e3779b97f4a7c15 >> 32 & (pages - 1);
-}
-
 static void wrong(const char *who)
 {
 	fprintf(stderr, "%s: an answer is wrong\n", who);
@@ -54,7 +48,7 @@ static uint64_t expected(size_t count, uint64_t pages)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < count; i++)
-		sum += MACHINE_DATA + page_of(i, pages) * RIOMMU_PAGE_SIZE + (i & 0xff8);
+		sum += MACHINE_DATA + machine_page(i, pages) * RIOMMU_PAGE_SIZE + (i & 0xff8);
 	return sum;
 }
 
@@ -65,7 +59,7 @@ static void translate(const struct bench *b, uint32_t device_id, uint64_t pages)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < b->requests; i++) {
-		q.iova = page_of(i, pages) * RIOMMU_PAGE_SIZE + (i & 0xff8);
+		q.iova = machine_page(i, pages) * RIOMMU_PAGE_SIZE + (i & 0xff8);
 		riommu_translate(&b->w, &q, &t, NULL);
 		if (t.result != RIOMMU_OK)
 			wrong("translate");
@@ -141,7 +135,7 @@ static void run_addrxlat(const struct bench *b, addrxlat_ctx_t *ctx, const addrx
 		addrxlat_step_t step = {
 			.ctx = ctx,
 			.meth = meth,
-			.base.addr = page_of(i, pages) * RIOMMU_PAGE_SIZE + (i & 0xff8),
+			.base.addr = machine_page(i, pages) * RIOMMU_PAGE_SIZE + (i & 0xff8),
 		};
 
 		if (addrxlat_walk(&step) != ADDRXLAT_OK)

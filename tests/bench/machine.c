@@ -284,3 +284,8 @@ void machine_devices(struct machine *m, size_t pages)
 	make_device(m, DEVICE_SV39_SV39X4, 3, 3, pages);
 	make_device(m, DEVICE_SV48_SV48X4, 4, 4, pages);
 }
+
+uint64_t machine_page(uint64_t i, uint64_t pages)
+{
+	return i * 0x9e3779b97f4a7c15 >> 32 & (pages - 1);
+}

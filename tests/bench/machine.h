@@ -69,6 +69,9 @@ enum machine_device {
 	DEVICE_SV48_SV48X4 = 0x28,
 };
 
+/* The Ith of PAGES pages in no order; a power of two. */
+uint64_t machine_page(uint64_t i, uint64_t pages);
+
 /* All of them; each maps PAGES pages of 4 KiB from IOVA 0 on. */
 void machine_devices(struct machine *m, size_t pages);
 
