@@ -253,10 +253,12 @@ static void batch_json(const struct batch *b, size_t iommu, const struct riommu_
 		       const struct riommu_translation *t, const struct riommu_trace *trace,
 		       const char *missing)
 {
-	struct json_object *obj =
-		translation_json(b->line, b->d->sys->iommus[iommu].base, q, t, trace, missing);
+	uint64_t base = b->d->sys->iommus[iommu].base;
 
-	out_line(obj);
+	if (trace || missing)
+		out_line(translation_json(b->line, base, q, t, trace, missing));
+	else
+		translation_print_json(b->line, base, q, t);
 }
 
 static void batch_text(const struct batch *b, uint32_t fctl, const struct riommu_request *q,

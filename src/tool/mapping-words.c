@@ -2,6 +2,7 @@
 /* A mapping as JSON and as text; counting them. */
 #include "config.h"
 
+#include "line.h"
 #include "mapping-words.h"
 
 #include <inttypes.h>
@@ -45,61 +46,6 @@ const char *mapping_stages_name(bool first, bool second)
 	return first && second ? "both" : first ? "first" : second ? "second" : "none";
 }
 
-/* -- a line under way --------------------------------------------------------------------------- */
-
-struct line {
-	char text[1024]; /* a mapping needs some 500 at most; what is longer is not appended */
-	size_t len;
-};
-
-/* Not an initialiser, which would clear all of it, for each cell of each row. */
-static void line_begin(struct line *l)
-{
-	l->len = 0;
-}
-
-static const char *line_text(struct line *l)
-{
-	l->text[l->len] = '\0';
-	return l->text;
-}
-
-static void add_text(struct line *l, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (!riommu_inside(l->len, len, sizeof(l->text) - 1))
-		return;
-	memcpy(l->text + l->len, text, len);
-	l->len += len;
-}
-
-/* Digits of V in BASE, 10 or 16, so much faster than printf() that it decides how fast millions are listed. */
-static void add_digits(struct line *l, uint64_t v, unsigned base)
-{
-	char digits[24], *p = digits + sizeof(digits) - 1;
-
-	*p = '\0';
-	do {
-		*--p = "0123456789abcdef"[v % base];
-		v /= base;
-	} while (v);
-	add_text(l, p);
-}
-
-static void add_hex(struct line *l, uint64_t v)
-{
-	add_text(l, "0x");
-	add_digits(l, v, 16);
-}
-
-static void add_permissions(struct line *l, uint8_t permissions)
-{
-	add_text(l, permissions & RIOMMU_PERM_R ? "r" : "-");
-	add_text(l, permissions & RIOMMU_PERM_W ? "w" : "-");
-	add_text(l, permissions & RIOMMU_PERM_X ? "x" : "-");
-}
-
 /* -- JSON ------------------------------------------------------------------------------------------- */
 
 struct json_object *mapping_space_json(const struct dump *d, const struct mapping_space *s)
@@ -130,42 +76,19 @@ void mapping_space_end(struct mapping_space *s)
 	s->json = NULL;
 }
 
-static void hex_member(struct line *l, const char *key, bool known, uint64_t v)
-{
-	add_text(l, ",\"");
-	add_text(l, key);
-	add_text(l, "\":");
-	if (!known) {
-		add_text(l, "null");
-		return;
-	}
-	add_text(l, "\"");
-	add_hex(l, v);
-	add_text(l, "\"");
-}
-
-static void word_member(struct line *l, const char *key, const char *word)
-{
-	add_text(l, ",\"");
-	add_text(l, key);
-	add_text(l, word ? "\":\"" : "\":null");
-	add_text(l, word ? word : "");
-	add_text(l, word ? "\"" : "");
-}
-
 static void add_leaf_sizes(struct line *l, uint64_t sizes)
 {
 	const char *before = "";
 
-	add_text(l, ",\"leaf_sizes\":[");
+	line_add(l, ",\"leaf_sizes\":[");
 	for (; sizes; sizes &= sizes - 1) {
-		add_text(l, before);
-		add_text(l, "\"");
-		add_hex(l, sizes & -sizes);
-		add_text(l, "\"");
+		line_add(l, before);
+		line_add(l, "\"");
+		line_hex(l, sizes & -sizes);
+		line_add(l, "\"");
 		before = ",";
 	}
-	add_text(l, "]");
+	line_add(l, "]");
 }
 
 static void add_blocked(struct line *l, uint8_t blocked)
@@ -173,15 +96,15 @@ static void add_blocked(struct line *l, uint8_t blocked)
 	static const char *const bits[] = {"\"A\"", "\"D\"", "\"U\""};
 	const char *before = "";
 
-	add_text(l, ",\"blocked_by\":[");
+	line_add(l, ",\"blocked_by\":[");
 	for (unsigned i = 0; i < RIOMMU_ARRAY_SIZE(bits); i++) {
 		if (!riommu_bit(blocked, i))
 			continue;
-		add_text(l, before);
-		add_text(l, bits[i]);
+		line_add(l, before);
+		line_add(l, bits[i]);
 		before = ",";
 	}
-	add_text(l, "]");
+	line_add(l, "]");
 }
 
 /* Members that only some kinds have. */
@@ -192,19 +115,18 @@ static void add_own_members(struct line *l, const struct riommu_mapping *m)
 
 	if (m->kind == RIOMMU_MAPPING_MALFORMED || m->kind == RIOMMU_MAPPING_MSI_FLAT ||
 	    m->kind == RIOMMU_MAPPING_MSI_MRIF)
-		hex_member(l, "address", true, m->address);
+		line_hex_member(l, "address", true, m->address);
 	if (m->kind == RIOMMU_MAPPING_UNREADABLE)
-		hex_member(l, "missing", m->error != -EOVERFLOW, m->address);
+		line_hex_member(l, "missing", m->error != -EOVERFLOW, m->address);
 	if (m->kind == RIOMMU_MAPPING_MSI_MRIF) {
-		add_text(l, ",\"notice_id\":");
-		add_digits(l, m->notice_id, 10);
-		hex_member(l, "notice_pa", true, m->notice_pa);
+		line_number_member(l, "notice_id", m->notice_id);
+		line_hex_member(l, "notice_pa", true, m->notice_pa);
 	}
 	if (!leads_on(m)) {
 		struct json_object *text = json_text(reason);
 
-		add_text(l, ",\"reason\":");
-		add_text(l, json_plain(text));
+		line_add(l, ",\"reason\":");
+		line_add(l, json_plain(text));
 		json_object_put(text);
 	}
 }
@@ -215,27 +137,27 @@ void mapping_print_json(const struct mapping_space *s, const struct riommu_mappi
 	bool ends = leads_on(m), has_gpa = ends || m->kind == RIOMMU_MAPPING_GUEST_ONLY;
 
 	line_begin(&l);
-	word_member(&l, "kind", kind_names[m->kind]);
-	hex_member(&l, "iova", !s->guest, m->iova);
-	hex_member(&l, "gpa", s->guest || (s->has_gpa && has_gpa), s->guest ? m->iova : m->gpa);
-	hex_member(&l, "pa", ends, m->pa);
+	line_word_member(&l, "kind", kind_names[m->kind]);
+	line_hex_member(&l, "iova", !s->guest, m->iova);
+	line_hex_member(&l, "gpa", s->guest || (s->has_gpa && has_gpa),
+			s->guest ? m->iova : m->gpa);
+	line_hex_member(&l, "pa", ends, m->pa);
 	/* all 2^64 bytes are more than 64 bits can say */
-	hex_member(&l, "size", m->last - m->iova != UINT64_MAX, m->last - m->iova + 1);
+	line_hex_member(&l, "size", m->last - m->iova != UINT64_MAX, m->last - m->iova + 1);
 	if (ends) {
-		add_text(&l, ",\"permissions\":\"");
-		add_permissions(&l, m->permissions);
-		add_text(&l, "\"");
+		line_add(&l, ",\"permissions\":\"");
+		line_permissions(&l, m->permissions);
+		line_add(&l, "\"");
 	} else {
-		word_member(&l, "permissions", NULL);
+		line_word_member(&l, "permissions", NULL);
 	}
-	word_member(&l, "memory_type", ends ? memory_type_names[m->memory_type] : NULL);
+	line_word_member(&l, "memory_type", ends ? memory_type_names[m->memory_type] : NULL);
 	add_leaf_sizes(&l, m->leaf_sizes);
-	add_text(&l, ",\"leaves\":");
-	add_digits(&l, m->leaves, 10);
+	line_number_member(&l, "leaves", m->leaves);
 	add_blocked(&l, m->blocked);
-	add_text(&l, m->global ? ",\"global\":true" : ",\"global\":false");
+	line_bool_member(&l, "global", m->global);
 	add_own_members(&l, m);
-	add_text(&l, "}");
+	line_add(&l, "}");
 	/* an object of the space, but for its closing brace, and then ours */
 	fwrite(s->json, 1, strlen(s->json) - 1, stdout);
 	fwrite(l.text, 1, l.len, stdout);
@@ -263,12 +185,12 @@ const char *amount_words(uint64_t bytes, char *buf, size_t n)
 	exact = bytes < 10000;
 	for (; !exact && bytes >= 1024; bytes /= 1024, unit++)
 		rest = bytes % 1024 * 10 / 1024;
-	add_digits(&l, bytes, 10);
+	line_decimal(&l, bytes);
 	if (!exact) {
-		add_text(&l, ".");
-		add_digits(&l, rest, 10);
+		line_add(&l, ".");
+		line_decimal(&l, rest);
 	}
-	add_text(&l, units[unit]);
+	line_add(&l, units[unit]);
 	snprintf(buf, n, "%s", line_text(&l));
 	return buf;
 }
@@ -298,7 +220,7 @@ static void add_padding(struct row *r, size_t column)
 
 static void break_line(struct row *r)
 {
-	add_text(&r->line, "\n");
+	line_add(&r->line, "\n");
 	r->begin = r->line.len;
 	add_padding(r, CONTINUATION);
 }
@@ -319,12 +241,12 @@ static void add_cell(struct row *r, const char *text, size_t width, bool right)
 		break_line(r);
 	else
 		add_padding(r, at);
-	add_text(&r->line, text);
+	line_add(&r->line, text);
 }
 
 static void row_end(struct row *r, FILE *f)
 {
-	add_text(&r->line, "\n");
+	line_add(&r->line, "\n");
 	fwrite(r->line.text, 1, r->line.len, f);
 }
 
@@ -359,9 +281,9 @@ static void add_address_cell(struct row *r, bool known, uint64_t v)
 
 	line_begin(&l);
 	if (known)
-		add_hex(&l, v);
+		line_hex(&l, v);
 	else
-		add_text(&l, "-");
+		line_add(&l, "-");
 	add_cell(r, line_text(&l), WIDTH_PA, false);
 }
 
@@ -370,9 +292,9 @@ static void add_range_cell(struct row *r, const struct riommu_mapping *m)
 	struct line l;
 
 	line_begin(&l);
-	add_hex(&l, m->iova);
-	add_text(&l, "-");
-	add_hex(&l, m->last);
+	line_hex(&l, m->iova);
+	line_add(&l, "-");
+	line_hex(&l, m->last);
 	add_cell(r, line_text(&l), WIDTH_IOVA, false);
 }
 
@@ -384,15 +306,15 @@ static void add_leaves_cell(struct row *r, const struct riommu_mapping *m)
 
 	line_begin(&l);
 	if (m->kind == RIOMMU_MAPPING_MSI_FLAT || m->kind == RIOMMU_MAPPING_MSI_MRIF)
-		add_text(&l, "MSI");
+		line_add(&l, "MSI");
 	else if (!sizes)
-		add_text(&l, "any");
+		line_add(&l, "any");
 	for (; sizes && m->kind == RIOMMU_MAPPING_LEAVES; sizes &= sizes - 1) {
 		unsigned log2 = (unsigned)__builtin_ctzll(sizes);
 
-		add_text(&l, l.len ? "+" : "");
-		add_digits(&l, (uint64_t)1 << log2 % 10, 10);
-		add_text(&l, &"B\0K\0M\0G\0T\0P\0E"[log2 / 10 * 2]);
+		line_add(&l, l.len ? "+" : "");
+		line_decimal(&l, (uint64_t)1 << log2 % 10);
+		line_add(&l, &"B\0K\0M\0G\0T\0P\0E"[log2 / 10 * 2]);
 	}
 	add_cell(r, line_text(&l), WIDTH_LEAVES, false);
 }
@@ -471,7 +393,7 @@ void mapping_print(FILE *f, const struct mapping_space *s, const struct riommu_m
 		add_address_cell(&r, true, m->gpa);
 	add_address_cell(&r, true, m->pa);
 	add_cell(&r, amount_words(bytes, size, sizeof(size)), WIDTH_SIZE, true);
-	add_permissions(&permissions, m->permissions);
+	line_permissions(&permissions, m->permissions);
 	add_cell(&r, line_text(&permissions), WIDTH_PERM, false);
 	add_cell(&r, memory_type_names[m->memory_type], WIDTH_TYPE, false);
 	add_leaves_cell(&r, m);

@@ -2,6 +2,7 @@
 /* A translation as JSON (design 3.3) and as text. */
 #include "config.h"
 
+#include "line.h"
 #include "translation.h"
 
 #include <inttypes.h>
@@ -129,6 +130,77 @@ struct json_object *translation_json(size_t line, uint64_t base, const struct ri
 	if (trace && !missing_register)
 		add_steps(obj, trace);
 	return obj;
+}
+
+/* -- JSON by hand, for a batch: tests/cli compares it with the above ----------------------------------------------- */
+
+static void line_ok(struct line *l, const struct riommu_request *q,
+		    const struct riommu_translation *t)
+{
+	line_hex_member(l, "pa", true, t->pa);
+	line_hex_member(l, "page_size", t->page_size, t->page_size);
+	line_key(l, "permissions");
+	if (t->has_permissions) {
+		line_add(l, "\"");
+		line_permissions(l, t->permissions);
+		line_add(l, "\"");
+	} else {
+		line_add(l, "null");
+	}
+	line_word_member(l, "memory_type", memory_type_names[t->memory_type]);
+	line_word_member(l, "msi", msi_names[t->msi]);
+	if (t->msi == RIOMMU_MSI_MRIF) {
+		line_hex_member(l, "mrif_address", true, t->mrif_address);
+		line_number_member(l, "notice_id", t->notice_id);
+	}
+	if (q->type == RIOMMU_ATS) {
+		line_key(l, "ats");
+		line_add(l, "{\"privileged\":");
+		line_add(l, t->ats_privileged ? "true" : "false");
+		line_bool_member(l, "global", t->ats_global);
+		line_bool_member(l, "untranslated_only", t->ats_untranslated_only);
+		line_add(l, "}");
+	}
+}
+
+static void line_fault(struct line *l, const struct riommu_translation *t)
+{
+	line_number_member(l, "cause", t->cause);
+	line_word_member(l, "cause_name", riommu_cause_name(t->cause));
+	line_hex_member(l, "iotval", true, t->iotval);
+	line_hex_member(l, "iotval2", true, t->iotval2);
+	line_bool_member(l, "reported", t->reported);
+	line_word_member(l, "response", response_names[t->response]);
+}
+
+void translation_print_json(size_t line, uint64_t base, const struct riommu_request *q,
+			    const struct riommu_translation *t)
+{
+	static const char *const results[] = {
+		[RIOMMU_OK] = "ok", [RIOMMU_FAULT] = "fault", [RIOMMU_UNKNOWN] = "unknown"};
+	struct line l;
+
+	line_begin(&l);
+	line_add(&l, "{\"line\":");
+	line_decimal(&l, line);
+	line_hex_member(&l, "iommu", true, base);
+	line_hex_member(&l, "device_id", true, q->device_id);
+	line_hex_member(&l, "process_id", q->has_process_id, q->process_id);
+	line_hex_member(&l, "iova", true, q->iova);
+	line_word_member(&l, "access", access_names[q->access]);
+	line_bool_member(&l, "privileged", q->privileged);
+	line_word_member(&l, "type", type_names[q->type]);
+	line_word_member(&l, "result", results[t->result]);
+	if (t->result == RIOMMU_OK)
+		line_ok(&l, q, t);
+	else if (t->result == RIOMMU_FAULT)
+		line_fault(&l, t);
+	else if (t->error == -EBADMSG)
+		line_word_member(&l, "missing_register", "ddtp");
+	else
+		line_hex_member(&l, "missing", true, t->missing);
+	line_add(&l, "}\n");
+	fwrite(l.text, 1, l.len, stdout);
 }
 
 /* -- text ----------------------------------------------------------------------------------------------------------- */

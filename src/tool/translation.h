@@ -16,6 +16,10 @@ struct json_object *translation_json(size_t line, uint64_t base,
 				     const struct riommu_trace *trace,
 				     const char *missing_register);
 
+/* The same to standard output, a line of its own, without steps. It is fast: a batch has millions. */
+void translation_print_json(size_t line, uint64_t base, const struct riommu_request *request,
+			    const struct riommu_translation *t);
+
 /* The same for a person: the steps (TRACE may be NULL) and the outcome, each line indented by INDENT. */
 void translation_print(FILE *f, int indent, uint32_t fctl, const struct riommu_request *request,
 		       const struct riommu_translation *t, const struct riommu_trace *trace);
