@@ -719,6 +719,36 @@ START_TEST(max_pages_bounds_it)
 }
 END_TEST
 
+/* A loop makes one page into hundreds of tables: what counts for a device is how many were entered. */
+START_TEST(max_pages_counts_tables_entered)
+{
+	struct changes *all;
+
+	for (unsigned s = 0; s < 2; s++) {
+		uint64_t pdt = side[s].next;
+
+		side[s].next += 0x1000;
+		put_dc(&side[s], 1, RIOMMU_TC_V | RIOMMU_TC_PDTV, (uint64_t)1 << 60 | pdt >> 12);
+		for (uint64_t i = 0; i < 3; i++) {
+			uint64_t root = side[s].next, table = root + 0x1000;
+
+			side[s].next += 0x2000;
+			memory_page(side[s].memory, table);
+			put(&side[s], pdt + i * 16, 1);
+			put(&side[s], pdt + i * 16 + 8, SV39 | root >> 12);
+			for (uint64_t e = 0; e < 512; e++)
+				put(&side[s], root + 8 * e, PTE(table, RIOMMU_PTE_V));
+		}
+	}
+	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "1000"), 0);
+	all = compare_mappings();
+	/* 513 are below the limit, 1026 are not: the third is not looked at */
+	ck_assert_uint_eq(all->count, 1);
+	ck_assert_int_eq(all->v[0].error, -EOVERFLOW);
+	ck_assert_uint_eq(all->refs[0][0].process_id, 2);
+}
+END_TEST
+
 static int stop(void *arg, const struct riommu_mapping_change *change)
 {
 	(void)arg, (void)change;
@@ -921,6 +951,7 @@ int main(void)
 	tcase_add_test(tc, more_ranges_than_a_window_holds);
 	tcase_add_test(tc, changes_on_both_sides_of_the_end_of_a_window);
 	tcase_add_test(tc, max_pages_bounds_it);
+	tcase_add_test(tc, max_pages_counts_tables_entered);
 	tcase_add_test(tc, a_visitor_can_end_it);
 	tcase_add_test(tc, one_bit_is_enough_not_to_be_the_same);
 	tcase_add_test(tc, what_is_not_held_is_not_the_same);

@@ -31,7 +31,7 @@ struct groups {
 	struct compare_list members; /* struct member */
 	struct riommu_space_ref *refs;
 
-	uint32_t entered_by; /* the device whose spaces entered so many table pages */
+	uint32_t entered_by; /* the device whose spaces entered so many tables */
 	uint64_t entered[2];
 
 	/* of the device at work: struct member, one half filled; and processes that could not be looked at */
@@ -312,7 +312,7 @@ static int visit_side(struct ranges *r, enum riommu_side side, uint64_t first, u
 	if (space) {
 		int err = riommu_visit_mappings(w, space, &args, visit, r, &totals);
 
-		r->g->entered[side] += totals.pages;
+		r->g->entered[side] += totals.entered;
 		return err;
 	}
 	if (riommu_bits(w->ddtp, 3, 0) == RIOMMU_DDTP_BARE &&
