@@ -7,8 +7,6 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-const char *program = "iommu-dump";
-
 static const struct dump_command commands[] = {
 	{"list", "", "each IOMMU at a glance, and how to read it", false, dump_list},
 	{"regs", "[NAME...]", "registers, decoded field by field", false, dump_regs},
@@ -469,13 +467,14 @@ void dump_iommus(struct dump *d)
 	out_list_end(&d->out);
 }
 
-int main(int argc, char **argv)
+int TOOL_MAIN(dump_main)(int argc, char **argv)
 {
 	static struct dump d; /* big: 512 overrides */
 	const struct dump_command *command;
 	int status, first;
 	unsigned used;
 
+	program = "iommu-dump";
 	d.ctx = tool_ctx(&d.options);
 	d.severity = RIOMMU_WARNING;
 	used = parse_options(&d, argc, argv);

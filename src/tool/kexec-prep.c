@@ -7,8 +7,6 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-const char *program = "iommu-kexec-prep";
-
 static const struct prep_command commands[] = {
 	{"check", "[IMAGE]", "will the handover go well? (default)", false, prep_check},
 	{"image", "IN -o OUT", "put the stub into a kernel Image", false, prep_image},
@@ -284,13 +282,15 @@ struct json_object *prep_json_text(const char *text)
 	return obj;
 }
 
-int main(int argc, char **argv)
+int TOOL_MAIN(kexec_prep_main)(int argc, char **argv)
 {
-	static struct prep p = {.severity = RIOMMU_WARNING}; /* big: 512 overrides */
+	static struct prep p; /* big: 512 overrides */
 	const struct prep_command *command;
 	int status, first;
 	unsigned used;
 
+	program = "iommu-kexec-prep";
+	p.severity = RIOMMU_WARNING;
 	p.ctx = tool_ctx(&p.options);
 	used = parse_options(&p, argc, argv);
 	first = optind;

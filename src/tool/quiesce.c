@@ -8,8 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-const char *program = "iommu-quiesce";
-
 #define DEFAULT_TIMEOUT_MS 10000
 #define MAX_SECONDS        (365u * 24 * 3600)
 
@@ -255,11 +253,12 @@ static void run(struct quiesce *t)
 		run_block(t);
 }
 
-int main(int argc, char **argv)
+int TOOL_MAIN(quiesce_main)(int argc, char **argv)
 {
 	static struct quiesce t; /* big: 512 overrides */
 	int status;
 
+	program = "iommu-quiesce";
 	t.timeout_ms = DEFAULT_TIMEOUT_MS;
 	t.only = RIOMMU_NO_IOMMU;
 	t.ctx = tool_ctx(&t.options);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+const char *program;
+
 enum status status_of(int err)
 {
 	switch (err) {
@@ -89,8 +91,9 @@ enum riommu_severity severity_option(const char *arg)
 static _Noreturn void version(void)
 {
 	printf("%s (%s) %s\n"
+	       "Features:%s\n"
 	       "License GPL-2.0-or-later. There is NO WARRANTY, to the extent permitted by law.\n",
-	       program, PACKAGE_NAME, PACKAGE_VERSION);
+	       program, PACKAGE_NAME, PACKAGE_VERSION, FEATURES);
 	exit(fflush(stdout) || ferror(stdout) ? STATUS_ERROR : STATUS_DONE);
 }
 
@@ -235,6 +238,8 @@ bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char 
 		o->save = arg;
 		return true;
 	case 'J':
+		if (!JSON_BUILT_IN)
+			die_usage("--json: this program was built without JSON");
 		o->json = true;
 		return true;
 	case 'v':

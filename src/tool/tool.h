@@ -31,7 +31,19 @@ enum status status_of(int err);
 _Noreturn void die(enum status status, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
 _Noreturn void die_usage(const char *fmt, ...) RIOMMU_PRINTF(1, 2);
 
-extern const char *program; /* "iommu-dump" */
+/* "iommu-dump": a tool's main() sets it first. */
+extern const char *program;
+
+/* A tool's main(), which is the program's own but where all tools are one program (--enable-minimal). */
+#ifdef ONE_PROGRAM
+#define TOOL_MAIN(name) name
+#else
+#define TOOL_MAIN(name) main
+#endif
+int dump_main(int argc, char **argv);
+int kexec_prep_main(int argc, char **argv);
+int quiesce_main(int argc, char **argv);
+int top_main(int argc, char **argv);
 
 /* For "did you mean": give WORD, try each word there is; BEST is the one most like it, NULL when none is alike. */
 struct nearest {

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char *program = "iommu-top";
-
 #define DELAY_MAX 86400 /* seconds */
 
 #define SAME_PICTURES 1000 /* of a recording, in a row */
@@ -235,11 +233,12 @@ static void run(struct top *t)
 		out_status(&t->out, STATUS_FINDING);
 }
 
-int main(int argc, char **argv)
+int TOOL_MAIN(top_main)(int argc, char **argv)
 {
 	static struct top t; /* big: 512 overrides */
 	int status;
 
+	program = "iommu-top";
 	t.ctx = tool_ctx(&t.options);
 	t.delay = TOP_SECOND;
 	t.speed = 1000;

@@ -155,6 +155,7 @@ class Options(common.Case):
     def test_version(self):
         out = self.ran("--version").out.decode()
         self.assertRegex(out, r"^iommu-dump \S+.* \d+\.\d+")
+        self.assertRegex(out, r"(?m)^Features: [+-]json [+-]smartcols [+-]tui [+-]kdumpfile\b")
         self.assertEqual(out, self.ran("-V").out.decode())
 
     def test_methods_and_parameters_are_listed(self):

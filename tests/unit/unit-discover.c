@@ -254,6 +254,19 @@ START_TEST(a_machine_note_survives_the_way_out_and_back)
 }
 END_TEST
 
+START_TEST(a_name_with_quotes_and_slashes_survives)
+{
+	char *text;
+
+	ck_assert_int_eq(open_machine("{\"model\":\"a \\\"b\\\" \\\\c/\"}"), 0);
+	ck_assert_str_eq(sys->model, "a \"b\" \\c/");
+	ck_assert_int_eq(riommu_machine_json(sys, "1.2", &text), 0);
+	ck_assert_int_eq(open_machine(text), 0);
+	ck_assert_str_eq(sys->model, "a \"b\" \\c/");
+	free(text);
+}
+END_TEST
+
 static const char *const bad_machines[] = {
 	"",
 	"x",
@@ -1007,6 +1020,7 @@ static void add_file_tests(TCase *tc)
 	tcase_add_test(tc, bad_arguments_are_refused);
 	tcase_add_test(tc, a_machine_note_gives_names_and_memory);
 	tcase_add_test(tc, a_machine_note_survives_the_way_out_and_back);
+	tcase_add_test(tc, a_name_with_quotes_and_slashes_survives);
 	tcase_add_loop_test(tc, a_machine_note_that_is_wrong_is_damage, 0,
 			    (int)RIOMMU_ARRAY_SIZE(bad_machines));
 	tcase_add_test(tc, no_machine_note_does_harm);

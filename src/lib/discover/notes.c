@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The machine note of a capture, both ways: what was known of the machine besides registers and memory, as JSON.
+ * The machine note of a capture: what was known of the machine besides registers and memory, as JSON. Written here, by
+ * hand, so that a build without json-c saves what one with it reads (notes-read.c).
  *
  *	{"tool_version":"0.1.0", "kernel":"7.2.12", "model":"riscv-virtio,qemu", "time":"2026-09-01T12:00:00Z",
  *	 "live":true, "methods":["debugfs","kcore"],
@@ -12,277 +13,140 @@
  * "0x" string, is damage.
  */
 #include "discover/discover-internal.h"
-#include "spec/request.h"
 
-#include <json-c/json.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_NOTE  (16u << 20)
-#define MAX_DEPTH 8
-
-/* -- reading ----------------------------------------------------------------------------------------------- */
-
-static int damaged(struct riommu_system *sys, const char *what)
+/* A comma but before the first, which *BEFORE remembers. */
+static void separate(FILE *f, const char **before)
 {
-	return riommu_fail(sys->ctx, -EBADMSG, "%s: machine note: %s", sys->path, what);
+	fputs(*before, f);
+	*before = ",";
 }
 
-/* The member KEY if it is there and not null; -EBADMSG when it is not of TYPE. */
-static int member(struct riommu_system *sys, struct json_object *obj, const char *key,
-		  enum json_type type, struct json_object **value)
+/* Names are printable already (riommu_copy_name()); what is not would be no UTF-8. */
+static void put_string(FILE *f, const char *text)
 {
-	*value = NULL;
-	if (!json_object_object_get_ex(obj, key, value) || !*value)
-		return 0;
-	return json_object_is_type(*value, type) ? 0 : damaged(sys, key);
-}
-
-static int get_text(struct riommu_system *sys, struct json_object *obj, const char *key, char *to,
-		    size_t size)
-{
-	struct json_object *value;
-	int err = member(sys, obj, key, json_type_string, &value);
-
-	if (!err && value)
-		riommu_copy_name(to, size, json_object_get_string(value),
-				 (size_t)json_object_get_string_len(value));
-	return err;
-}
-
-/* "0x.." at most MAX. -ENOENT when it is missing. */
-static int get_hex(struct riommu_system *sys, struct json_object *obj, const char *key,
-		   uint64_t max, uint64_t *to)
-{
-	struct json_object *value;
-	int err = member(sys, obj, key, json_type_string, &value);
-	const char *text;
-
-	if (err || !value)
-		return err ? err : -ENOENT;
-	text = json_object_get_string(value);
-	if (strncmp(text, "0x", 2) || strlen(text) != (size_t)json_object_get_string_len(value) ||
-	    riommu_parse_u64(text, to) || *to > max)
-		return damaged(sys, key);
-	return 0;
-}
-
-static int parse_device(struct riommu_system *sys, struct json_object *obj)
-{
-	struct riommu_device device = {.iommu = RIOMMU_NO_IOMMU};
-	uint64_t id, base;
-	int err;
-
-	if (!json_object_is_type(obj, json_type_object))
-		return damaged(sys, "devices");
-	err = get_hex(sys, obj, "device_id", RIOMMU_DEVICE_ID_MAX, &id);
-	if (err)
-		return err == -ENOENT ? damaged(sys, "a device without device_id") : err;
-	device.device_id = (uint32_t)id;
-	err = get_hex(sys, obj, "iommu", UINT64_MAX, &base);
-	if (!err)
-		device.iommu = riommu_list_iommu_at(sys, base);
-	else if (err != -ENOENT)
-		return err;
-	err = get_text(sys, obj, "name", device.name, sizeof(device.name));
-	if (!err)
-		err = get_text(sys, obj, "driver", device.driver, sizeof(device.driver));
-	if (!err)
-		err = get_text(sys, obj, "group", device.group, sizeof(device.group));
-	if (!err)
-		err = get_text(sys, obj, "domain_type", device.domain_type,
-			       sizeof(device.domain_type));
-	return err ? err : riommu_list_device(sys, &device);
-}
-
-static int parse_region(struct riommu_system *sys, struct json_object *obj)
-{
-	uint64_t start, end;
-	char name[sizeof(sys->regions->name)] = "";
-	int err;
-
-	if (!json_object_is_type(obj, json_type_object))
-		return damaged(sys, "memory");
-	err = get_hex(sys, obj, "start", UINT64_MAX, &start);
-	if (!err)
-		err = get_hex(sys, obj, "end", UINT64_MAX, &end);
-	if (!err && end < start)
-		err = -ENOENT;
-	if (err)
-		return err == -ENOENT ? damaged(sys, "a range of memory without start and end")
-				      : err;
-	err = get_text(sys, obj, "name", name, sizeof(name));
-	return err ? err : riommu_list_region(sys, start, end, name, strlen(name));
-}
-
-static int parse_list(struct riommu_system *sys, struct json_object *obj, const char *key,
-		      int (*parse)(struct riommu_system *sys, struct json_object *item))
-{
-	struct json_object *list;
-	int err = member(sys, obj, key, json_type_array, &list);
-
-	if (err || !list)
-		return err;
-	for (size_t i = 0; i < json_object_array_length(list) && !err; i++)
-		err = parse(sys, json_object_array_get_idx(list, i));
-	return err;
-}
-
-static int parse_object(struct riommu_system *sys, struct json_object *obj)
-{
-	int err;
-
-	if (!json_object_is_type(obj, json_type_object))
-		return damaged(sys, "not an object");
-	err = get_text(sys, obj, "kernel", sys->kernel, sizeof(sys->kernel));
-	if (!err)
-		err = get_text(sys, obj, "model", sys->model, sizeof(sys->model));
-	if (!err)
-		err = get_text(sys, obj, "time", sys->time, sizeof(sys->time));
-	if (!err)
-		err = parse_list(sys, obj, "devices", parse_device);
-	if (!err)
-		err = parse_list(sys, obj, "memory", parse_region);
-	return err;
-}
-
-int riommu_machine_parse(struct riommu_system *sys, const char *text, size_t len)
-{
-	struct json_tokener *tok;
-	struct json_object *obj;
-	int err;
-
-	if (!len || len > MAX_NOTE)
-		return damaged(sys, len ? "larger than 16 MiB" : "empty");
-	tok = json_tokener_new_ex(MAX_DEPTH);
-	if (!tok)
-		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	obj = json_tokener_parse_ex(tok, text, (int)len);
-	if (obj)
-		err = parse_object(sys, obj);
-	else if (json_tokener_get_error(tok) == json_tokener_continue)
-		err = damaged(sys, "the JSON is cut short");
-	else
-		err = damaged(sys, json_tokener_error_desc(json_tokener_get_error(tok)));
-	json_object_put(obj);
-	json_tokener_free(tok);
-	return err;
-}
-
-/* -- writing ----------------------------------------------------------------------------------------------- */
-
-/* Adds VALUE, which is consumed; false when memory is short, here or where VALUE was made. */
-static bool add(struct json_object *obj, const char *key, struct json_object *value)
-{
-	if (value && !json_object_object_add(obj, key, value))
-		return true;
-	json_object_put(value);
-	return false;
-}
-
-static bool add_hex(struct json_object *obj, const char *key, uint64_t v)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)v);
-	return add(obj, key, json_object_new_string(text));
+	putc('"', f);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putc('\\', f);
+		putc(*text < ' ' || *text > '~' ? '?' : *text, f);
+	}
+	putc('"', f);
 }
 
 /* Unknown is left out. */
-static bool add_text(struct json_object *obj, const char *key, const char *text)
+static void text_member(FILE *f, const char **before, const char *key, const char *text)
 {
-	return !text[0] || add(obj, key, json_object_new_string(text));
+	if (!text[0])
+		return;
+	separate(f, before);
+	fprintf(f, "\"%s\":", key);
+	put_string(f, text);
 }
 
-/* Appends ITEM, which is consumed, to the array LIST. */
-static bool append(struct json_object *list, struct json_object *item)
+static void hex_member(FILE *f, const char **before, const char *key, uint64_t v)
 {
-	if (item && !json_object_array_add(list, item))
-		return true;
-	json_object_put(item);
-	return false;
+	separate(f, before);
+	fprintf(f, "\"%s\":\"0x%" PRIx64 "\"", key, v);
 }
 
-static bool append_device(const struct riommu_system *sys, struct json_object *list,
-			  const struct riommu_device *device)
+static void device(FILE *f, const struct riommu_system *sys, const struct riommu_device *d)
 {
-	struct json_object *obj = json_object_new_object();
-	bool ok = obj && add_hex(obj, "device_id", device->device_id) &&
-		  add_text(obj, "name", device->name) && add_text(obj, "driver", device->driver) &&
-		  add_text(obj, "group", device->group) &&
-		  add_text(obj, "domain_type", device->domain_type) &&
-		  (device->iommu == RIOMMU_NO_IOMMU ||
-		   add_hex(obj, "iommu", sys->iommus[device->iommu].base));
+	const char *before = "";
 
-	if (ok)
-		return append(list, obj);
-	json_object_put(obj);
-	return false;
+	putc('{', f);
+	hex_member(f, &before, "device_id", d->device_id);
+	text_member(f, &before, "name", d->name);
+	text_member(f, &before, "driver", d->driver);
+	text_member(f, &before, "group", d->group);
+	text_member(f, &before, "domain_type", d->domain_type);
+	if (d->iommu != RIOMMU_NO_IOMMU)
+		hex_member(f, &before, "iommu", sys->iommus[d->iommu].base);
+	putc('}', f);
 }
 
-static bool append_region(struct json_object *list, const struct riommu_region *region)
+static void region(FILE *f, const struct riommu_region *r)
 {
-	struct json_object *obj = json_object_new_object();
-	bool ok = obj && add_hex(obj, "start", region->start) && add_hex(obj, "end", region->end) &&
-		  add_text(obj, "name", region->name);
+	const char *before = "";
 
-	if (ok)
-		return append(list, obj);
-	json_object_put(obj);
-	return false;
+	putc('{', f);
+	hex_member(f, &before, "start", r->start);
+	hex_member(f, &before, "end", r->end);
+	text_member(f, &before, "name", r->name);
+	putc('}', f);
 }
 
-/* METHOD unless it is there already. */
-static bool append_method(struct json_object *list, const char *method)
+/* Whether an IOMMU before the Ith gave its registers by the same method. */
+static bool was_named(const struct riommu_system *sys, size_t i, const char *method)
 {
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		if (!strcmp(json_object_get_string(json_object_array_get_idx(list, i)), method))
+	for (size_t k = 0; k < i; k++)
+		if (sys->iommus[k].method && !strcmp(sys->iommus[k].method, method))
 			return true;
-	}
-	return append(list, json_object_new_string(method));
+	return false;
 }
 
-/* Those that gave registers, and the one that gives memory. */
-static bool fill_methods(const struct riommu_system *sys, struct json_object *list)
+/* Those that gave registers, and the one that gives memory: each once. */
+static void methods(FILE *f, const struct riommu_system *sys)
 {
-	bool ok = true;
+	const char *before = "", *memory = sys->memory ? sys->memory->ops->name : NULL;
 
-	for (size_t i = 0; i < sys->iommu_count && ok; i++) {
-		if (sys->iommus[i].method)
-			ok = append_method(list, sys->iommus[i].method);
+	for (size_t i = 0; i < sys->iommu_count; i++) {
+		const char *method = sys->iommus[i].method;
+
+		if (!method || was_named(sys, i, method))
+			continue;
+		separate(f, &before);
+		put_string(f, method);
 	}
-	if (ok && sys->memory)
-		ok = append_method(list, sys->memory->ops->name);
-	return ok;
+	if (!memory || was_named(sys, sys->iommu_count, memory))
+		return;
+	separate(f, &before);
+	put_string(f, memory);
 }
 
-static bool fill(const struct riommu_system *sys, struct json_object *obj)
+static void machine(FILE *f, const struct riommu_system *sys, const char *tool_version)
 {
-	struct json_object *methods = json_object_new_array(), *devices = json_object_new_array(),
-			   *memory = json_object_new_array();
-	bool ok = add(obj, "methods", methods);
+	const char *before = "";
 
-	ok = add(obj, "devices", devices) && ok;
-	ok = add(obj, "memory", memory) && ok;
-	ok = ok && fill_methods(sys, methods);
-	for (size_t i = 0; i < sys->device_count && ok; i++)
-		ok = append_device(sys, devices, &sys->devices[i]);
-	for (size_t i = 0; i < sys->region_count && ok; i++)
-		ok = append_region(memory, &sys->regions[i]);
-	return ok;
+	putc('{', f);
+	text_member(f, &before, "tool_version", tool_version);
+	text_member(f, &before, "kernel", sys->kernel);
+	text_member(f, &before, "model", sys->model);
+	text_member(f, &before, "time", sys->time);
+	separate(f, &before);
+	fprintf(f, "\"live\":%s,\"methods\":[", sys->live ? "true" : "false");
+	methods(f, sys);
+	fputs("],\"devices\":[", f);
+	for (size_t i = 0; i < sys->device_count; i++) {
+		fputs(i ? "," : "", f);
+		device(f, sys, &sys->devices[i]);
+	}
+	fputs("],\"memory\":[", f);
+	for (size_t i = 0; i < sys->region_count; i++) {
+		fputs(i ? "," : "", f);
+		region(f, &sys->regions[i]);
+	}
+	fputs("]}", f);
 }
 
 int riommu_machine_json(const struct riommu_system *sys, const char *tool_version, char **text)
 {
-	struct json_object *obj = json_object_new_object();
-	bool ok = obj && add_text(obj, "tool_version", tool_version) &&
-		  add_text(obj, "kernel", sys->kernel) && add_text(obj, "model", sys->model) &&
-		  add_text(obj, "time", sys->time) &&
-		  add(obj, "live", json_object_new_boolean(sys->live)) && fill(sys, obj);
-	const char *plain = ok ? json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN) : NULL;
+	size_t len;
+	FILE *f;
+	bool failed;
 
-	*text = plain ? strdup(plain) : NULL;
-	json_object_put(obj);
-	return *text ? 0 : riommu_fail(sys->ctx, -ENOMEM, "out of memory");
+	*text = NULL;
+	f = open_memstream(text, &len);
+	if (!f)
+		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
+	machine(f, sys, tool_version);
+	failed = ferror(f) != 0;
+	if (!fclose(f) && !failed)
+		return 0;
+	free(*text);
+	*text = NULL;
+	return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
 }

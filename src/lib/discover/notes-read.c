@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The machine note of a capture (notes.c), read by json-c. */
+#include "config.h"
+
+#include "discover/discover-internal.h"
+#include "spec/request.h"
+
+#ifdef HAVE_JSON
+
+#include <json-c/json.h>
+
+#define MAX_NOTE  (16u << 20)
+#define MAX_DEPTH 8
+
+static int damaged(struct riommu_system *sys, const char *what)
+{
+	return riommu_fail(sys->ctx, -EBADMSG, "%s: machine note: %s", sys->path, what);
+}
+
+/* The member KEY if it is there and not null; -EBADMSG when it is not of TYPE. */
+static int member(struct riommu_system *sys, struct json_object *obj, const char *key,
+		  enum json_type type, struct json_object **value)
+{
+	*value = NULL;
+	if (!json_object_object_get_ex(obj, key, value) || !*value)
+		return 0;
+	return json_object_is_type(*value, type) ? 0 : damaged(sys, key);
+}
+
+static int get_text(struct riommu_system *sys, struct json_object *obj, const char *key, char *to,
+		    size_t size)
+{
+	struct json_object *value;
+	int err = member(sys, obj, key, json_type_string, &value);
+
+	if (!err && value)
+		riommu_copy_name(to, size, json_object_get_string(value),
+				 (size_t)json_object_get_string_len(value));
+	return err;
+}
+
+/* "0x.." at most MAX. -ENOENT when it is missing. */
+static int get_hex(struct riommu_system *sys, struct json_object *obj, const char *key,
+		   uint64_t max, uint64_t *to)
+{
+	struct json_object *value;
+	int err = member(sys, obj, key, json_type_string, &value);
+	const char *text;
+
+	if (err || !value)
+		return err ? err : -ENOENT;
+	text = json_object_get_string(value);
+	if (strncmp(text, "0x", 2) || strlen(text) != (size_t)json_object_get_string_len(value) ||
+	    riommu_parse_u64(text, to) || *to > max)
+		return damaged(sys, key);
+	return 0;
+}
+
+static int parse_device(struct riommu_system *sys, struct json_object *obj)
+{
+	struct riommu_device device = {.iommu = RIOMMU_NO_IOMMU};
+	uint64_t id, base;
+	int err;
+
+	if (!json_object_is_type(obj, json_type_object))
+		return damaged(sys, "devices");
+	err = get_hex(sys, obj, "device_id", RIOMMU_DEVICE_ID_MAX, &id);
+	if (err)
+		return err == -ENOENT ? damaged(sys, "a device without device_id") : err;
+	device.device_id = (uint32_t)id;
+	err = get_hex(sys, obj, "iommu", UINT64_MAX, &base);
+	if (!err)
+		device.iommu = riommu_list_iommu_at(sys, base);
+	else if (err != -ENOENT)
+		return err;
+	err = get_text(sys, obj, "name", device.name, sizeof(device.name));
+	if (!err)
+		err = get_text(sys, obj, "driver", device.driver, sizeof(device.driver));
+	if (!err)
+		err = get_text(sys, obj, "group", device.group, sizeof(device.group));
+	if (!err)
+		err = get_text(sys, obj, "domain_type", device.domain_type,
+			       sizeof(device.domain_type));
+	return err ? err : riommu_list_device(sys, &device);
+}
+
+static int parse_region(struct riommu_system *sys, struct json_object *obj)
+{
+	uint64_t start, end;
+	char name[sizeof(sys->regions->name)] = "";
+	int err;
+
+	if (!json_object_is_type(obj, json_type_object))
+		return damaged(sys, "memory");
+	err = get_hex(sys, obj, "start", UINT64_MAX, &start);
+	if (!err)
+		err = get_hex(sys, obj, "end", UINT64_MAX, &end);
+	if (!err && end < start)
+		err = -ENOENT;
+	if (err)
+		return err == -ENOENT ? damaged(sys, "a range of memory without start and end")
+				      : err;
+	err = get_text(sys, obj, "name", name, sizeof(name));
+	return err ? err : riommu_list_region(sys, start, end, name, strlen(name));
+}
+
+static int parse_list(struct riommu_system *sys, struct json_object *obj, const char *key,
+		      int (*parse)(struct riommu_system *sys, struct json_object *item))
+{
+	struct json_object *list;
+	int err = member(sys, obj, key, json_type_array, &list);
+
+	if (err || !list)
+		return err;
+	for (size_t i = 0; i < json_object_array_length(list) && !err; i++)
+		err = parse(sys, json_object_array_get_idx(list, i));
+	return err;
+}
+
+static int parse_object(struct riommu_system *sys, struct json_object *obj)
+{
+	int err;
+
+	if (!json_object_is_type(obj, json_type_object))
+		return damaged(sys, "not an object");
+	err = get_text(sys, obj, "kernel", sys->kernel, sizeof(sys->kernel));
+	if (!err)
+		err = get_text(sys, obj, "model", sys->model, sizeof(sys->model));
+	if (!err)
+		err = get_text(sys, obj, "time", sys->time, sizeof(sys->time));
+	if (!err)
+		err = parse_list(sys, obj, "devices", parse_device);
+	if (!err)
+		err = parse_list(sys, obj, "memory", parse_region);
+	return err;
+}
+
+int riommu_machine_parse(struct riommu_system *sys, const char *text, size_t len)
+{
+	struct json_tokener *tok;
+	struct json_object *obj;
+	int err;
+
+	if (!len || len > MAX_NOTE)
+		return damaged(sys, len ? "larger than 16 MiB" : "empty");
+	tok = json_tokener_new_ex(MAX_DEPTH);
+	if (!tok)
+		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	obj = json_tokener_parse_ex(tok, text, (int)len);
+	if (obj)
+		err = parse_object(sys, obj);
+	else if (json_tokener_get_error(tok) == json_tokener_continue)
+		err = damaged(sys, "the JSON is cut short");
+	else
+		err = damaged(sys, json_tokener_error_desc(json_tokener_get_error(tok)));
+	json_object_put(obj);
+	json_tokener_free(tok);
+	return err;
+}
+
+#else
+
+int riommu_machine_parse(struct riommu_system *sys, const char *text, size_t len)
+{
+	(void)text;
+	(void)len;
+	riommu_log(
+		sys->ctx, RIOMMU_LOG_WARNING,
+		"%s: names of devices and the map of the memory are not read: built without JSON",
+		sys->path);
+	return 0;
+}
+
+#endif
