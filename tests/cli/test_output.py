@@ -311,7 +311,7 @@ class Speed(common.Case):
             times.append(time.perf_counter() - start)
         return min(times)
 
-    @unittest.skipIf(common.TOOL and common.sanitized(), "sanitizers are slow")
+    @unittest.skipIf(common.TOOL and common.slowed(), "sanitizers, and what is not optimized, are slow")
     def test_start_on_a_capture_takes_less_than_ten_milliseconds(self):
         nothing = min(self.time_of(["true"]) for _ in range(20))
         for args in (["-i", common.SAMPLE, "list"], ["-i", common.SAMPLE, "-J", "translate", "0xd14bff", "0x1000"]):
@@ -323,7 +323,7 @@ class Speed(common.Case):
         subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         return time.perf_counter() - start
 
-    @unittest.skipIf(common.TOOL and common.sanitized(), "sanitizers are slow")
+    @unittest.skipIf(common.TOOL and common.slowed(), "sanitizers, and what is not optimized, are slow")
     def test_start_on_a_capture_of_seventy_thousand_segments(self):
         m = common.Machine()
         page = bytes(capture.PAGE)

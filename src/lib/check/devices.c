@@ -65,6 +65,7 @@ static int visit_dc(void *arg, const struct riommu_dc_visit *v)
 void check_devices(struct check *c)
 {
 	struct cursor cursor = {.c = c};
+	int err;
 
 	if (!c->sys->device_count) {
 		check_cannot(c, CHECK_DEVICE_NO_CONTEXT, CHECK_CONTEXT_NO_DEVICE, -ENODATA,
@@ -85,5 +86,8 @@ void check_devices(struct check *c)
 				     device->driver[0] ? "; its driver is " : "; it has no driver",
 				     device->driver);
 	}
-	riommu_visit_dcs(&c->w, visit_dc, &cursor);
+	err = riommu_visit_dcs(&c->w, visit_dc, &cursor);
+	if (err)
+		check_cannot(c, CHECK_CONTEXT_NO_DEVICE, CHECK_CONTEXT_NO_DEVICE, err,
+			     "the device directory: %s", check_error_words(err));
 }

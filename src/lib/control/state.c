@@ -184,6 +184,8 @@ static int read_all(struct state *s, int fd)
 	while (have < s->size) {
 		ssize_t n = pread(fd, (char *)s->head + have, s->size - have, (off_t)have);
 
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
 			return failed(s, s->path, "reading");
 		if (!n)

@@ -115,30 +115,36 @@ static bool translate(const void *blob, int bus, int parent, uint64_t *address)
 
 /* -- loading ----------------------------------------------------------------------------------------------- */
 
-static int copy_property(void *blob, const char *path, const char *name)
+/* A tree that is being put together. */
+struct copy {
+	struct riommu_ctx *ctx;
+	void *blob;
+};
+
+static int copy_property(const struct copy *copy, const char *path, const char *name)
 {
 	char *data;
 	size_t len;
 	int err = riommu_read_file(path, 1u << 20, &data, &len);
 
 	if (err)
-		return err == -ENOMEM ? err : 0; /* one property less */
-	err = fdt_property(blob, name, data, (int)len) ? -EFBIG : 0;
+		return riommu_left_out(copy->ctx, path, err); /* one property less */
+	err = fdt_property(copy->blob, name, data, (int)len) ? -EFBIG : 0;
 	free(data);
 	return err;
 }
 
-static int copy_node(void *blob, const char *path, const char *name, unsigned depth);
+static int copy_node(const struct copy *copy, const char *path, const char *name, unsigned depth);
 
 /* What is in the directory PATH: properties, which come first in a tree, or nodes. */
-static int copy_entries(void *blob, const char *path, bool nodes, unsigned depth)
+static int copy_entries(const struct copy *copy, const char *path, bool nodes, unsigned depth)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
 	int err = 0;
 
 	if (!dir)
-		return depth ? 0 : -errno;
+		return depth ? riommu_left_out(copy->ctx, path, -errno) : -errno;
 	while (!err && (entry = readdir(dir))) {
 		char below[RIOMMU_PATH_MAX];
 		struct stat st;
@@ -148,26 +154,26 @@ static int copy_entries(void *blob, const char *path, bool nodes, unsigned depth
 		    lstat(below, &st))
 			continue;
 		if (nodes && S_ISDIR(st.st_mode))
-			err = copy_node(blob, below, entry->d_name, depth + 1);
+			err = copy_node(copy, below, entry->d_name, depth + 1);
 		else if (!nodes && S_ISREG(st.st_mode))
-			err = copy_property(blob, below, entry->d_name);
+			err = copy_property(copy, below, entry->d_name);
 	}
 	closedir(dir);
 	return err;
 }
 
-static int copy_node(void *blob, const char *path, const char *name, unsigned depth)
+static int copy_node(const struct copy *copy, const char *path, const char *name, unsigned depth)
 {
 	int err;
 
 	if (depth > MAX_DEPTH)
 		return 0;
-	if (fdt_begin_node(blob, name))
+	if (fdt_begin_node(copy->blob, name))
 		return -EFBIG;
-	err = copy_entries(blob, path, false, depth);
+	err = copy_entries(copy, path, false, depth);
 	if (!err)
-		err = copy_entries(blob, path, true, depth);
-	if (!err && fdt_end_node(blob))
+		err = copy_entries(copy, path, true, depth);
+	if (!err && fdt_end_node(copy->blob))
 		err = -EFBIG;
 	return err;
 }
@@ -175,17 +181,18 @@ static int copy_node(void *blob, const char *path, const char *name, unsigned de
 /* Puts a tree together from the files of /proc/device-tree. */
 static int load_files(struct riommu_system *sys, char **blob)
 {
+	struct copy copy = {.ctx = sys->ctx};
 	char path[RIOMMU_PATH_MAX];
 	int err;
 
 	if (!riommu_path(sys->ctx, path, "dt.path", "/."))
 		return -ENAMETOOLONG;
-	*blob = malloc(MAX_TREE);
+	copy.blob = *blob = malloc(MAX_TREE);
 	if (!*blob)
 		return -ENOMEM;
 	err = fdt_create(*blob, MAX_TREE) || fdt_finish_reservemap(*blob) ? -EFBIG : 0;
 	if (!err)
-		err = copy_node(*blob, path, "", 0);
+		err = copy_node(&copy, path, "", 0);
 	if (!err && fdt_finish(*blob))
 		err = -EFBIG;
 	if (!err)
@@ -204,8 +211,10 @@ static int load_blob(struct riommu_system *sys, char **blob)
 	if (!riommu_path(sys->ctx, path, "fdt.path", "%s", ""))
 		return -ENAMETOOLONG;
 	err = riommu_read_file(path, MAX_TREE, blob, &len);
-	if (err)
+	if (err) {
+		riommu_left_out(sys->ctx, path, err); /* the files may do */
 		return err;
+	}
 	err = fdt_check_full(*blob, len);
 	if (!err)
 		return 0;

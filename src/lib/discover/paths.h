@@ -11,6 +11,13 @@
 bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key,
 		 const char *fmt, ...) RIOMMU_PRINTF(4, 5);
 
+/*
+ * The file or directory PATH could not be read (ERR), and what it would have told is left out: 0. Where it is not there or refused
+ * nothing is said; of anything else a warning tells, lest a machine with a failing disk looks like one without an IOMMU. -ENOMEM
+ * is what it was.
+ */
+int riommu_left_out(struct riommu_ctx *ctx, const char *path, int err);
+
 /* "0000:00:02.0": segment and bus, device, function as a requester ID. */
 bool riommu_parse_pci_name(const char *name, uint32_t *segment, uint16_t *rid);
 

@@ -20,7 +20,7 @@ static int read_number(struct riommu_system *sys, const char *name, const char *
 		return -ENAMETOOLONG;
 	err = riommu_read_file(path, 64, &text, &len);
 	if (err)
-		return err;
+		return riommu_left_out(sys->ctx, path, err) ? -ENOMEM : -ENODATA;
 	text[strcspn(text, "\n")] = '\0';
 	err = riommu_parse_u64(text, v);
 	free(text);
@@ -56,9 +56,12 @@ static int add_function(struct riommu_system *sys, const char *name)
 	size_t index;
 	int err;
 
-	if (read_number(sys, name, "class", &class) || class != PCI_CLASS_IOMMU)
-		return 0;
+	err = read_number(sys, name, "class", &class);
+	if (err || class != PCI_CLASS_IOMMU)
+		return err == -ENOMEM ? err : 0;
 	err = riommu_pci_base(sys, name, &base);
+	if (err == -ENOMEM)
+		return riommu_fail(sys->ctx, err, "%s: out of memory", name);
 	if (err) {
 		riommu_log(sys->ctx, RIOMMU_LOG_WARNING,
 			   "%s is an IOMMU, but its BAR 0 gives no register page", name);
@@ -79,7 +82,7 @@ int riommu_discover_pci(struct riommu_system *sys)
 		return 0;
 	dir = opendir(path);
 	if (!dir)
-		return 0; /* no PCI here */
+		return riommu_left_out(sys->ctx, path, -errno); /* mostly: no PCI here */
 	while (!err && (entry = readdir(dir))) {
 		uint32_t segment;
 		uint16_t rid;

@@ -41,11 +41,13 @@ int riommu_discover_regions(struct riommu_system *sys)
 {
 	char path[RIOMMU_PATH_MAX], *text, *next = NULL;
 	size_t len;
-	int err = 0;
+	int err;
 
-	if (!riommu_path(sys->ctx, path, "proc.path", "/iomem") ||
-	    riommu_read_file(path, MAX_IOMEM, &text, &len))
+	if (!riommu_path(sys->ctx, path, "proc.path", "/iomem"))
 		return 0;
+	err = riommu_read_file(path, MAX_IOMEM, &text, &len);
+	if (err)
+		return riommu_left_out(sys->ctx, path, err);
 	for (char *line = strtok_r(text, "\n", &next); line && !err;
 	     line = strtok_r(NULL, "\n", &next)) {
 		uint64_t start, end;

@@ -27,6 +27,16 @@ bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const
 	return tail >= 0 && tail < RIOMMU_PATH_MAX - head;
 }
 
+int riommu_left_out(struct riommu_ctx *ctx, const char *path, int err)
+{
+	if (err == -ENOMEM)
+		return riommu_fail(ctx, err, "%s: out of memory", path);
+	if (err != -ENOENT && err != -ENOTDIR && err != -EACCES && err != -EPERM)
+		riommu_log(ctx, RIOMMU_LOG_WARNING, "%s: %s; what it tells is left out", path,
+			   strerror(-err));
+	return 0;
+}
+
 /* -- IOMMUs ------------------------------------------------------------------------------------------------ */
 
 /* A platform device is called after its address: "3010000.iommu". One from ACPI ("RSCV0004:00") does not say where it is. */
@@ -110,7 +120,7 @@ int riommu_discover_class(struct riommu_system *sys)
 		return 0;
 	dir = opendir(path);
 	if (!dir)
-		return 0;
+		return riommu_left_out(sys->ctx, path, -errno);
 	while (!err && (entry = readdir(dir))) {
 		if (!strncmp(entry->d_name, CLASS_PREFIX, sizeof(CLASS_PREFIX) - 1))
 			err = add_class_entry(sys, entry->d_name + sizeof(CLASS_PREFIX) - 1);
@@ -152,18 +162,22 @@ static void read_link_name(const struct riommu_system *sys, const char *bus, con
 	riommu_copy_name(to, size, last, strlen(last));
 }
 
-static void read_domain_type(const struct riommu_system *sys, const char *group, char *to,
-			     size_t size)
+static int read_domain_type(const struct riommu_system *sys, const char *group, char *to,
+			    size_t size)
 {
 	char path[RIOMMU_PATH_MAX], *text;
 	size_t len;
+	int err;
 
 	if (!group[0] ||
-	    !riommu_path(sys->ctx, path, "sysfs.path", "/kernel/iommu_groups/%s/type", group) ||
-	    riommu_read_file(path, 64, &text, &len))
-		return;
+	    !riommu_path(sys->ctx, path, "sysfs.path", "/kernel/iommu_groups/%s/type", group))
+		return 0;
+	err = riommu_read_file(path, 64, &text, &len);
+	if (err)
+		return riommu_left_out(sys->ctx, path, err);
 	riommu_copy_name(to, size, text, strcspn(text, "\n"));
 	free(text);
+	return 0;
 }
 
 /* Which IOMMU the kernel says a device is behind. */
@@ -179,12 +193,13 @@ static int add_device(struct riommu_system *sys, const char *bus, const char *na
 		      uint32_t device_id)
 {
 	struct riommu_device device = {.iommu = iommu, .device_id = device_id};
+	int err;
 
 	riommu_copy_name(device.name, sizeof(device.name), name, strlen(name));
 	read_link_name(sys, bus, name, "driver", device.driver, sizeof(device.driver));
 	read_link_name(sys, bus, name, "iommu_group", device.group, sizeof(device.group));
-	read_domain_type(sys, device.group, device.domain_type, sizeof(device.domain_type));
-	return riommu_list_device(sys, &device);
+	err = read_domain_type(sys, device.group, device.domain_type, sizeof(device.domain_type));
+	return err ? err : riommu_list_device(sys, &device);
 }
 
 /* Who knows device_ids; either may be NULL. */
@@ -223,12 +238,14 @@ static int add_by_rimt(struct riommu_system *sys, const struct riommu_rimt *rimt
 	char path[RIOMMU_PATH_MAX], *object;
 	uint32_t device_id;
 	size_t iommu, len;
-	int err = 0;
+	int err;
 
 	if (!riommu_path(sys->ctx, path, "sysfs.path",
-			 "/bus/platform/devices/%s/firmware_node/path", name) ||
-	    riommu_read_file(path, RIOMMU_PATH_MAX, &object, &len))
+			 "/bus/platform/devices/%s/firmware_node/path", name))
 		return 0;
+	err = riommu_read_file(path, RIOMMU_PATH_MAX, &object, &len);
+	if (err)
+		return riommu_left_out(sys->ctx, path, err);
 	object[strcspn(object, "\n")] = '\0';
 	for (size_t i = 0;
 	     !err && !riommu_rimt_platform_device(rimt, object, i, &iommu, &device_id); i++) {
@@ -282,7 +299,7 @@ static int each_device(struct riommu_system *sys, const struct ids *ids, const c
 		return 0;
 	dir = opendir(path);
 	if (!dir)
-		return 0;
+		return riommu_left_out(sys->ctx, path, -errno);
 	while (!err && (entry = readdir(dir))) {
 		if (entry->d_name[0] != '.')
 			err = add(sys, ids, entry->d_name);

@@ -317,6 +317,12 @@ static int open_file(struct riommu_system *sys, const struct riommu_open_args *a
 	return err;
 }
 
+/* How loud it is that there is no such thing: a machine is as it is, and need not be read by root. */
+static enum riommu_log_level log_level(int err)
+{
+	return err == -ENOENT || err == -EACCES ? RIOMMU_LOG_INFO : RIOMMU_LOG_WARNING;
+}
+
 /* -- this machine ------------------------------------------------------------------------------------------ */
 
 /* True if METHOD may be used for what WHAT stands for: -A names one; it speaks only of what it provides. */
@@ -335,7 +341,7 @@ static bool method_wanted(const struct riommu_open_args *args,
  * Every source that gives registers, one below the other: what one does not have the next is asked for. If none opens
  * that is a refusal, whatever each of them met; riommu_ways() tells them apart. Likewise for memory.
  */
-static void open_registers(struct riommu_system *sys, const struct riommu_open_args *args)
+static int open_registers(struct riommu_system *sys, const struct riommu_open_args *args)
 {
 	struct riommu_source **below = &sys->registers->lower;
 	bool refused = false;
@@ -346,6 +352,10 @@ static void open_registers(struct riommu_system *sys, const struct riommu_open_a
 		if (!method_wanted(args, *ops, RIOMMU_PROVIDES_REGISTERS))
 			continue;
 		err = riommu_source_open(sys->ctx, *ops, NULL, below);
+		if (err == -ENOMEM)
+			return err;
+		if (err)
+			riommu_log(sys->ctx, log_level(err), "%s", riommu_error(sys->ctx));
 		if (!err) {
 			below = &(*below)->lower;
 		} else if (!refused) { /* "refused" says more than "not there" */
@@ -355,22 +365,27 @@ static void open_registers(struct riommu_system *sys, const struct riommu_open_a
 		}
 	}
 	sys->registers_error = sys->registers->lower ? 0 : -EACCES;
+	return 0;
 }
 
-static void open_memory(struct riommu_system *sys, const struct riommu_open_args *args)
+static int open_memory(struct riommu_system *sys, const struct riommu_open_args *args)
 {
 	struct riommu_way way;
 
 	for (const struct riommu_source_ops *const *ops = riommu_sources(); *ops; ops++) {
+		int err;
+
 		if (!method_wanted(args, *ops, RIOMMU_PROVIDES_MEMORY))
 			continue;
-		if (!riommu_source_open(sys->ctx, *ops, NULL, &sys->memory))
-			return;
+		err = riommu_source_open(sys->ctx, *ops, NULL, &sys->memory);
+		if (!err || err == -ENOMEM)
+			return err;
 		sys->memory_error = -EACCES;
 		riommu_way_to_memory(sys->ctx, &way);
 		snprintf(sys->memory_reason, sizeof(sys->memory_reason), "%s: %.100s; %.100s",
 			 way.method, way.reason, way.remedy);
 	}
+	return 0;
 }
 
 /* A machine that boots by ACPI has a device tree without devices, or none. */
@@ -383,8 +398,8 @@ static int discover_acpi(struct riommu_system *sys, const struct riommu_dt *dt,
 		return 0;
 	err = riommu_rimt_load(sys, rimt);
 	if (err) {
-		riommu_log(sys->ctx, err == -ENOENT ? RIOMMU_LOG_INFO : RIOMMU_LOG_WARNING,
-			   "no IOMMUs by ACPI: %s", riommu_error(sys->ctx));
+		riommu_log(sys->ctx, log_level(err), "no IOMMUs by ACPI: %s",
+			   riommu_error(sys->ctx));
 		return err == -ENOMEM ? err : 0;
 	}
 	return riommu_rimt_iommus(*rimt, sys);
@@ -399,7 +414,7 @@ static int discover(struct riommu_system *sys, const struct riommu_open_args *ar
 
 	if (err &&
 	    err != -ENOMEM) { /* not there, refused or damaged: there are other ways to find them */
-		riommu_log(sys->ctx, RIOMMU_LOG_INFO, "%s", riommu_error(sys->ctx));
+		riommu_log(sys->ctx, log_level(err), "%s", riommu_error(sys->ctx));
 		err = 0;
 	}
 	if (!args->base_count) {
@@ -421,25 +436,38 @@ static int discover(struct riommu_system *sys, const struct riommu_open_args *ar
 	return err;
 }
 
-static void describe_machine(struct riommu_system *sys)
+/* The first line of a file, which may be missing. */
+static int read_line(struct riommu_system *sys, const char *key, const char *file, char *to,
+		     size_t size)
 {
 	char path[RIOMMU_PATH_MAX], *text;
+	size_t len;
+	int err;
+
+	if (!riommu_path(sys->ctx, path, key, "%s", file))
+		return 0;
+	err = riommu_read_file(path, size, &text, &len);
+	if (err)
+		return riommu_left_out(sys->ctx, path, err);
+	riommu_copy_name(to, size, text, strcspn(text, "\n"));
+	free(text);
+	return 0;
+}
+
+static int describe_machine(struct riommu_system *sys)
+{
 	time_t now = time(NULL);
 	struct tm tm;
-	size_t len;
+	int err;
 
 	if (gmtime_r(&now, &tm))
 		strftime(sys->time, sizeof(sys->time), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (riommu_path(sys->ctx, path, "sysfs.path", "/class/dmi/id/product_name") &&
-	    !riommu_read_file(path, sizeof(sys->model), &text, &len)) {
-		riommu_copy_name(sys->model, sizeof(sys->model), text, strcspn(text, "\n"));
-		free(text);
-	}
-	if (riommu_path(sys->ctx, path, "proc.path", "/sys/kernel/osrelease") &&
-	    !riommu_read_file(path, sizeof(sys->kernel), &text, &len)) {
-		riommu_copy_name(sys->kernel, sizeof(sys->kernel), text, strcspn(text, "\n"));
-		free(text);
-	}
+	err = read_line(sys, "sysfs.path", "/class/dmi/id/product_name", sys->model,
+			sizeof(sys->model));
+	if (!err)
+		err = read_line(sys, "proc.path", "/sys/kernel/osrelease", sys->kernel,
+				sizeof(sys->kernel));
+	return err;
 }
 
 static int open_live(struct riommu_system *sys, const struct riommu_open_args *args)
@@ -456,10 +484,13 @@ static int open_live(struct riommu_system *sys, const struct riommu_open_args *a
 		return riommu_fail(sys->ctx, -EINVAL, "--access %s reads a file: --input FILE",
 				   args->access);
 	sys->live = true;
-	describe_machine(sys);
-	open_registers(sys, args);
-	open_memory(sys, args);
-	err = add_bases(sys, args);
+	err = describe_machine(sys);
+	if (!err)
+		err = open_registers(sys, args);
+	if (!err)
+		err = open_memory(sys, args);
+	if (!err)
+		err = add_bases(sys, args);
 	return err ? err : discover(sys, args);
 }
 

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "failing.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct {
+	bool armed;
+	enum failing_kind kind;
+	unsigned seen, n;
+	const char *name;
+} failing;
+
+void failing_begin(enum failing_kind kind, unsigned n)
+{
+	failing.kind = kind;
+	failing.n = n;
+	failing.seen = 0;
+	failing.name = "";
+	failing.armed = true;
+}
+
+bool failing_end(const char **name)
+{
+	failing.armed = false;
+	*name = failing.name;
+	return failing.name[0];
+}
+
+static bool fails(enum failing_kind kind, int error, const char *name)
+{
+	if (!failing.armed || failing.kind != kind || ++failing.seen != failing.n)
+		return false;
+	failing.name = name;
+	errno = error;
+	return true;
+}
+
+/* A function of fixed arguments: what it gives when it fails, or what the real one gives. */
+#define WRAP(kind, error, bad, type, name, parameters, ...) \
+	type __real_##name parameters;                      \
+	type __wrap_##name parameters;                      \
+	type __wrap_##name parameters                       \
+	{                                                   \
+		if (fails(kind, error, #name))              \
+			return bad;                         \
+		return __real_##name(__VA_ARGS__);          \
+	}
+
+#define MEMORY(type, name, parameters, ...) \
+	WRAP(FAILING_MEMORY, ENOMEM, NULL, type, name, parameters, __VA_ARGS__)
+#define FILES(bad, type, name, parameters, ...) \
+	WRAP(FAILING_FILES, EIO, bad, type, name, parameters, __VA_ARGS__)
+
+MEMORY(void *, malloc, (size_t size), size)
+MEMORY(void *, calloc, (size_t count, size_t size), count, size)
+MEMORY(void *, realloc, (void *old, size_t size), old, size)
+MEMORY(void *, reallocarray, (void *old, size_t count, size_t size), old, count, size)
+MEMORY(char *, strdup, (const char *text), text)
+MEMORY(char *, strndup, (const char *text, size_t size), text, size)
+MEMORY(struct json_object *, json_object_new_object, (void), )
+MEMORY(struct json_object *, json_object_new_array, (void), )
+MEMORY(struct json_object *, json_object_new_string, (const char *text), text)
+MEMORY(struct json_object *, json_object_new_boolean, (json_bool value), value)
+MEMORY(struct json_tokener *, json_tokener_new_ex, (int depth), depth)
+MEMORY(const char *, json_object_to_json_string_ext, (struct json_object * object, int flags),
+       object, flags)
+WRAP(FAILING_MEMORY, ENOMEM, -1, int, json_object_object_add,
+     (struct json_object * object, const char *key, struct json_object *value), object, key, value)
+WRAP(FAILING_MEMORY, ENOMEM, -1, int, json_object_array_add,
+     (struct json_object * array, struct json_object *value), array, value)
+
+FILES(NULL, FILE *, fopen, (const char *path, const char *mode), path, mode)
+FILES(NULL, DIR *, opendir, (const char *path), path)
+FILES(MAP_FAILED, void *, mmap,
+      (void *at, size_t size, int protection, int flags, int fd, off_t offset), at, size,
+      protection, flags, fd, offset)
+FILES(-1, int, fstat, (int fd, struct stat *st), fd, st)
+FILES(-1, off_t, lseek, (int fd, off_t offset, int whence), fd, offset, whence)
+FILES(-1, int, fsync, (int fd), fd)
+FILES(-1, int, fdatasync, (int fd), fd)
+FILES(-1, int, ftruncate, (int fd, off_t size), fd, size)
+FILES(-1, int, fchmod, (int fd, mode_t mode), fd, mode)
+FILES(-1, int, rename, (const char *from, const char *to), from, to)
+FILES(-1, int, mkostemp, (char *path, int flags), path, flags)
+FILES(-1, int, mkdir, (const char *path, mode_t mode), path, mode)
+FILES(-1, int, unlink, (const char *path), path)
+FILES(-1, int, flock, (int fd, int operation), fd, operation)
+FILES(-1, int, sigaction, (int sig, const struct sigaction *act, struct sigaction *old), sig, act,
+      old)
+
+/* These can be interrupted, too. */
+#define TRANSFER(name, buffer, parameters, ...)                                                   \
+	ssize_t __real_##name(int fd, buffer bytes, size_t size parameters);                      \
+	ssize_t __wrap_##name(int fd, buffer bytes, size_t size parameters);                      \
+	ssize_t __wrap_##name(int fd, buffer bytes, size_t size parameters)                       \
+	{                                                                                         \
+		if (fails(FAILING_FILES, EIO, #name) || fails(FAILING_INTERRUPTED, EINTR, #name)) \
+			return -1;                                                                \
+		return __real_##name(fd, bytes, size __VA_ARGS__);                                \
+	}
+#define WITH_OFFSET , off_t offset
+
+TRANSFER(read, void *, , )
+TRANSFER(write, const void *, , )
+TRANSFER(pread, void *, WITH_OFFSET, , offset)
+TRANSFER(pwrite, const void *, WITH_OFFSET, , offset)
+
+/* It is closed all the same, as by Linux. */
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __wrap_close(int fd)
+{
+	bool failed = fails(FAILING_FILES, EIO, "close");
+	int error = errno, result = __real_close(fd);
+
+	if (!failed)
+		return result;
+	errno = error;
+	return -1;
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	return fails(FAILING_FILES, EIO, "open") ? -1 : __real_open(path, flags, mode);
+}
+
+int __real_openat(int directory, const char *path, int flags, ...);
+int __wrap_openat(int directory, const char *path, int flags, ...);
+int __wrap_openat(int directory, const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	return fails(FAILING_FILES, EIO, "openat") ? -1
+						   : __real_openat(directory, path, flags, mode);
+}
+
+int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int __wrap_asprintf(char **text, const char *format, ...)
+{
+	va_list ap;
+	int len;
+
+	if (fails(FAILING_MEMORY, ENOMEM, "asprintf"))
+		return -1;
+	va_start(ap, format);
+	len = vasprintf(text, format, ap);
+	va_end(ap);
+	return len;
+}
