@@ -981,6 +981,27 @@ START_TEST(a_rule_finds_what_it_is_for)
 }
 END_TEST
 
+/* What is held at once decides nothing. */
+START_TEST(a_rule_finds_the_same_by_turns)
+{
+	struct riommu_rule_outcome before[RIOMMU_RULE_COUNT];
+
+	cases[_i].goes_wrong();
+	for (uint32_t id = 16; id < 20; id++)
+		put_dc(id, id & 1 ? host : guest);
+	check();
+	for (size_t i = 0; i < RIOMMU_RULE_COUNT; i++)
+		before[i] = *outcome(cases[i].id);
+	ck_assert_int_eq(riommu_option_set(m.ctx, "spaces", "1"), 0);
+	check();
+	for (size_t i = 0; i < RIOMMU_RULE_COUNT; i++) {
+		ck_assert_int_eq(outcome(cases[i].id)->verdict, before[i].verdict);
+		ck_assert_uint_eq(outcome(cases[i].id)->found, before[i].found);
+	}
+	riommu_source_close(sys.registers);
+}
+END_TEST
+
 START_TEST(every_rule_has_a_case)
 {
 	ck_assert_uint_eq(RIOMMU_ARRAY_SIZE(cases), RIOMMU_RULE_COUNT);
@@ -1722,6 +1743,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_machine_with_nothing_wrong_gives_no_finding);
 	tcase_add_loop_test(tc, a_rule_finds_what_it_is_for, 0, RIOMMU_ARRAY_SIZE(cases));
+	tcase_add_loop_test(tc, a_rule_finds_the_same_by_turns, 0, RIOMMU_ARRAY_SIZE(cases));
 	tcase_add_test(tc, every_rule_has_a_case);
 	tcase_add_test(tc, every_rule_says_why_and_what_to_do);
 	tcase_add_test(tc, a_finding_names_the_device_and_the_entry);

@@ -563,6 +563,26 @@ START_TEST(spaces_with_the_same_tables_are_told_once)
 }
 END_TEST
 
+/* What is held at once does not decide what is told. */
+START_TEST(spaces_come_in_turns)
+{
+	struct changes *all;
+
+	for (unsigned s = 0; s < 2; s++)
+		for (uint32_t id = 1; id <= 4; id++)
+			map(&side[s], new_space(&side[s], id), 0x1000,
+			    0x90000000 + (id + s) * 0x1000, FLAGS);
+	ck_assert_int_eq(riommu_option_set(ctx, "spaces", "1"), 0);
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		expect_change(all, i, 0x1000, 0x1fff, 0x90001000 + i * 0x1000,
+			      0x90002000 + i * 0x1000);
+		ck_assert_uint_eq(all->refs[i][0].device_id, i + 1);
+	}
+}
+END_TEST
+
 START_TEST(processes_are_paired_by_their_id)
 {
 	struct changes *all;
@@ -943,6 +963,7 @@ int main(void)
 	tcase_add_test(tc, a_range_is_split_where_its_middle_changed);
 	tcase_add_test(tc, leaves_of_another_size_lead_to_the_same);
 	tcase_add_test(tc, spaces_with_the_same_tables_are_told_once);
+	tcase_add_test(tc, spaces_come_in_turns);
 	tcase_add_test(tc, processes_are_paired_by_their_id);
 	tcase_add_test(tc, processes_that_cannot_be_looked_at_are_no_change);
 	tcase_add_test(tc, bare_is_an_identity);

@@ -273,6 +273,59 @@ START_TEST(a_hostile_device_does_not_hide_the_next)
 }
 END_TEST
 
+/* What is held at once does not decide what is told; only who shares tables is told by turns. */
+START_TEST(spaces_come_in_turns)
+{
+	for (unsigned device = 1; device <= 5; device++) {
+		struct stage s = first_stage(RIOMMU_FSC_SV39);
+
+		map(&s, device * 0x1000, 0, LEAF(0x90000000));
+		put_context(device);
+	}
+	put_context(6); /* the same tables as 5 */
+	ck_assert_int_eq(riommu_option_set(m.ctx, "spaces", "2"), 0);
+	ck_assert_int_eq(reach(0x90000000, 0x90000fff), 0);
+	ck_assert_uint_eq(all.count, 5);
+	ck_assert_uint_eq(all.totals.ranges, 5);
+	for (unsigned i = 0; i < 5; i++) {
+		expect_ref(i, 0, i + 1, RIOMMU_SPACE_DEVICE, 0);
+		ck_assert_uint_eq(all.v[i].mapping.iova, (i + 1) * 0x1000);
+	}
+	expect_ref(4, 1, 6, RIOMMU_SPACE_DEVICE, 0);
+	ck_assert_int_eq(riommu_option_set(m.ctx, "spaces", "1"), 0);
+	ck_assert_int_eq(reach(0x90000000, 0x90000fff), 0);
+	ck_assert_uint_eq(all.count, 6);
+	expect_ref(5, 0, 6, RIOMMU_SPACE_DEVICE, 0);
+}
+END_TEST
+
+/* A device's limit of tables is that of all its processes, in whatever turns they come. */
+START_TEST(turns_share_the_limit_of_their_device)
+{
+	uint64_t fsc, at = 0;
+
+	for (uint32_t process = 0; process < 3; process++) {
+		struct stage s = process_stage(RIOMMU_FSC_SV39, &fsc);
+		uint64_t table = new_pages(1);
+
+		for (unsigned i = 0; i < 512; i++)
+			memory_put64(m.memory, s.root + 8 * i, POINTER(table), false);
+		if (!at)
+			at = process_context(RIOMMU_PDTP_PD8, 0, RIOMMU_PC_V, fsc);
+		put_sbe(at + 16 * process, RIOMMU_PC_V);
+		put_sbe(at + 16 * process + 8, fsc);
+	}
+	put_context(1);
+	ck_assert_int_eq(riommu_option_set(m.ctx, "max-pages", "1200"), 0);
+	ck_assert_int_eq(riommu_option_set(m.ctx, "spaces", "1"), 0);
+	ck_assert_int_eq(reach(0x90000000, 0x90000fff), -EOVERFLOW);
+	ck_assert_uint_eq(all.count, 2);
+	expect_ref(0, 0, 1, RIOMMU_SPACE_DEVICE, 0); /* passes as it is */
+	expect_ref(1, 0, 1, RIOMMU_SPACE_PROCESS, 2);
+	ck_assert_int_eq(all.v[1].mapping.error, -EOVERFLOW);
+}
+END_TEST
+
 START_TEST(one_device_can_be_asked_for)
 {
 	struct stage s = first_stage(RIOMMU_FSC_SV39);
@@ -513,6 +566,8 @@ TCase *reached_case(void)
 	tcase_add_test(tc, each_process_reaches_by_its_own_tables);
 	tcase_add_test(tc, an_mrif_is_reached_by_its_own_address);
 	tcase_add_test(tc, a_hostile_device_does_not_hide_the_next);
+	tcase_add_test(tc, spaces_come_in_turns);
+	tcase_add_test(tc, turns_share_the_limit_of_their_device);
 	tcase_add_test(tc, one_device_can_be_asked_for);
 	tcase_add_test(tc, whatever_a_guest_writes_the_second_stage_is_the_limit);
 	tcase_add_test(tc, the_first_stage_is_the_limit_of_what_is_no_guest);

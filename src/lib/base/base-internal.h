@@ -8,7 +8,7 @@
 /* Long enough for object, address, reason and next step; longer texts are cut. */
 #define RIOMMU_MESSAGE_SIZE 1024
 
-#define RIOMMU_OPTION_COUNT 20
+#define RIOMMU_OPTION_COUNT 21
 
 struct riommu_ctx {
 	riommu_log_fn log;

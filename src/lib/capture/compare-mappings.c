@@ -31,6 +31,8 @@ struct groups {
 	struct compare_list members; /* struct member */
 	struct riommu_space_ref *refs;
 
+	uint64_t
+		at_once; /* so many members are held at most; those of one device are always together */
 	uint32_t entered_by; /* the device whose spaces entered so many tables */
 	uint64_t entered[2];
 
@@ -134,10 +136,12 @@ static int find_spaces(struct groups *g)
 	return err ? err : riommu_visit_spaces(w, &dc, found_space, g);
 }
 
+static int compare_groups(struct groups *g);
+
 static int add_device(void *arg, const void *const element[2])
 {
 	struct groups *g = arg;
-	int err = 0;
+	int err = g->members.count >= g->at_once ? compare_groups(g) : 0;
 
 	g->device_id = *(const uint32_t *)(element[0] ? element[0] : element[1]);
 	for (g->side = 0; g->side < 2 && !err; g->side++) {
@@ -413,6 +417,7 @@ static int compare_members(struct groups *g, struct ranges *r, const struct grou
 	return compare_group(r);
 }
 
+/* Those that are held; then none is. */
 static int compare_groups(struct groups *g)
 {
 	struct ranges r = {.g = g};
@@ -427,6 +432,8 @@ static int compare_groups(struct groups *g)
 	free(r.window.v);
 	free(groups.v);
 	free(g->refs);
+	g->refs = NULL;
+	g->members.count = g->dcs.count = 0;
 	return err;
 }
 
@@ -434,7 +441,10 @@ int riommu_compare_mappings(const struct riommu_comparison *c,
 			    int (*visit)(void *arg, const struct riommu_mapping_change *change),
 			    void *arg)
 {
-	struct groups g = {.c = c, .visit = visit, .arg = arg};
+	struct groups g = {.c = c,
+			   .visit = visit,
+			   .arg = arg,
+			   .at_once = riommu_spaces_at_once(&c->walker[RIOMMU_NEW])};
 	int err = compare_merge(c->ids, sizeof(uint32_t), compare_ids, add_device, &g);
 
 	if (!err)

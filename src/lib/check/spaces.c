@@ -11,8 +11,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define MAX_SPACES ((size_t)1 << 18) /* 32 MiB */
-
 /* What decides the mappings of a space, ids of caches left out. */
 struct tables {
 	uint64_t dw[RIOMMU_DC_DWORDS];
@@ -33,8 +31,11 @@ struct users {
 	struct user *list;
 	size_t count, room;
 	const struct riommu_dc *dc; /* whose spaces are visited */
-	bool host_added;            /* its second stage is in the list */
-	bool full;
+	bool host_added;            /* its second stage was in the list */
+	uint64_t at_once;           /* so many are held at most */
+	struct check_ranges ranges; /* what must not be reached; built when it is needed */
+	bool has_ranges;
+	uint64_t pages; /* that all walks have read */
 };
 
 /* A kind of thing that was seen in a walk: how many times, and where first. */
@@ -65,14 +66,15 @@ static bool past_pas(const struct check *c, uint64_t root)
 	return root >> 60 && check_past_pas(c, riommu_ppn_lower(root), RIOMMU_PAGE_SIZE);
 }
 
+static void check_users(struct users *u);
+
+/* All that are held are walked before there are more: memory does not grow with what guests write. */
 static void add_user(struct users *u, const struct user *user)
 {
 	struct user *more;
 
-	if (u->count == MAX_SPACES) {
-		u->full = true;
-		return;
-	}
+	if (u->count >= u->at_once)
+		check_users(u);
 	more = check_grow(u->c, u->list, u->count, &u->room, sizeof(*more));
 	if (!more)
 		return;
@@ -425,42 +427,41 @@ static void check_tables(struct check *c, const struct user *users, size_t count
 	}
 }
 
-static void check_users(struct check *c, const struct users *u)
+/* Walks what is held; then nothing is. */
+static void check_users(struct users *u)
 {
-	struct check_ranges ranges = {0};
+	struct check *c = u->c;
 	struct walk_result *r = calloc(1, sizeof(*r));
-	uint64_t pages = 0;
 
 	if (!r)
 		c->error = -ENOMEM;
-	else if (u->count) /* identity alone needs no walk */
-		check_ranges_build(c, &ranges);
+	else if (!u->has_ranges && u->count) /* identity alone needs no walk */
+		check_ranges_build(c, &u->ranges);
+	u->has_ranges |= u->count != 0;
+	if (u->count)
+		qsort(u->list, u->count, sizeof(*u->list), by_tables);
 	for (size_t i = 0, next; i < u->count && !c->error; i = next) {
 		for (next = i + 1; next < u->count; next++)
 			if (memcmp(&u->list[next].tables, &u->list[i].tables,
 				   sizeof(u->list[i].tables)) != 0)
 				break;
-		*r = (struct walk_result){.c = c, .ranges = &ranges, .gap_start = 1};
-		check_tables(c, &u->list[i], next - i, r, &pages);
+		*r = (struct walk_result){.c = c, .ranges = &u->ranges, .gap_start = 1};
+		check_tables(c, &u->list[i], next - i, r, &u->pages);
 	}
-	check_ranges_free(&ranges);
+	u->count = 0;
 	free(r);
 }
 
 void check_spaces(struct check *c)
 {
-	struct users u = {.c = c};
+	struct users u = {.c = c, .at_once = riommu_spaces_at_once(&c->w)};
 	int err = riommu_visit_dcs(&c->w, visit_dc, &u);
 
 	if (err && !c->error)
 		check_cannot(c, CHECK_PTE_MALFORMED, CHECK_REACH_RESERVED, err,
 			     "the device directory: %s", check_error_words(err));
-	if (u.full)
-		check_cannot(c, CHECK_PTE_MALFORMED, CHECK_REACH_RESERVED, -EOVERFLOW,
-			     "more than %zu address spaces", MAX_SPACES);
-	if (u.count)
-		qsort(u.list, u.count, sizeof(*u.list), by_tables);
 	if (!c->error)
-		check_users(c, &u);
+		check_users(&u);
+	check_ranges_free(&u.ranges);
 	free(u.list);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define DEFAULT_MAX_PAGES ((uint64_t)1 << 20)
+#define DEFAULT_SPACES    262144u
 
 /*
  * One meaning of a page, in 64 bits: where it is, what it holds, at which level, in which format. Beside it in the set
@@ -340,12 +341,24 @@ static int device_node(void *arg, const struct walk_node *node)
 	return err ? err : keep_msi_table(p, &dc);
 }
 
+static uint64_t count_option(const struct riommu_walker *w, const char *key, uint64_t otherwise)
+{
+	const char *text = w->memory ? riommu_option(w->memory->ctx, key) : NULL;
+	uint64_t n;
+
+	return text && !riommu_parse_u64(text, &n) ? n : otherwise;
+}
+
 uint64_t riommu_max_pages(const struct riommu_walker *w)
 {
-	const char *text = w->memory ? riommu_option(w->memory->ctx, "max-pages") : NULL;
-	uint64_t max;
+	return count_option(w, "max-pages", DEFAULT_MAX_PAGES);
+}
 
-	return text && !riommu_parse_u64(text, &max) ? max : DEFAULT_MAX_PAGES;
+uint64_t riommu_spaces_at_once(const struct riommu_walker *w)
+{
+	uint64_t n = count_option(w, "spaces", DEFAULT_SPACES);
+
+	return n ? n : 1;
 }
 
 int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,

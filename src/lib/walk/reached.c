@@ -33,7 +33,14 @@ struct reaching {
 	uint32_t device_id; /* while contexts are collected */
 	struct context *contexts;
 	size_t count, size;
+	uint64_t at_once;              /* so many contexts at most are held */
 	struct riommu_space_ref *refs; /* once they are sorted */
+
+	uint32_t
+		budget_of; /* the device of the last group that was walked, and what is left of its tables */
+	uint64_t budget;
+	bool truncated;
+	struct riommu_mapping_totals *totals;
 };
 
 static int tell(const struct reaching *in, const struct riommu_space_ref *refs, size_t count,
@@ -98,6 +105,9 @@ int riommu_space_order(const struct riommu_space *a, const struct riommu_space *
 	return memcmp(&x, &y, sizeof(x));
 }
 
+static int walk_collected(struct reaching *in);
+
+/* All that is held at once is walked before there is more, so that memory does not grow with what guests write. */
 static int collect(void *arg, const struct riommu_space_visit *v)
 {
 	struct reaching *in = arg;
@@ -108,6 +118,12 @@ static int collect(void *arg, const struct riommu_space_visit *v)
 	if (!v->space) {
 		ref.process_id = v->first_id;
 		return v->error == -EBADMSG ? 0 : tell_unreadable(in, &ref, v->address, v->error);
+	}
+	if (in->count >= in->at_once) {
+		int err = walk_collected(in);
+
+		if (err)
+			return err;
 	}
 	if (in->count == in->size) {
 		size_t size = in->size ? in->size * 2 : 64;
@@ -220,8 +236,7 @@ static int tell_mapping(void *arg, const struct riommu_mapping *m)
 	return tell(t->in, t->in->refs + t->group->first, t->group->count, m);
 }
 
-static int walk_group(const struct reaching *in, const struct group *group, uint64_t *budget,
-		      struct riommu_mapping_totals *totals)
+static int walk_group(struct reaching *in, const struct group *group)
 {
 	const struct tables_key *key = &in->contexts[group->first].key;
 	struct riommu_dc dc = {.device_id = group->ref.device_id, .dwords = RIOMMU_DC_DWORDS};
@@ -232,7 +247,7 @@ static int walk_group(const struct reaching *in, const struct group *group, uint
 		.reached = true,
 		.pa_first = in->first,
 		.pa_last = in->last,
-		.budget = budget,
+		.budget = &in->budget,
 	};
 	struct telling telling = {in, group};
 
@@ -241,41 +256,39 @@ static int walk_group(const struct reaching *in, const struct group *group, uint
 	dc.dw[RIOMMU_DC_MSIPTP] = key->msiptp;
 	dc.dw[RIOMMU_DC_MSI_ADDR_MASK] = key->msi_addr_mask;
 	dc.dw[RIOMMU_DC_MSI_ADDR_PATTERN] = key->msi_addr_pattern;
-	return list_mappings(in->w, &request, tell_mapping, &telling, totals);
+	return list_mappings(in->w, &request, tell_mapping, &telling, in->totals);
 }
 
 /*
  * A device's tables may be those of a guest: past -O max-pages what is left of that device is given up, and the next one
  * is looked at all the same, or a guest could hide what others do.
  */
-static int walk_groups(const struct reaching *in, const struct group *groups, size_t count,
-		       struct riommu_mapping_totals *totals)
+static int walk_groups(struct reaching *in, const struct group *groups, size_t count)
 {
 	struct riommu_mapping given_up = {.kind = RIOMMU_MAPPING_UNREADABLE,
 					  .last = UINT64_MAX,
 					  .leaves = 1,
 					  .error = -EOVERFLOW};
-	uint64_t budget = 0;
-	bool truncated = false;
 	int err = 0;
 
 	for (size_t i = 0; i < count && !err; i++) {
 		struct telling telling = {in, &groups[i]};
 
-		if (!i || groups[i - 1].ref.device_id != groups[i].ref.device_id)
-			budget = riommu_max_pages(in->w);
-		totals->truncated = false;
-		err = walk_group(in, &groups[i], &budget, totals);
-		if (totals->truncated) {
-			truncated = true;
+		if (in->budget_of != groups[i].ref.device_id)
+			in->budget = riommu_max_pages(in->w);
+		in->budget_of = groups[i].ref.device_id;
+		in->totals->truncated = false;
+		err = walk_group(in, &groups[i]);
+		if (in->totals->truncated) {
+			in->truncated = true;
 			err = err == -EOVERFLOW ? tell_mapping(&telling, &given_up) : err;
 		}
 	}
-	totals->truncated = truncated;
-	return !err && truncated ? -EOVERFLOW : err;
+	return err;
 }
 
-static int walk_collected(struct reaching *in, struct riommu_mapping_totals *totals)
+/* Tells what those that are held reach; then none is. */
+static int walk_collected(struct reaching *in)
 {
 	struct group *groups;
 	size_t count;
@@ -286,16 +299,19 @@ static int walk_collected(struct reaching *in, struct riommu_mapping_totals *tot
 	groups = make_groups(in, &count);
 	if (!groups)
 		return -ENOMEM;
-	err = walk_groups(in, groups, count, totals);
+	err = walk_groups(in, groups, count);
 	free(groups);
+	free(in->refs);
+	in->refs = NULL;
+	in->count = 0;
 	return err;
 }
 
-static int all_pass(const struct reaching *in, struct riommu_mapping_totals *totals)
+static int all_pass(const struct reaching *in)
 {
 	struct riommu_mapping m = riommu_identity(in->first, in->last);
 
-	totals->ranges++;
+	in->totals->ranges++;
 	return tell(in, NULL, 0, &m);
 }
 
@@ -310,19 +326,23 @@ static int visit_reached(struct reaching *in, const struct riommu_dc *dc,
 	if (!totals)
 		totals = &unused;
 	*totals = (struct riommu_mapping_totals){0};
+	in->totals = totals;
+	in->at_once = riommu_spaces_at_once(in->w);
+	in->budget = riommu_max_pages(in->w);
 	if (in->first > in->last)
 		return -EINVAL;
 	if (mode == RIOMMU_DDTP_BARE)
-		return all_pass(in, totals);
+		return all_pass(in);
 	/* what such a mode does is not written down */
 	if (mode > RIOMMU_DDTP_3LVL)
 		return tell_unreadable(in, NULL, 0, -EBADMSG);
 	err = dc ? collect_device(in, dc) : riommu_visit_dcs(in->w, see_device, in);
 	if (!err)
-		err = walk_collected(in, totals);
+		err = walk_collected(in);
+	totals->truncated = in->truncated;
 	free(in->contexts);
 	free(in->refs);
-	return err;
+	return !err && in->truncated ? -EOVERFLOW : err;
 }
 
 int riommu_visit_reached(const struct riommu_walker *walker, uint64_t first, uint64_t last,

@@ -181,6 +181,9 @@ int riommu_visit_pcs(const struct riommu_walker *walker, const struct riommu_dc 
 /* What -O max-pages= says: enumerations of tables that may be hostile end there. */
 uint64_t riommu_max_pages(const struct riommu_walker *walker);
 
+/* What -O spaces= says, at least 1: whoever gathers the address spaces of all devices gathers so many, looks at them, and goes on. */
+uint64_t riommu_spaces_at_once(const struct riommu_walker *walker);
+
 /* -- tables as pages: what a capture holds ------------------------------------------------------------------ */
 
 /*
