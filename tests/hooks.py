@@ -354,6 +354,15 @@ class Upgrade(Tree):
         self.hook("postrm")
         self.assertEqual(os.listdir(self.below("var/lib/riscv-iommu-tools")), ["dtb"])
 
+    def test_where_systems_keep_a_kernel(self):
+        os.remove(self.below("boot/vmlinuz-7.9.1-test"))
+        self.hook("refresh", status=1)
+        for name in ("usr/lib/modules/7.9.1-test/vmlinuz", "boot/vmlinux-7.9.1-test"):
+            self.put(name, prep.image())
+            self.assertIn(name + " with the stub", self.hook("refresh"))
+            self.assertIn(name + " with the stub", self.hook("refresh", "7.9.1-test"))
+            self.assertIn(name + " with the stub", self.hook("refresh", "--all"))
+
     def test_what_others_have_there_stays(self):
         self.put("var/lib/riscv-iommu-tools/vmlinuz-0", "somebody's")
         os.symlink("vmlinuz-0", self.below("var/lib/riscv-iommu-tools/vmlinuz"))
@@ -619,6 +628,12 @@ class Examples(Tree):
                             ("sysconfig-kdump.example", 'echo $KDUMP_BOOTDIR/$KDUMP_IMG $KEXEC_ARGS')):
             done = subprocess.run(["sh", "-euc", f'. {CONTRIB}/kdump/{name}; {words}'], capture_output=True, text=True, timeout=20, check=True)
             self.assertEqual(done.stdout, "/var/lib/riscv-iommu-tools/vmlinuz -c --dtb=/var/lib/riscv-iommu-tools/dtb\n")
+
+    def test_every_setting_has_its_place_in_the_manual(self):
+        with open(os.path.join(TOP, "man", "riscv-iommu-hooks.7"), encoding="utf-8") as f:
+            told = re.findall(r"^\.It Va ([A-Z_]+)$", f.read(), re.M)
+        with open(os.path.join(CONTRIB, "hooks", "riscv-iommu-tools"), encoding="utf-8") as f:
+            self.assertEqual(told, re.findall(r"^([A-Z_]+)=", f.read(), re.M))
 
     def test_every_setting_is_shipped_and_has_the_default_of_the_code(self):
         def values(path):
