@@ -7,7 +7,7 @@
 * each room of src/lib includes only what the table lets it use, and the table has no cycle;
 * a room's *-internal.h stays in that room, and tools include none;
 * only control/ opens what can write hardware, and writes it;
-* each file names the licence that the table gives its folder;
+* each file names the licence that the table gives its folder, and debian/copyright says the same;
 * no file names a path of one machine or the host of a registry.
 
 Prints a line for each thing that is wrong; the last line is `N passed, N failed, N skipped`. Exit status 1 when something is.
@@ -23,6 +23,7 @@ SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+-]+)")
 WRITES = re.compile(r"\briommu_source_(?:open_writable|reg_write)\b|\.reg_write\b(?!\s*=)|->reg_write\b")
 WRITERS = ("src/lib/source/", "src/lib/control/")  # the first implements it
 PUBLIC = "riscv-iommu.h"  # stands above the rooms: all may include it, it includes nothing of ours
+DEBIAN_NAMES = {"GPL-2": "GPL-2.0-only", "GPL-2+": "GPL-2.0-or-later", "LGPL-2.1+": "LGPL-2.1-or-later"}
 HEAD_LINES = 3  # the identifier is that near to the top: "#!" or "# Title" may come before
 LONG = 64 << 10
 
@@ -142,6 +143,24 @@ def wrong_licence(path, text, rules):
     return [] if found.group(1) == licence else [f"{path}: {found.group(1)}, but {licence} belongs there"]
 
 
+def debian_rules(text):
+    """[(patterns, licence)] of a debian/copyright; the last that fits counts."""
+    rules = []
+    for paragraph in re.split(r"\n\n+", text):
+        files, licence = re.search(r"^Files:((?:.*\n )*.*)", paragraph, re.M), re.search(r"^License: (\S+)", paragraph, re.M)
+        if files:
+            rules.append((files.group(1).split(), DEBIAN_NAMES.get(licence.group(1), licence.group(1)) if licence else None))
+    return rules
+
+
+def wrong_in_debian(path, text, rules):
+    fitting = [licence for patterns, licence in rules if any(fnmatch.fnmatch(path, p) for p in patterns)]
+    found = SPDX.search("\n".join(text.splitlines()[:HEAD_LINES]))
+    if not found or (fitting and fitting[-1] == found.group(1)):
+        return []
+    return [f"{path}: {found.group(1)}, but debian/copyright has {fitting[-1] if fitting else 'nothing'}"]
+
+
 def foreign_names(path, text):
     return [f"{path}:{text.count(chr(10), 0, m.start()) + 1}: {what}: {m.group(0)}"
             for pattern, what in FOREIGN for m in pattern.finditer(text)]
@@ -194,6 +213,7 @@ def self_test():
                "| `walk/` | x | spec |\n\n| where | licence |\n|---|---|\n| `src/lib/` | A |\n| `src/`, `*.core` | none |\n"
                "| anything else | B |\n")
     rules, licences = room_rules(hacking), licence_rules(hacking)
+    debian = debian_rules("Files: src/*\nLicense: GPL-2+\n\nFiles: doc/*\n src/lib/*\nLicense: GPL-2\n")
     bad = [
         wrong_includes("src/lib/spec/a.c", '#include "walk/walk.h"\n', rules),
         wrong_includes("src/lib/spec/a.c", ' # include "b.h"\n', rules),
@@ -207,6 +227,8 @@ def self_test():
         wrong_licence("src/lib/spec/a.c", "/* SPDX-License-Identifier: B */\n", licences),
         wrong_licence("src/lib/spec/a.c", "/* nothing */\n", licences),
         wrong_licence("README.md", "# SPDX-License-Identifier: BB\n", licences),
+        wrong_in_debian("src/a.c", "/* SPDX-License-Identifier: GPL-2.0-only */\n", debian),
+        wrong_in_debian("b", "# SPDX-License-Identifier: GPL-2.0-only\n", debian),
         foreign_names("a", "x = '/wor" + "k/main'"),
         foreign_names("a", "http://deb.debian.or" + "g/debian"),
     ]
@@ -219,6 +241,7 @@ def self_test():
         wrong_licence("src/x", "", licences),
         wrong_licence("tests/a.core", "", licences),
         wrong_licence("README.md", "<!-- SPDX-License-Identifier: B -->\n", licences),
+        wrong_in_debian("src/lib/a.c", "/* SPDX-License-Identifier: GPL-2.0-only */\n", debian),
         foreign_names("a", "$x/wor" + "k/boot a/roo" + "t/b"),
     ]
     return [f"self-test: wrong text {i} is not noticed" for i, b in enumerate(bad) if not b] + \
@@ -241,6 +264,8 @@ def check(top):
          [f"src/lib/{r}: in one only" for r in sorted(there ^ set(rooms))]),
         ("no room uses itself through others", cycles(rooms)),
     ]
+    with open(os.path.join(top, "debian", "copyright"), encoding="utf-8") as f:
+        debian = debian_rules(f.read())
     for path in files:
         text = read(os.path.join(top, path))
         if text is None:
@@ -249,7 +274,7 @@ def check(top):
         if path.startswith("src/") and path.endswith((".c", ".h")):
             results.append((f"{path}: includes", wrong_includes(path, text, rooms)))
             results.append((f"{path}: writes", wrong_writers(path, text)))
-        results.append((f"{path}: licence", wrong_licence(path, text, licences)))
+        results.append((f"{path}: licence", wrong_licence(path, text, licences) + wrong_in_debian(path, text, debian)))
         if not path.startswith("LICENSES/"):
             results.append((f"{path}: names", foreign_names(path, text)))
     return results
