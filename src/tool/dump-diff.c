@@ -591,12 +591,15 @@ static void compare(struct diff *x)
 	free(x->pairs);
 }
 
-static struct riommu_system *open_side(struct diff *x, char *path)
+void dump_diff_open(struct dump *d, int argc, char **argv)
 {
-	struct options options = x->d->options;
+	struct options options = d->options;
 
-	options.input = path;
-	return open_system(&x->d->out, DUMP_SCHEMA, &options);
+	sandbox(&options, SANDBOX_READING, stderr);
+	for (unsigned side = 0; argc == 2 && side < 2; side++) {
+		options.input = argv[side];
+		d->diff[side] = open_system(&d->out, DUMP_SCHEMA, &options);
+	}
 }
 
 void dump_diff(struct dump *d, int argc, char **argv)
@@ -610,7 +613,7 @@ void dump_diff(struct dump *d, int argc, char **argv)
 	}
 	for (unsigned side = 0; side < 2; side++) {
 		x.path[side] = argv[side];
-		x.sys[side] = open_side(&x, argv[side]);
+		x.sys[side] = d->diff[side];
 	}
 	out_begin(&d->out, DUMP_SCHEMA, NULL);
 	compare(&x);

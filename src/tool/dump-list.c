@@ -41,6 +41,11 @@ static const struct {
 	{"pq", "page-request", RIOMMU_PQ, RIOMMU_REG_PQCSR},
 };
 
+struct dump_ways {
+	struct riommu_way way[MAX_WAYS];
+	size_t count;
+};
+
 /* What is known of one IOMMU. */
 struct summary {
 	const struct riommu_iommu *iommu;
@@ -50,8 +55,7 @@ struct summary {
 	bool counted; /* the directory was visited */
 	uint64_t valid, not_valid, unreadable;
 	int unreadable_error;
-	struct riommu_way ways[MAX_WAYS];
-	size_t way_count;
+	struct dump_ways ways;
 };
 
 /* -- finding out --------------------------------------------------------------------------------------------------- */
@@ -112,8 +116,8 @@ static void summarize(struct dump *d, size_t index, struct summary *s)
 		out_error(&d->out, s->iommu->error, "%s: registers cannot be read: %s",
 			  s->iommu->name, s->iommu->reason);
 	count_contexts(d, s);
-	if (d->sys->live)
-		s->way_count = riommu_ways(d->ctx, s->iommu->base, s->ways, MAX_WAYS);
+	if (d->ways)
+		s->ways = d->ways[index];
 }
 
 static void version_text(uint64_t capabilities, char *text, size_t size)
@@ -192,13 +196,15 @@ static struct json_object *ways_json(const struct summary *s)
 {
 	struct json_object *list = json_object_new_array();
 
-	for (size_t i = 0; i < s->way_count; i++) {
+	for (size_t i = 0; i < s->ways.count; i++) {
 		struct json_object *way = json_object_new_object();
 
-		json_add(way, "method", json_text(s->ways[i].method));
-		json_add(way, "state", json_text(way_names[s->ways[i].state]));
-		json_add(way, "reason", json_text(s->ways[i].reason[0] ? s->ways[i].reason : NULL));
-		json_add(way, "remedy", json_text(s->ways[i].remedy[0] ? s->ways[i].remedy : NULL));
+		json_add(way, "method", json_text(s->ways.way[i].method));
+		json_add(way, "state", json_text(way_names[s->ways.way[i].state]));
+		json_add(way, "reason",
+			 json_text(s->ways.way[i].reason[0] ? s->ways.way[i].reason : NULL));
+		json_add(way, "remedy",
+			 json_text(s->ways.way[i].remedy[0] ? s->ways.way[i].remedy : NULL));
 		json_object_array_add(list, way);
 	}
 	return list;
@@ -391,10 +397,10 @@ static void print_queues(struct dump *d, const struct summary *s)
 
 static void print_ways(const struct summary *s)
 {
-	if (s->way_count)
+	if (s->ways.count)
 		printf("\n  %-*s %s\n", LABEL - 3, "WAY IN", "STATE");
-	for (size_t i = 0; i < s->way_count; i++) {
-		const struct riommu_way *way = &s->ways[i];
+	for (size_t i = 0; i < s->ways.count; i++) {
+		const struct riommu_way *way = &s->ways.way[i];
 
 		printf("  %-*s %s\n", LABEL - 3, way->method, way_names[way->state]);
 		if (way->reason[0])
@@ -429,6 +435,18 @@ static void print_iommu(struct dump *d, const struct summary *s)
 	print_ways(s);
 }
 
+/* Each way is really tried: files are opened. */
+void dump_list_open(struct dump *d, int argc, char **argv)
+{
+	(void)argv;
+	if (argc || !d->sys->live)
+		return;
+	d->ways = need(calloc(d->sys->iommu_count, sizeof(*d->ways)));
+	for (size_t i = 0; dump_next_iommu(d, &i); i++)
+		d->ways[i].count =
+			riommu_ways(d->ctx, d->sys->iommus[i].base, d->ways[i].way, MAX_WAYS);
+}
+
 void dump_list(struct dump *d, int argc, char **argv)
 {
 	out_begin(&d->out, DUMP_SCHEMA, d->sys);
@@ -450,4 +468,5 @@ void dump_list(struct dump *d, int argc, char **argv)
 		print_iommu(d, &s);
 	}
 	out_list_end(&d->out);
+	free(d->ways);
 }

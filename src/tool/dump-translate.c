@@ -118,6 +118,8 @@ static void one_shot(struct dump *d, int argc, char **argv)
 		return;
 	if (d->hardware && !hardware_open(d, ref.iommu, &control))
 		return;
+	if (d->hardware)
+		sandbox(&d->options, SANDBOX_CLOSED, stderr);
 	translate_iovas(d, &ref, control, argc - 1, argv + 1);
 	riommu_source_close(control);
 }
@@ -381,10 +383,18 @@ static void batch(struct dump *d, FILE *f)
 	free(b.ready);
 }
 
+void dump_translate_open(struct dump *d, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	if (!d->batch)
+		return;
+	d->batch_file = strcmp(d->batch, "-") ? fopen(d->batch, "re") : stdin;
+	d->batch_error = d->batch_file ? 0 : -errno;
+}
+
 void dump_translate(struct dump *d, int argc, char **argv)
 {
-	FILE *f;
-
 	if (!d->batch) {
 		out_begin(&d->out, DUMP_SCHEMA, d->sys);
 		dump_iommus(d);
@@ -405,12 +415,11 @@ void dump_translate(struct dump *d, int argc, char **argv)
 			"translate: --hardware asks about one request at a time, not with --batch");
 		return;
 	}
-	f = strcmp(d->batch, "-") ? fopen(d->batch, "re") : stdin;
-	if (!f) {
-		out_error(&d->out, -errno, "%s: %s", d->batch, strerror(errno));
+	if (!d->batch_file) {
+		out_error(&d->out, d->batch_error, "%s: %s", d->batch, strerror(-d->batch_error));
 		return;
 	}
-	batch(d, f);
-	if (f != stdin)
-		fclose(f);
+	batch(d, d->batch_file);
+	if (d->batch_file != stdin)
+		fclose(d->batch_file);
 }

@@ -8,22 +8,26 @@
 #include <stdlib.h>
 
 static const struct dump_command commands[] = {
-	{"list", "", "each IOMMU at a glance, and how to read it", false, dump_list},
-	{"regs", "[NAME...]", "registers, decoded field by field", false, dump_regs},
-	{"devices", "[DEVICE...]", "device contexts; with DEVICE every field", false, dump_devices},
-	{"processes", "DEVICE", "process contexts", false, dump_processes},
+	{"list", "", "each IOMMU at a glance, and how to read it", false, dump_list_open,
+	 dump_list},
+	{"regs", "[NAME...]", "registers, decoded field by field", false, NULL, dump_regs},
+	{"devices", "[DEVICE...]", "device contexts; with DEVICE every field", false, NULL,
+	 dump_devices},
+	{"processes", "DEVICE", "process contexts", false, NULL, dump_processes},
 	{"translate", "DEVICE IOVA...", "each step of the walk, and the outcome", false,
-	 dump_translate},
-	{"mappings", "DEVICE", "what it reaches, as contiguous ranges", false, dump_mappings},
-	{"whomaps", "PA[-PA]", "every device and IOVA that reaches memory", false, dump_whomaps},
-	{"msi", "DEVICE", "its MSI page table", false, dump_msi},
-	{"faults", "", "fault records, pending and consumed", false, dump_faults},
-	{"commands", "", "the command queue, decoded", false, dump_commands},
-	{"requests", "", "page requests, decoded", false, dump_requests},
-	{"counters", "", "performance counters", false, dump_counters},
-	{"check", "", "misconfiguration and danger, by rule", false, dump_check},
-	{"diff", "A B", "what changed between two captures", true, dump_diff},
-	{"explain", "TEXT|-", "a log line, record, register or entry in words", true, dump_explain},
+	 dump_translate_open, dump_translate},
+	{"mappings", "DEVICE", "what it reaches, as contiguous ranges", false, NULL, dump_mappings},
+	{"whomaps", "PA[-PA]", "every device and IOVA that reaches memory", false, NULL,
+	 dump_whomaps},
+	{"msi", "DEVICE", "its MSI page table", false, NULL, dump_msi},
+	{"faults", "", "fault records, pending and consumed", false, NULL, dump_faults},
+	{"commands", "", "the command queue, decoded", false, NULL, dump_commands},
+	{"requests", "", "page requests, decoded", false, NULL, dump_requests},
+	{"counters", "", "performance counters", false, NULL, dump_counters},
+	{"check", "", "misconfiguration and danger, by rule", false, NULL, dump_check},
+	{"diff", "A B", "what changed between two captures", true, dump_diff_open, dump_diff},
+	{"explain", "TEXT|-", "a log line, record, register or entry in words", true, NULL,
+	 dump_explain},
 };
 
 enum {
@@ -484,11 +488,17 @@ int TOOL_MAIN(dump_main)(int argc, char **argv)
 	check_company(&d, command);
 	out_init(&d.out, d.ctx, d.options.json);
 	if (!command->offline || d.options.save) {
+		if (d.options.input && !d.options.save)
+			sandbox(&d.options, SANDBOX_READING, stderr);
 		/* the lines of --batch have no envelope */
 		d.sys = open_system(&d.out, d.batch ? NULL : DUMP_SCHEMA, &d.options);
-		if (d.options.save)
-			save_capture(&d.out, d.sys, d.options.save);
 	}
+	if (command->open)
+		command->open(&d, argc - first, argv + first);
+	if (d.options.save)
+		save_capture(&d.out, d.sys, &d.options, !d.hardware);
+	if (!d.hardware) /* which is to open more, and closes then (dump-translate.c) */
+		sandbox(&d.options, SANDBOX_CLOSED, stderr);
 	command->run(&d, argc - first, argv + first);
 	status = out_end(&d.out);
 	riommu_system_close(d.sys);

@@ -20,13 +20,18 @@ struct dump {
 	struct riommu_request request; /* translate: --process, --access, --priv, --type */
 	bool request_given;            /* any of these was */
 	const char *batch;             /* translate: the file, "-" for stdin */
-	bool steps;                    /* translate --batch */
+	FILE *batch_file;              /* open; NULL: there is none, or BATCH_ERROR */
+	int batch_error;
+	bool steps;           /* translate --batch */
 	bool hardware, force; /* translate --hardware: ask the IOMMU too, though a driver owns it */
 	bool walk;            /* faults */
 	const char *range;    /* mappings: "A-B" */
 	bool gpa;             /* mappings: the second stage alone */
 	const char *interval; /* counters: seconds between two readings */
 	enum riommu_severity severity; /* check: the least that makes the exit status 7 */
+
+	struct dump_ways *ways;        /* list: into each IOMMU of a live machine, else NULL */
+	struct riommu_system *diff[2]; /* diff: old and new */
 };
 
 struct dump_command {
@@ -34,10 +39,18 @@ struct dump_command {
 	const char *args; /* for the help */
 	const char *help;
 	bool offline; /* needs no IOMMU: sys is NULL */
+	/*
+	 * NULL, or opens what the command reads besides sys: RUN can open nothing (sandbox()). What is wrong with the arguments is told
+	 * by RUN, which comes all the same.
+	 */
+	void (*open)(struct dump *d, int argc, char **argv);
 	/* ARGV holds the arguments behind the command's name. Reports through d->out. */
 	void (*run)(struct dump *d, int argc, char **argv);
 };
 
+void dump_list_open(struct dump *d, int argc, char **argv);
+void dump_translate_open(struct dump *d, int argc, char **argv);
+void dump_diff_open(struct dump *d, int argc, char **argv);
 void dump_list(struct dump *d, int argc, char **argv);
 void dump_regs(struct dump *d, int argc, char **argv);
 void dump_devices(struct dump *d, int argc, char **argv);

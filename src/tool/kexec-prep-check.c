@@ -24,9 +24,10 @@ struct check {
 	struct prep *p;
 	struct prep_kernel kernel;
 	bool has_kernel;
-	char *command_line; /* NULL: not known */
-	bool kexec, panic;  /* which handovers are looked at */
-	unsigned count[3];  /* findings by severity */
+	char *command_line;               /* NULL: not known */
+	bool kexec, panic;                /* which handovers are looked at */
+	char program[1024], version[160]; /* kexec: where it is, and what it says of itself; "" */
+	unsigned count[3];                /* findings by severity */
 };
 
 /* -- findings ----------------------------------------------------------------------------------------------------- */
@@ -668,20 +669,28 @@ static bool kexec_version(const char *path, char *text, size_t size)
 	return text[0];
 }
 
+/* Before the rights for it are given up. */
+static void ask_kexec_tools(struct check *c)
+{
+	if (!kexec_find(c->p, c->program, sizeof(c->program)))
+		c->program[0] = '\0';
+	else if (!kexec_version(c->program, c->version, sizeof(c->version)))
+		c->version[0] = '\0';
+}
+
 static void check_kexec_tools(struct check *c)
 {
-	char path[1024], text[160];
+	const char *path = c->program, *text = c->version;
 	unsigned major, minor, patch;
 	int used = 0;
 
-	if (!kexec_find(c->p, path, sizeof(path))) {
+	if (!path[0]) {
 		finding(c, RIOMMU_WARNING, "kexec-missing", NULL,
 			"install kexec-tools, or -O kexec.path=FILE",
 			"the program kexec is not here");
 		return;
 	}
-	if (!kexec_version(path, text, sizeof(text)) ||
-	    sscanf(text, "kexec-tools %u.%u.%u%n", &major, &minor, &patch, &used) != 3)
+	if (sscanf(text, "kexec-tools %u.%u.%u%n", &major, &minor, &patch, &used) != 3)
 		finding(c, RIOMMU_INFO, "kexec-version", NULL, NULL, "%s does not say its version",
 			path);
 	else if (c->panic && major * 1000000 + minor * 1000 + patch <= 2000032 &&
@@ -757,11 +766,16 @@ void prep_check(struct prep *p, int argc, char **argv)
 		return;
 	}
 	out_begin(&p->out, PREP_SCHEMA, p->sys);
+	if (p->sys->live)
+		ask_kexec_tools(&c);
+	sandbox(&p->options, SANDBOX_READING, stderr);
 	if (argc && !prep_kernel_open(p, argv[0], &c.kernel))
 		return;
 	c.has_kernel = argc;
 	if (p->append || p->sys->live) /* a capture is of another machine than this */
 		c.command_line = next_command_line(p);
+	if (!p->sys->live)
+		sandbox(&p->options, SANDBOX_CLOSED, stderr);
 	out_list_begin(&p->out, "findings");
 	check_all(&c);
 	out_list_end(&p->out);

@@ -256,6 +256,7 @@ void prep_image(struct prep *p, int argc, char **argv)
 	}
 	if (!output_given(p, argv[0]))
 		return;
+	sandbox(&p->options, SANDBOX_CREATING, stderr);
 	out_begin(&p->out, PREP_SCHEMA, p->sys);
 	if (!prep_kernel_open(p, argv[0], &k))
 		return;
@@ -299,6 +300,7 @@ void prep_dtb(struct prep *p, int argc, char **argv)
 	}
 	if (!output_given(p, p->tree))
 		return;
+	sandbox(&p->options, SANDBOX_CREATING, stderr);
 	out_begin(&p->out, PREP_SCHEMA, NULL);
 	tree = prep_tree(p, p->tree, &len);
 	if (tree && write_output(p, tree, len, 0600)) { /* it can hold seeds of random numbers */

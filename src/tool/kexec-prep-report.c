@@ -259,6 +259,7 @@ void prep_report(struct prep *p, int argc, char **argv)
 		out_error(&p->out, -EINVAL, "report takes no argument '%s'", argv[0]);
 		return;
 	}
+	sandbox(&p->options, SANDBOX_READING, stderr);
 	out_begin(&p->out, PREP_SCHEMA, NULL);
 	if (!find_record(p, &record, path, sizeof(path))) {
 		out_member(&p->out, "record", NULL);
@@ -266,6 +267,7 @@ void prep_report(struct prep *p, int argc, char **argv)
 	}
 	words = verdict(p, &record);
 	hz = timebase(p);
+	sandbox(&p->options, SANDBOX_CLOSED, stderr);
 	if (in_json(&p->out)) {
 		struct json_object *obj = json_object_new_object();
 

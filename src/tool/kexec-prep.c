@@ -302,7 +302,7 @@ int TOOL_MAIN(kexec_prep_main)(int argc, char **argv)
 		p.sys = open_system(&p.out, PREP_SCHEMA, &p.options);
 		check_policies(&p);
 		if (p.options.save)
-			save_capture(&p.out, p.sys, p.options.save);
+			save_capture(&p.out, p.sys, &p.options, false);
 	}
 	command->run(&p, argc - first, argv + first);
 	status = out_end(&p.out);

@@ -271,7 +271,9 @@ int TOOL_MAIN(quiesce_main)(int argc, char **argv)
 	if (t.options.iommu)
 		t.only = riommu_system_find_iommu(t.sys, t.options.iommu);
 	if (t.options.save)
-		save_capture(&t.out, t.sys, t.options.save);
+		save_capture(&t.out, t.sys, &t.options, false);
+	if (t.plan && t.action != ACTION_UNDO) /* which takes the lock */
+		sandbox(&t.options, SANDBOX_LOOKING, stderr);
 	run(&t);
 	report(&t);
 	status = out_end(&t.out);

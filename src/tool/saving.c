@@ -51,37 +51,45 @@ static bool progress(void *arg, uint64_t found, uint64_t written)
 	return !interrupted;
 }
 
-static int save(struct out *out, struct riommu_system *sys, const char *path,
+static int save(struct out *out, struct riommu_system *sys, const struct options *o, bool confined,
 		struct riommu_capture_report *report)
 {
 	bool guest = !strcmp(riommu_option(out->ctx, "guest-tables"), "1"),
 	     tty = isatty(STDERR_FILENO);
 	struct sigaction old[SIGNALS];
+	struct riommu_file file;
 	int err;
 
 	catch_signals(old);
-	err = riommu_capture_save(sys, path, guest, PACKAGE_VERSION, progress, &tty, report);
+	err = riommu_file_begin(&file, out->ctx, o->save);
+	if (!err && confined)
+		sandbox(o, SANDBOX_SAVING, stderr);
+	if (!err)
+		err = riommu_capture_write(sys, &file, guest, PACKAGE_VERSION, progress, &tty,
+					   report);
+	riommu_file_end(&file);
 	if (tty)
 		fprintf(stderr, "\r\033[K");
 	release_signals(old);
 	return err;
 }
 
-void save_capture(struct out *out, struct riommu_system *sys, const char *path)
+void save_capture(struct out *out, struct riommu_system *sys, const struct options *o,
+		  bool confined)
 {
 	struct riommu_capture_report report;
-	int err = save(out, sys, path, &report);
+	int err = save(out, sys, o, confined, &report);
 
 	if (err) {
 		out_error(out, err, "%s", riommu_error(out->ctx)); /* which names the file */
 		return;
 	}
-	fprintf(stderr, "%s: %s: %" PRIu64 " pages saved", program, path, report.pages);
+	fprintf(stderr, "%s: %s: %" PRIu64 " pages saved", program, o->save, report.pages);
 	if (report.missing)
 		fprintf(stderr, ", %" PRIu64 " could not be read", report.missing);
 	fputc('\n', stderr);
 	if (report.truncated)
 		out_error(out, -ENODATA,
-			  "%s: stopped at -O max-pages=%s; the capture is not complete", path,
+			  "%s: stopped at -O max-pages=%s; the capture is not complete", o->save,
 			  riommu_option(out->ctx, "max-pages"));
 }

@@ -76,6 +76,7 @@ const char common_help[] =
 	"                           supply or override a register (repeatable)\n"
 	"  -J, --json               one JSON object on standard output\n"
 	"      --save FILE          save a capture of what was read\n"
+	"      --no-sandbox         keep all rights after opening what is read\n"
 	"  -v, --verbose            say what is done; twice: more\n"
 	"  -h, --help               this help\n"
 	"  -V, --version            version and licence\n";
@@ -236,6 +237,9 @@ bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char 
 		return true;
 	case OPT_SAVE:
 		o->save = arg;
+		return true;
+	case OPT_NO_SANDBOX:
+		o->no_sandbox = true;
 		return true;
 	case 'J':
 		if (!JSON_BUILT_IN)

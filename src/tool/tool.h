@@ -73,19 +73,27 @@ struct options {
 	size_t override_count;
 	bool json;
 	const char *save;
+	bool no_sandbox;
 	int verbose;
 };
 
 /* For getopt_long: what every tool takes. */
-enum { OPT_BASE = 0x100, OPT_REG, OPT_SAVE, OPT_TOOL /* a tool's own start here */ };
+enum {
+	OPT_BASE = 0x100,
+	OPT_REG,
+	OPT_SAVE,
+	OPT_NO_SANDBOX,
+	OPT_TOOL /* a tool's own start here */
+};
 #define COMMON_SHORT "i:A:O:u:JvhV"
 #define COMMON_LONG                                                                                \
 	{"input", required_argument, NULL, 'i'}, {"access", required_argument, NULL, 'A'},         \
 		{"option", required_argument, NULL, 'O'}, {"iommu", required_argument, NULL, 'u'}, \
 		{"base", required_argument, NULL, OPT_BASE},                                       \
 		{"reg", required_argument, NULL, OPT_REG}, {"json", no_argument, NULL, 'J'},       \
-		{"save", required_argument, NULL, OPT_SAVE}, {"verbose", no_argument, NULL, 'v'},  \
-		{"help", no_argument, NULL, 'h'},                                                  \
+		{"save", required_argument, NULL, OPT_SAVE},                                       \
+		{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},                                 \
+		{"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},             \
 	{                                                                                          \
 		"version", no_argument, NULL, 'V'                                                  \
 	}
@@ -120,6 +128,23 @@ bool read_line(FILE *f, char *line, size_t size, size_t *len);
 
 /* --severity: from which severity on a finding makes the exit status 7. */
 enum riommu_severity severity_option(const char *arg);
+
+/* -- rights (sandbox.c) --------------------------------------------------------------------------------------- */
+
+/* What can still be done, by what is still to do. Of several calls each takes away more. */
+enum sandbox {
+	SANDBOX_LOOKING,  /* files of this machine are opened, to be read */
+	SANDBOX_READING,  /* files are opened, to be read */
+	SANDBOX_SAVING,   /* the file of --save, which is open, gets its name */
+	SANDBOX_CREATING, /* files are opened, to be read; new ones are made */
+	SANDBOX_CLOSED,   /* what is open is read and written, and that is all */
+};
+
+/*
+ * Gives up all rights that LEVEL does not need, unless --no-sandbox: capabilities, supplementary groups, system calls. What cannot be
+ * given up is kept. WORDS gets what came of it where -v asks for that.
+ */
+void sandbox(const struct options *o, enum sandbox level, FILE *words);
 
 /* -- output ------------------------------------------------------------------------------------------------- */
 
@@ -189,8 +214,9 @@ struct json_object *source_json(const struct riommu_system *sys);
 /* Ends the envelope ("complete", "errors"), checks that stdout took everything, gives the exit status. */
 int out_end(struct out *out);
 
-/* --save: a capture of what was read, to PATH; what goes wrong is reported to OUT. */
-void save_capture(struct out *out, struct riommu_system *sys, const char *path);
+/* --save: a capture of what was read; what goes wrong is reported to OUT. CONFINED: nothing else will be opened (SANDBOX_SAVING). */
+void save_capture(struct out *out, struct riommu_system *sys, const struct options *o,
+		  bool confined);
 
 /* A layout decoded: {"raw":"0x..", FIELD: ..., "reserved_set":"0x.." when not zero}. Flags are booleans, numbers numbers,
  * hex, addresses "0x..", enums their name (or the raw value as "0x.." where it has none). */

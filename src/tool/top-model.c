@@ -89,13 +89,15 @@ void top_open(struct top *t)
 {
 	int err;
 
+	if (t->options.input && !t->options.save)
+		sandbox(&t->options, SANDBOX_READING, stderr);
 	if (t->options.input && riommu_is_recording(t->options.input)) {
 		open_recording(t);
 	} else {
 		t->sys = open_system(&t->out, NULL, &t->options);
 		t->source = t->sys->live ? TOP_LIVE : TOP_CAPTURE;
 		if (t->options.save)
-			save_capture(&t->out, t->sys, t->options.save);
+			save_capture(&t->out, t->sys, &t->options, false);
 		open_watches(t);
 	}
 	if (!top_column_tells(t, t->sort))

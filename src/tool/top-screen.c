@@ -948,10 +948,17 @@ static void run(struct screen *s)
 bool top_screen(struct top *t)
 {
 	struct screen s = {.t = t, .log = true, .play_wall = top_clock()};
-	bool drawn = begin(&s);
+	bool drawn = begin(&s); /* reads what is known of the terminal */
+	char *rights = NULL;
+	size_t len = 0;
+	FILE *words;
 
 	if (!drawn)
 		return false;
+	words = open_memstream(&rights, &len); /* for after the screen */
+	sandbox(&t->options, SANDBOX_CLOSED, words);
+	if (words)
+		fclose(words);
 	t->on_screen = true;
 	riommu_ctx_set_log(t->ctx, NULL, NULL, RIOMMU_LOG_ERROR);
 	run(&s);
@@ -959,6 +966,9 @@ bool top_screen(struct top *t)
 	t->on_screen = false;
 	close_pager(&s);
 	riommu_stats_free(s.frozen);
+	if (rights)
+		fputs(rights, stderr);
+	free(rights);
 	if (t->message[0])
 		print_message(t->message);
 	return true;

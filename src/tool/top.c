@@ -213,6 +213,7 @@ static void run(struct top *t)
 {
 	const char *why = "end";
 
+	sandbox(&t->options, SANDBOX_CLOSED, stderr);
 	catch_signals();
 	t->view = in_json(&t->out) ? &top_json_view : &top_text_view;
 	if (t->view->begin)

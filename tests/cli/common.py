@@ -151,11 +151,19 @@ class Case(unittest.TestCase):
             out += ["-O", f"{key}={self.path('root/' + name)}"]
         return out
 
-    def debugfs(self, registers, base=BASE, name="3010000.iommu"):
-        """The debugfs file of the kernel module, under fake_root()."""
+    def debugfs(self, registers, base=BASE, name="3010000.iommu", live=False):
+        """The debugfs file of the kernel module, under fake_root(). LIVE: it changes while somebody has it open, and nobody ever sees
+        half of it: its size stays."""
         lines = ["# riscv-iommu registers 1", f"base {base:#x}"]
         lines += ["{:#x} {} {:#x}".format(*capture.REGISTERS[k], v) for k, v in registers.items()]
-        self.write(f"root/debugfs/riscv-iommu/riscv-iommu@{name}/registers", "\n".join(lines) + "\n")
+        text = "\n".join(lines) + "\n"
+        path = f"root/debugfs/riscv-iommu/riscv-iommu@{name}/registers"
+        if not live or not os.path.exists(self.path(path)):
+            return self.write(path, text.ljust(8191, "#") + "\n" if live else text)
+        file = os.open(self.path(path), os.O_WRONLY)
+        os.pwrite(file, (text.ljust(8191, "#") + "\n").encode(), 0)
+        os.close(file)
+        return self.path(path)
 
 
 # Sv39, Sv39x4, MSI_FLAT (extended contexts), ATS, IGS=WSI, PAS 56, PD8

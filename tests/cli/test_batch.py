@@ -112,7 +112,7 @@ class Live(common.Case):
     def test_registers_are_read_again_after_a_pause(self):
         root = self.fake_root()
         registers = dict(common.Machine().registers)
-        self.debugfs(registers)
+        self.debugfs(registers, live=True)
         process = subprocess.Popen([common.TOOL, *root, "-J", "translate", "--batch", "-"], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with process:
@@ -120,7 +120,7 @@ class Live(common.Case):
             process.stdin.flush()
             while b"line 2" not in process.stderr.readline():  # so the first is answered by now
                 pass
-            self.debugfs({**registers, "ddtp": 0})
+            self.debugfs({**registers, "ddtp": 0}, live=True)
             time.sleep(3)
             out, _ = process.communicate(b"8 0x1000\n")
         first, _, second = (json.loads(line) for line in out.splitlines())

@@ -179,18 +179,14 @@ class Live(Counters):
     def between(self, before, after, interval, text):
         """A run during which the registers change."""
         options = self.fake_root() + ["counters", "--interval", str(interval)]
-        path = self.path("root/debugfs/riscv-iommu/riscv-iommu@3010000.iommu/registers")
-        if after is not None:
-            self.debugfs(after)
-            os.rename(path, path + ".next")
-        self.debugfs(before)
+        path = self.debugfs(before, live=True)
 
         def later():
             time.sleep(interval / 2)
             if after is None:
                 os.unlink(path)
             else:
-                os.rename(path + ".next", path)
+                self.debugfs(after, live=True)
         thread = threading.Thread(target=later)
         thread.start()
         try:

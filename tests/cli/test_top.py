@@ -382,11 +382,7 @@ class Live(Case):
             kcore = os.open(self.path("root/kcore"), os.O_WRONLY | os.O_CREAT, 0o600)
             os.pwrite(kcore, new.read(), 0)
             os.close(kcore)
-        self.debugfs({k: v for k, v in self.machine_now.registers.items() if v is not None}, name="new")
-        folder = self.path("root/debugfs/riscv-iommu/")
-        os.makedirs(folder + "riscv-iommu@3010000.iommu", exist_ok=True)
-        os.replace(folder + "riscv-iommu@new/registers", folder + "riscv-iommu@3010000.iommu/registers")
-        os.rmdir(folder + "riscv-iommu@new")
+        self.debugfs({k: v for k, v in self.machine_now.registers.items() if v is not None}, live=True)
 
     def start(self, *args):
         return subprocess.Popen([common.TOP, *self.root, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct riommu_ctx *riommu_ctx_new(void)
@@ -172,17 +173,12 @@ static int read_all(int fd, size_t max, char **text, size_t *len)
 	return 0;
 }
 
-int riommu_read_file(const char *path, size_t max, char **text, size_t *len)
+static int read_open(int fd, size_t max, char **text, size_t *len)
 {
 	char *buffer = NULL;
 	size_t got = 0;
-	int fd, err;
+	int err = read_all(fd, max, &buffer, &got);
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	err = read_all(fd, max, &buffer, &got);
-	close(fd);
 	if (err) {
 		free(buffer);
 		return err;
@@ -190,6 +186,44 @@ int riommu_read_file(const char *path, size_t max, char **text, size_t *len)
 	*text = buffer;
 	*len = got;
 	return 0;
+}
+
+int riommu_read_file(const char *path, size_t max, char **text, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), err;
+
+	if (fd < 0)
+		return -errno;
+	err = read_open(fd, max, text, len);
+	close(fd);
+	return err;
+}
+
+#define KEEP_BELOW 512 /* of usually 1,024 descriptors: those beyond are opened each time */
+
+int riommu_read_again(int *fd, const char *path, size_t max, char **text, size_t *len)
+{
+	struct stat st;
+	bool gone = *fd >= 0 && (fstat(*fd, &st) || !st.st_nlink || lseek(*fd, 0, SEEK_SET));
+	int err;
+
+	if (gone)
+		riommu_close_fd(fd);
+	if (*fd < 0)
+		*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (*fd < 0) /* what says more than that we may not look for another */
+		return gone && errno == EPERM ? -ENOENT : -errno;
+	err = read_open(*fd, max, text, len);
+	if (*fd >= KEEP_BELOW)
+		riommu_close_fd(fd);
+	return err;
+}
+
+void riommu_close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 void riommu_copy_name(char *to, size_t size, const char *text, size_t len)

@@ -148,6 +148,13 @@ static inline void riommu_put64(void *p, uint64_t v)
  * The buffer is the caller's to free(). -errno of open or read; -EFBIG past MAX. */
 int riommu_read_file(const char *path, size_t max, char **text, size_t *len);
 
+/*
+ * The same for a file that is read again and again by somebody who may soon be allowed to open nothing: *FD (-1 at first) stays open
+ * while PATH is that file. riommu_close_fd() it.
+ */
+int riommu_read_again(int *fd, const char *path, size_t max, char **text, size_t *len);
+void riommu_close_fd(int *fd);
+
 /* Copies TEXT cut to SIZE, control bytes and bytes that are not ASCII replaced by '?': names come from outside. */
 void riommu_copy_name(char *to, size_t size, const char *text, size_t len);
 

@@ -29,14 +29,28 @@ static int check_target(const struct riommu_file *f)
 	return 0;
 }
 
+/* Opened in the beginning: in the end there may be no right to. -errno in its place is told then. */
+static int open_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *name = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd = name ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		fd = -errno;
+	free(name);
+	return fd;
+}
+
 int riommu_file_begin(struct riommu_file *f, struct riommu_ctx *ctx, const char *path)
 {
 	int err;
 
-	*f = (struct riommu_file){.ctx = ctx, .path = path, .fd = -1};
+	*f = (struct riommu_file){.ctx = ctx, .path = path, .fd = -1, .directory = -EBADF};
 	err = check_target(f);
 	if (err)
 		return err;
+	f->directory = open_directory(path);
 	if (asprintf(&f->temporary, "%s.XXXXXX", path) < 0) {
 		f->temporary = NULL;
 		return riommu_fail(ctx, -ENOMEM, "%s: out of memory", path);
@@ -77,16 +91,11 @@ int riommu_file_write_at(struct riommu_file *f, uint64_t offset, const void *byt
 /* The new name has to last, too; a file system that cannot promise that keeps the file all the same. */
 static void sync_directory(const struct riommu_file *f)
 {
-	const char *slash = strrchr(f->path, '/');
-	char *name = slash ? strndup(f->path, (size_t)(slash - f->path) + 1) : strdup(".");
-	int fd = name ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int err = f->directory < 0 ? f->directory : fsync(f->directory) < 0 ? -errno : 0;
 
-	if (fd < 0 || fsync(fd) < 0)
+	if (err)
 		riommu_log(f->ctx, RIOMMU_LOG_WARNING, "%s: the directory cannot be synced: %s",
-			   f->path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	free(name);
+			   f->path, strerror(-err));
 }
 
 int riommu_file_commit(struct riommu_file *f, unsigned mode)
@@ -110,9 +119,8 @@ int riommu_file_commit(struct riommu_file *f, unsigned mode)
 
 void riommu_file_end(struct riommu_file *f)
 {
-	if (f->fd >= 0)
-		close(f->fd);
-	f->fd = -1;
+	riommu_close_fd(&f->fd);
+	riommu_close_fd(&f->directory);
 	if (f->temporary)
 		unlink(f->temporary);
 	free(f->temporary);

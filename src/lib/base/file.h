@@ -13,11 +13,13 @@ struct riommu_file {
 	const char *path; /* as it will be called; the caller's, good until riommu_file_end() */
 	char *temporary;  /* NULL: there is none (any more) */
 	int fd;
+	int directory; /* that it is in; -errno: it could not be opened, so it cannot be synced */
 };
 
 /*
  * Begins PATH, with mode 0600. A PATH that exists must be a regular file: renaming over a device, a directory or a symbolic
  * link would replace that, not fill it (-EINVAL). Every error names PATH. Call riommu_file_end() in the end, also after an error.
+ * Nothing is opened after this.
  */
 int riommu_file_begin(struct riommu_file *f, struct riommu_ctx *ctx, const char *path);
 

@@ -3,6 +3,7 @@
 #ifndef RIOMMU_CAPTURE_H
 #define RIOMMU_CAPTURE_H
 
+#include "base/file.h"
 #include "discover/discover.h"
 
 struct riommu_capture_report {
@@ -24,5 +25,10 @@ typedef bool (*riommu_capture_progress_fn)(void *arg, uint64_t found, uint64_t w
 int riommu_capture_save(struct riommu_system *sys, const char *path, bool guest_tables,
 			const char *tool_version, riommu_capture_progress_fn progress, void *arg,
 			struct riommu_capture_report *report);
+
+/* The same into OUT, which was begun, and is committed where all went well; the caller ends it. */
+int riommu_capture_write(struct riommu_system *sys, struct riommu_file *out, bool guest_tables,
+			 const char *tool_version, riommu_capture_progress_fn progress, void *arg,
+			 struct riommu_capture_report *report);
 
 #endif

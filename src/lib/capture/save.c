@@ -145,11 +145,10 @@ struct segment {
 };
 
 struct file {
-	struct riommu_file out;
+	struct riommu_file *out;
 	struct riommu_ctx *ctx;
-	const char *path; /* as it will be called */
-	uint64_t offset;  /* of the next byte */
-	size_t fill;      /* bytes of `buffer` that are not yet written */
+	uint64_t offset; /* of the next byte */
+	size_t fill;     /* bytes of `buffer` that are not yet written */
 	uint8_t *buffer;
 	struct segment *segments;
 	size_t segment_count, segment_size;
@@ -159,7 +158,7 @@ struct file {
 
 static int flush(struct file *f)
 {
-	int err = riommu_file_write(&f->out, f->buffer, f->fill);
+	int err = riommu_file_write(f->out, f->buffer, f->fill);
 
 	f->fill = 0;
 	return err;
@@ -175,7 +174,7 @@ static int put(struct file *f, const void *bytes, size_t len)
 		return err;
 	f->offset += len;
 	if (len > BUFFER_SIZE)
-		return riommu_file_write(&f->out, bytes, len);
+		return riommu_file_write(f->out, bytes, len);
 	memcpy(f->buffer + f->fill, bytes, len);
 	f->fill += len;
 	return 0;
@@ -191,17 +190,12 @@ static int pad_to(struct file *f, uint64_t align)
 
 static int file_open(struct file *f)
 {
-	int err = riommu_file_begin(&f->out, f->ctx, f->path);
-
-	if (err)
-		return err;
 	f->buffer = malloc(BUFFER_SIZE);
-	return f->buffer ? 0 : riommu_fail(f->ctx, -ENOMEM, "%s: out of memory", f->path);
+	return f->buffer ? 0 : riommu_fail(f->ctx, -ENOMEM, "%s: out of memory", f->out->path);
 }
 
 static void file_end(struct file *f)
 {
-	riommu_file_end(&f->out);
 	free(f->buffer);
 	free(f->segments);
 }
@@ -265,7 +259,7 @@ static int put_machine(struct file *f, const struct riommu_system *sys, const ch
 
 	if (!err && len > UINT32_MAX)
 		err = riommu_fail(f->ctx, -EOVERFLOW,
-				  "%s: the description of the machine is too long", f->path);
+				  "%s: the description of the machine is too long", f->out->path);
 	if (!err)
 		err = put_note_head(f, RIOMMU_NOTE_MACHINE, (uint32_t)len);
 	if (!err)
@@ -324,7 +318,7 @@ static int put_page(struct file *f, uint64_t page, const uint8_t *bytes)
 	struct segment *s = segment_for(f, page, zero);
 
 	if (!s)
-		return riommu_fail(f->ctx, -ENOMEM, "%s: out of memory", f->path);
+		return riommu_fail(f->ctx, -ENOMEM, "%s: out of memory", f->out->path);
 	s->mem_size += RIOMMU_PAGE_SIZE;
 	if (zero)
 		return 0;
@@ -428,7 +422,7 @@ static int put_headers(struct file *f, const struct segment *note)
 	if (err)
 		return err;
 	fill_header(header, phnum, phoff, shoff);
-	return riommu_file_write_at(&f->out, 0, header, sizeof(header));
+	return riommu_file_write_at(f->out, 0, header, sizeof(header));
 }
 
 /* -- all of it --------------------------------------------------------------------------------- */
@@ -449,7 +443,7 @@ static int write_capture(struct file *f, const struct riommu_system *sys, const 
 	if (!err)
 		err = put_headers(f, &note);
 	if (!err)
-		err = riommu_file_commit(&f->out, 0600);
+		err = riommu_file_commit(f->out, 0600);
 	file_end(f);
 	return err;
 }
@@ -462,13 +456,13 @@ static bool has_registers(const struct riommu_system *sys)
 	return false;
 }
 
-int riommu_capture_save(struct riommu_system *sys, const char *path, bool guest_tables,
-			const char *tool_version, riommu_capture_progress_fn progress, void *arg,
-			struct riommu_capture_report *report)
+int riommu_capture_write(struct riommu_system *sys, struct riommu_file *out, bool guest_tables,
+			 const char *tool_version, riommu_capture_progress_fn progress, void *arg,
+			 struct riommu_capture_report *report)
 {
 	struct riommu_capture_report unwanted;
 	struct pages p = {.progress = progress, .arg = arg, .report = report ? report : &unwanted};
-	struct file f = {.out.fd = -1, .ctx = sys->ctx, .path = path};
+	struct file f = {.out = out, .ctx = sys->ctx};
 	int err;
 
 	*p.report = (struct riommu_capture_report){0};
@@ -477,10 +471,24 @@ int riommu_capture_save(struct riommu_system *sys, const char *path, bool guest_
 		err = riommu_fail(
 			sys->ctx, -ENODATA,
 			"%s: nothing to save: no register could be read, and no page without them",
-			path);
+			out->path);
 	if (!err)
 		err = write_capture(&f, sys, &p, tool_version);
 	base_set_free(&p.seen);
 	free(p.v);
+	return err;
+}
+
+int riommu_capture_save(struct riommu_system *sys, const char *path, bool guest_tables,
+			const char *tool_version, riommu_capture_progress_fn progress, void *arg,
+			struct riommu_capture_report *report)
+{
+	struct riommu_file out;
+	int err = riommu_file_begin(&out, sys->ctx, path);
+
+	if (!err)
+		err = riommu_capture_write(sys, &out, guest_tables, tool_version, progress, arg,
+					   report);
+	riommu_file_end(&out);
 	return err;
 }

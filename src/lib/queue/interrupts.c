@@ -46,7 +46,7 @@ static uint64_t sum_of(const char *line)
 	return sum;
 }
 
-int queue_interrupts(const struct riommu_system *sys, size_t iommu, uint64_t *count)
+int queue_interrupts(const struct riommu_system *sys, size_t iommu, int *fd, uint64_t *count)
 {
 	const struct riommu_iommu *unit = &sys->iommus[iommu];
 	uint64_t icvec, all = 0, of_vector = 0;
@@ -57,7 +57,7 @@ int queue_interrupts(const struct riommu_system *sys, size_t iommu, uint64_t *co
 
 	if (!sys->live || !riommu_path(sys->ctx, path, "proc.path", "/interrupts"))
 		return -ENODATA;
-	err = riommu_read_file(path, TEXT_MAX, &text, &len);
+	err = riommu_read_again(fd, path, TEXT_MAX, &text, &len);
 	if (err)
 		return err;
 	if (!riommu_iommu_reg(unit, RIOMMU_REG_ICVEC, &icvec))

@@ -36,6 +36,7 @@ struct riommu_watch {
 	uint32_t shadow_size;
 	record_t chunk[CHUNK];
 
+	int irq_fd; /* /proc/interrupts, read again and again */
 	bool irq_known;
 	uint64_t irq_count, irq_time;
 	uint64_t irq_number; /* `number` at that time, and how many records were on their way */
@@ -235,7 +236,7 @@ static void count_interrupts(struct riommu_watch *w)
 {
 	uint64_t count, raised, seen;
 
-	if (queue_interrupts(w->sys, w->iommu, &count)) {
+	if (queue_interrupts(w->sys, w->iommu, &w->irq_fd, &count)) {
 		w->irq_known = false;
 		w->irq_time = w->now;
 		return;
@@ -252,7 +253,8 @@ static bool nobody_consumed(struct riommu_watch *w)
 {
 	uint64_t count;
 
-	return w->irq_known && !queue_interrupts(w->sys, w->iommu, &count) && count == w->irq_count;
+	return w->irq_known && !queue_interrupts(w->sys, w->iommu, &w->irq_fd, &count) &&
+	       count == w->irq_count;
 }
 
 /* After a poll that found FOUND records, GAP after the last one. */
@@ -714,6 +716,8 @@ int64_t riommu_watch_poll(struct riommu_watch *w, uint64_t now, riommu_watch_fn 
 
 int riommu_watch_new(struct riommu_system *sys, size_t iommu, struct riommu_watch **watch)
 {
+	uint64_t ignored;
+
 	*watch = NULL;
 	if (iommu >= sys->iommu_count)
 		return riommu_fail(sys->ctx, -EINVAL, "there is no such IOMMU");
@@ -722,6 +726,9 @@ int riommu_watch_new(struct riommu_system *sys, size_t iommu, struct riommu_watc
 		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
 	(*watch)->sys = sys;
 	(*watch)->iommu = iommu;
+	(*watch)->irq_fd = -1;
+	/* for its file to be open: later there may be no right to */
+	(void)queue_interrupts(sys, iommu, &(*watch)->irq_fd, &ignored);
 	return 0;
 }
 
@@ -729,6 +736,7 @@ void riommu_watch_free(struct riommu_watch *w)
 {
 	if (!w)
 		return;
+	riommu_close_fd(&w->irq_fd);
 	free(w->shadow);
 	free(w);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * debugfs: registers as the module contrib/kmod shows them, one text file an IOMMU. It works where the kernel refuses
- * /dev/mem. The format is in spec/notes.h. A file is read when its IOMMU is first asked for and kept, so that one
- * snapshot is one reading; riommu_source_forget() drops it.
+ * /dev/mem. The format is in spec/notes.h. What a file said is kept, so that one snapshot is one reading; riommu_source_forget()
+ * drops that. The file itself stays open: when it is to be read again, nothing may be left to open it with.
  */
 #include "source/source-internal.h"
 #include "spec/notes.h"
@@ -16,6 +16,7 @@
 
 struct file {
 	char *path;
+	int fd;     /* -1: not open */
 	bool stale; /* to be read again before it is looked at */
 	uint64_t base;
 	bool has_base;
@@ -118,8 +119,8 @@ static void read_file(struct file *file)
 	char *text;
 	size_t len;
 
-	*file = (struct file){.path = file->path};
-	file->error = riommu_read_file(file->path, MAX_FILE, &text, &len);
+	*file = (struct file){.path = file->path, .fd = file->fd};
+	file->error = riommu_read_again(&file->fd, file->path, MAX_FILE, &text, &len);
 	if (file->error == -EPERM)
 		file->error = -EACCES;
 	if (file->error) {
@@ -133,6 +134,7 @@ static void read_file(struct file *file)
 static void unload(struct debugfs *debugfs)
 {
 	for (size_t i = 0; i < debugfs->count; i++) {
+		riommu_close_fd(&debugfs->files[i]->fd);
 		free(debugfs->files[i]->path);
 		free(debugfs->files[i]);
 	}
@@ -151,6 +153,7 @@ static int add_file(struct debugfs *debugfs, const char *dir, const char *name)
 		return -ENOMEM;
 	}
 	snprintf(file->path, size, "%s/%s/registers", dir, name);
+	file->fd = -1;
 	read_file(file);
 	debugfs->files[debugfs->count++] = file;
 	return 0;
@@ -176,8 +179,9 @@ static int load(struct riommu_source *src)
 	struct dirent *entry;
 	int err = 0;
 
-	if (!dir)
-		return riommu_source_open_failed(src->ctx, src->path, errno);
+	if (!dir) /* what is there is the best there is */
+		return debugfs->loaded ? 0 : riommu_source_open_failed(src->ctx, src->path, errno);
+	unload(debugfs);
 	while (!err && debugfs->count < RIOMMU_MAX_IOMMUS && (entry = readdir(dir))) {
 		if (!strncmp(entry->d_name, DIR_PREFIX, sizeof(DIR_PREFIX) - 1))
 			err = add_file(debugfs, src->path, entry->d_name);
@@ -213,7 +217,6 @@ static int find_fresh(struct riommu_source *src, uint64_t base, struct file **fi
 		*file = find(debugfs, base, &broken);
 	}
 	if (!*file && (!debugfs->loaded || debugfs->stale)) {
-		unload(debugfs);
 		err = load(src);
 		*file = find(debugfs, base, &broken);
 	}
