@@ -329,7 +329,8 @@ START_TEST(on_a_full_disk_it_ends_behind_a_whole_event)
 	ck_assert_int_eq(err, -EFBIG);
 	ck_assert_int_eq(riommu_recorder_add(recorder, &e), -EFBIG);
 	ck_assert_int_eq(riommu_recorder_end(recorder, 300), -EFBIG);
-	limit.rlim_cur = RLIM_INFINITY; /* what this program itself writes when it ends is not to be cut */
+	limit.rlim_cur =
+		RLIM_INFINITY; /* what this program itself writes when it ends is not to be cut */
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	ck_assert_int_eq(riommu_recording_open(ctx, below("full.rec"), &r, &sys), 0);
 	while ((item = riommu_recording_next(r, &e)) == RIOMMU_RECORDING_EVENT)
