@@ -152,14 +152,35 @@ class Compressed(Registers):
             with self.subTest(length=length):
                 self.sane(common.call("-i", self.write("dump", content[:length]), *self.by_hand(), "translate", "8", "0x1000"))
 
-    def test_page_that_does_not_unpack_is_damage(self):
+    def descriptors(self, content):
+        """Where the list of pages begins: (offset, size, flags, flags of the page), the lowest page first."""
+        return (2 + struct.unpack_from("<I", content, 436)[0]) * kdump.PAGE
+
+    def lost(self, content, why):
+        """The page of the directory is not to be had, and that is what is said: not that the directory is wrong."""
+        done = self.ran("-v", "-i", self.write("dump", bytes(content)), *self.by_hand(), "devices", "8", status=5)
+        self.assertIn(b"not in this source", done.err)
+        self.assertIn(why, done.err)
+
+    def test_truncated_dump_lacks_its_last_pages(self):
+        content = kdump.dump(self.pages, compress=False)
+        self.ran("-i", self.write("dump", content[:-100]), *self.by_hand(), "translate", "8", "0x1000")
+        self.lost(content[:len(content) - kdump.PAGE * len(self.pages) + 100], b"truncated")
+        listed = content[:self.descriptors(content) + 24]
+        self.assertIn(b"list of its pages", self.ran("-i", self.write("dump", listed), *self.by_hand(), "list", status=5).err)
+
+    def test_page_that_is_said_to_lie_behind_the_file_is_lost(self):
+        for offset, size in ((1 << 40, 4096), (2 ** 64 - 1, 4096), (0, 2 ** 32 - 1)):
+            content = bytearray(kdump.dump(self.pages, compress=False))
+            struct.pack_into("<QI", content, self.descriptors(content), offset, size)
+            with self.subTest(offset=offset, size=size):
+                self.lost(content, b"its list of pages lies")
+
+    def test_page_that_does_not_unpack_is_lost(self):
         content = bytearray(kdump.dump(self.pages))
-        blocks = struct.unpack_from("<I", content, 436)[0]
-        first = (2 + blocks) * kdump.PAGE  # of the lowest page, which is the device directory
-        at, = struct.unpack_from("<Q", content, first)
+        at, = struct.unpack_from("<Q", content, self.descriptors(content))  # the lowest page is the device directory
         content[at:at + 8] = b"\xff" * 8
-        done = self.sane(common.call("-i", self.write("dump", bytes(content)), *self.by_hand(), "devices", "8"))
-        self.assertEqual(done.status, 5, str(done))
+        self.lost(content, b"memory at")
 
 
 class NotBuiltIn(common.Case):

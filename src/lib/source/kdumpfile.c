@@ -43,6 +43,10 @@ struct kdump {
 	kdump_ctx_t *dump;
 	bool rest_is_zero;
 	kdump_bmp_t *ram; /* what was RAM, one bit a page; NULL when the dump does not say */
+
+	/* where the file has its pages; `before` is NULL where that is not checked */
+	uint64_t bitmap, descriptors, blocks;
+	uint64_t *before; /* how many pages the blocks of the bitmap before this one have */
 };
 
 static void kdumpfile_close(struct riommu_source *src)
@@ -55,6 +59,7 @@ static void kdumpfile_close(struct riommu_source *src)
 		kdump_free(kdump->dump);
 	if (kdump->fd >= 0)
 		close(kdump->fd);
+	free(kdump->before);
 	free(kdump);
 }
 
@@ -81,6 +86,7 @@ enum {
 	AT_BITMAP_BLOCKS = 436,
 	AT_MAX_MAPNR_32 = 440,
 	HEADER_SIZE = 464,
+	AT_SPLIT = 12,      /* of the sub-header: one of several files */
 	AT_VMCOREINFO = 32, /* of the sub-header: offset, then size; two more such pairs follow */
 	AT_MAX_MAPNR = 96,
 	SUB_HEADER_SIZE = 104,
@@ -176,6 +182,85 @@ static int check_sub_header(struct riommu_source *src, const uint8_t *header, co
 	return 0;
 }
 
+/*
+ * Pages: libkdumpfile reads where a page's descriptor says, past the end of the file, too, which is a SIGBUS. Descriptors stand in the
+ * order of the pages that the file has, one for each bit of the second bitmap (the only one, where there is no room for two).
+ */
+#define DESCRIPTOR_SIZE 24
+#define BLOCK_PAGES     (RIOMMU_PAGE_SIZE * 8)
+
+/* How many of the first N bits are set. */
+static uint64_t count_bits(const uint8_t *bits, size_t n)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < n / 8; i++)
+		count += (unsigned)__builtin_popcount(bits[i]);
+	return n % 8 ? count + (unsigned)__builtin_popcount(bits[n / 8] & ((1u << n % 8) - 1))
+		     : count;
+}
+
+static int find_pages(struct riommu_source *src, const uint8_t *header, const uint8_t *sub)
+{
+	struct kdump *kdump = src->priv;
+	uint64_t blocks = riommu_get32(header + AT_BITMAP_BLOCKS, false), count = 0;
+	uint64_t pages = riommu_get32(header + AT_VERSION, false) >= 6
+				 ? riommu_get64(sub + AT_MAX_MAPNR, false)
+				 : riommu_get32(header + AT_MAX_MAPNR_32, false);
+	uint8_t block[RIOMMU_PAGE_SIZE];
+
+	if (riommu_get32(sub + AT_SPLIT, false))
+		return 0;
+	kdump->bitmap = (1 + (uint64_t)riommu_get32(header + AT_SUB_HEADER_BLOCKS, false)) *
+			RIOMMU_PAGE_SIZE;
+	kdump->descriptors = kdump->bitmap + blocks * RIOMMU_PAGE_SIZE;
+	kdump->blocks = pages <= blocks * BLOCK_PAGES / 2 ? blocks / 2 : blocks;
+	kdump->bitmap = kdump->descriptors - kdump->blocks * RIOMMU_PAGE_SIZE;
+	kdump->before = calloc(kdump->blocks + 1, sizeof(*kdump->before));
+	if (!kdump->before)
+		return riommu_fail(src->ctx, -ENOMEM, "out of memory");
+	for (uint64_t i = 0; i < kdump->blocks; i++) {
+		kdump->before[i] = count;
+		if (!read_at(kdump, kdump->bitmap + i * RIOMMU_PAGE_SIZE, block, sizeof(block)))
+			return damaged(src, "truncated: its bitmaps are not all there");
+		count += count_bits(block, BLOCK_PAGES);
+	}
+	if (!riommu_inside(kdump->descriptors, count * DESCRIPTOR_SIZE, kdump->size))
+		return damaged(src, "truncated: the list of its pages is not all there");
+	return 0;
+}
+
+/*
+ * A page that the file ought to have is not to be had. That is no -EBADMSG: to whoever walks, that is what a table says. -v tells why.
+ */
+static int lost(struct riommu_source *src, uint64_t pa, const char *why)
+{
+	riommu_log(src->ctx, RIOMMU_LOG_INFO, "%s: the page at 0x%llx: %s", src->path,
+		   (unsigned long long)(pa & ~RIOMMU_PAGE_MASK), why);
+	return -ENODATA;
+}
+
+/* Whether the page that holds PA, if the file has it, is all there. */
+static int check_page(struct riommu_source *src, uint64_t pa)
+{
+	struct kdump *kdump = src->priv;
+	uint64_t page = pa >> RIOMMU_PAGE_SHIFT, block = page / BLOCK_PAGES, index;
+	uint8_t bits[RIOMMU_PAGE_SIZE], descriptor[DESCRIPTOR_SIZE];
+	size_t bit = (size_t)(page % BLOCK_PAGES);
+
+	if (!kdump->before || block >= kdump->blocks ||
+	    !read_at(kdump, kdump->bitmap + block * RIOMMU_PAGE_SIZE, bits, sizeof(bits)) ||
+	    !(bits[bit / 8] >> bit % 8 & 1))
+		return 0;
+	index = kdump->before[block] + count_bits(bits, bit);
+	if (read_at(kdump, kdump->descriptors + index * DESCRIPTOR_SIZE, descriptor,
+		    sizeof(descriptor)) &&
+	    riommu_inside(riommu_get64(descriptor, false), riommu_get32(descriptor + 8, false),
+			  kdump->size))
+		return 0;
+	return lost(src, pa, "truncated, or its list of pages lies: it ends behind the file");
+}
+
 /* A flattened dump's sub-header may be anywhere: QEMU has it in one piece with the header, makedumpfile mostly not. */
 static int check_headers(struct riommu_source *src)
 {
@@ -194,7 +279,8 @@ static int check_headers(struct riommu_source *src)
 		return err;
 	if (!read_at(kdump, RIOMMU_PAGE_SIZE, sub, sizeof(sub)))
 		return damaged(src, "truncated: a dump without a sub-header");
-	return check_sub_header(src, header, sub, end);
+	err = check_sub_header(src, header, sub, end);
+	return err ? err : find_pages(src, header, sub);
 }
 
 /* -- opening and reading ------------------------------------------------------------------------------------- */
@@ -277,9 +363,13 @@ static int read_in_page(struct riommu_source *src, uint64_t pa, uint8_t *to, siz
 {
 	struct kdump *kdump = src->priv;
 	size_t got = len;
-	kdump_status status = kdump_read(kdump->dump, KDUMP_MACHPHYSADDR, pa, to, &got);
+	kdump_status status;
 	char doing[48];
+	int err = check_page(src, pa);
 
+	if (err)
+		return err;
+	status = kdump_read(kdump->dump, KDUMP_MACHPHYSADDR, pa, to, &got);
 	if (status == KDUMP_OK && got == len)
 		return 0;
 	if (status == KDUMP_OK || status == KDUMP_ERR_NODATA) {
@@ -289,7 +379,8 @@ static int read_in_page(struct riommu_source *src, uint64_t pa, uint8_t *to, siz
 		return 0;
 	}
 	snprintf(doing, sizeof(doing), "memory at 0x%llx", (unsigned long long)pa);
-	return failed(src, status, doing);
+	err = failed(src, status, doing);
+	return err == -EBADMSG ? lost(src, pa, riommu_error(src->ctx)) : err;
 }
 
 static int kdumpfile_read(struct riommu_source *src, uint64_t pa, void *buf, size_t len)
