@@ -3,7 +3,7 @@
 """The hooks of contrib/ (riscv-iommu-hooks(7)) in a faithful tree: files as a system has them, below a temporary folder, with the
 real tools, and programs that pretend to be kexec, mount, reboot. What a real system makes of them is tests/board's part.
 
-IOMMU_DUMP names a program with the other three beside it; HOOK_SHELL the shell that runs the hooks (default: sh). The last line is
+IOMMU_DUMP names a program with the other three beside it; HOOKS what make built of the hooks; HOOK_SHELL the shell that runs the hooks (default: sh). The last line is
 `N passed, N failed, N skipped`. Exit status: 0 all passed, 1 not, 77 no program to test.
 """
 import os
@@ -620,6 +620,20 @@ class Shutdown(Tree):
         os.remove(self.below("dev/kmsg"))
         self.assertIn("THE NEXT KERNEL", self.hook("shutdown"))
         self.assertFalse(os.path.exists(self.below("dev/kmsg")))
+
+
+class Built(unittest.TestCase):
+    def test_every_place_is_filled_in(self):
+        built = os.environ.get("HOOKS")
+        if not built:
+            self.skipTest("HOOKS does not name what make built")
+        sources = [os.path.relpath(os.path.join(folder, name), CONTRIB)[:-3]
+                   for folder, _, names in os.walk(CONTRIB) for name in names if name.endswith(".in")]
+        self.assertGreater(len(sources), len(HOOKS))
+        for name in sources:
+            with open(os.path.join(built, name), encoding="utf-8") as f:
+                text = f.read()
+            self.assertEqual(re.findall(r"@\w+@|\${?(?:exec_)?prefix", text), [], name)
 
 
 class Examples(Tree):
