@@ -59,7 +59,7 @@ static size_t requests_in(const uint8_t *bytes, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	struct say what = {.command = dump_translate};
+	struct say what = {.command = dump_translate, .open = dump_translate_open};
 	char *json;
 	int status;
 

@@ -66,7 +66,7 @@ static void compare(struct riommu_system *const sys[2], struct changes *n)
 
 static void say_it(struct riommu_ctx *ctx, bool same)
 {
-	struct say what = {.command = dump_diff, .ctx = ctx};
+	struct say what = {.command = dump_diff, .open = dump_diff_open, .ctx = ctx};
 	char old[256], new[256], *argv[2] = {old, new};
 	int status;
 

@@ -14,12 +14,12 @@ static const struct command {
 	int argc;
 	char *argv[3];
 } commands[] = {
-	{{.command = dump_list}, 0, {NULL}},
+	{{.command = dump_list, .open = dump_list_open}, 0, {NULL}},
 	{{.command = dump_regs}, 0, {NULL}},
 	{{.command = dump_devices}, 0, {NULL}},
 	{{.command = dump_devices}, 2, {device, other}},
 	{{.command = dump_processes}, 1, {device}},
-	{{.command = dump_translate}, 3, {device, iova, ram}},
+	{{.command = dump_translate, .open = dump_translate_open}, 3, {device, iova, ram}},
 	{{.command = dump_mappings}, 1, {device}},
 	{{.command = dump_mappings, .gpa = true}, 1, {other}},
 	{{.command = dump_mappings, .range = ram}, 1, {other}},

@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct riommu_system *sys;
 	struct riommu_ctx *ctx;
 	uint64_t interrupts;
+	int fd = -1;
 
 	live_begin();
 	ctx = fuzz_ctx();
@@ -35,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	MUST(!riommu_system_open(ctx, &args, &sys));
 	for (size_t i = 0; i < sys->region_count; i++)
 		MUST(sys->regions[i].start <= sys->regions[i].end && sys->regions[i].name[0]);
-	queue_interrupts(sys, 0, &interrupts);
+	queue_interrupts(sys, 0, &fd, &interrupts);
+	riommu_close_fd(&fd);
 	riommu_system_close(sys);
 	riommu_ctx_free(ctx);
 	return 0;

@@ -22,6 +22,7 @@ int say_exits(void (*call)(void *arg), void *arg)
 	int status;
 
 	may_exit = true;
+	program = "iommu-dump";
 	stderr = stdout = fopen("/dev/null", "w");
 	MUST(stderr != NULL);
 	status = setjmp(back);
@@ -94,6 +95,7 @@ static int run(const struct say *what, int argc, char **argv)
 		.ctx = what->ctx,
 		.sys = what->sys,
 		.options.json = what->form != SAY_TEXT,
+		.options.no_sandbox = true, /* it would be for good */
 		.severity = RIOMMU_WARNING,
 		.gpa = what->gpa,
 		.walk = what->walk,
@@ -101,7 +103,10 @@ static int run(const struct say *what, int argc, char **argv)
 		.batch = what->batch,
 		.range = what->range,
 	};
+	program = "iommu-dump";
 	out_init(&d.out, d.ctx, d.options.json);
+	if (what->open)
+		what->open(&d, argc, argv);
 	what->command(&d, argc, argv);
 	return out_end(&d.out);
 }

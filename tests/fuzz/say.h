@@ -14,6 +14,8 @@ enum say_form {
 
 struct say {
 	void (*command)(struct dump *d, int argc, char **argv);
+	void (*open)(struct dump *d, int argc,
+		     char **argv); /* what the command has for that; NULL */
 	struct riommu_ctx *ctx;
 	struct riommu_system *sys; /* NULL: the command needs none */
 	enum say_form form;
