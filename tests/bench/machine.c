@@ -75,17 +75,42 @@ static uint64_t next_table(struct machine *m, uint64_t at)
 	return riommu_ppn_upper(entry);
 }
 
-void machine_context(struct machine *m, uint32_t device_id, uint64_t fsc, uint64_t iohgatp)
+static uint8_t *context(struct machine *m, uint32_t device_id)
 {
 	uint64_t table = riommu_ppn_upper(m->ddtp);
-	uint8_t *dc;
 
 	table = next_table(m, table + (device_id >> 15) * 8);
 	table = next_table(m, table + (device_id >> 6 & 0x1ff) * 8);
-	dc = machine_at(m, table + (device_id & 0x3f) * 64);
+	return machine_at(m, table + (device_id & 0x3f) * 64);
+}
+
+void machine_context(struct machine *m, uint32_t device_id, uint64_t fsc, uint64_t iohgatp)
+{
+	uint8_t *dc = context(m, device_id);
+
 	riommu_put64(dc + 8 * RIOMMU_DC_TC, RIOMMU_TC_V);
 	riommu_put64(dc + 8 * RIOMMU_DC_IOHGATP, iohgatp);
 	riommu_put64(dc + 8 * RIOMMU_DC_FSC, fsc);
+}
+
+void machine_process_directory(struct machine *m, uint32_t device_id, uint64_t root)
+{
+	uint8_t *dc = context(m, device_id);
+
+	riommu_put64(dc + 8 * RIOMMU_DC_TC, RIOMMU_TC_V | RIOMMU_TC_PDTV);
+	riommu_put64(dc + 8 * RIOMMU_DC_FSC,
+		     (uint64_t)RIOMMU_PDTP_PD20 << 60 | root >> RIOMMU_PAGE_SHIFT);
+}
+
+void machine_process(struct machine *m, uint64_t root, uint32_t process_id, uint64_t fsc)
+{
+	uint64_t table = next_table(m, root + (process_id >> 17) * 8);
+	uint8_t *pc;
+
+	table = next_table(m, table + (process_id >> 8 & 0x1ff) * 8);
+	pc = machine_at(m, table + (process_id & 0xff) * 16);
+	riommu_put64(pc, RIOMMU_PC_V);
+	riommu_put64(pc + 8, fsc);
 }
 
 struct machine_stage machine_stage(struct machine *m, unsigned levels, bool second)
@@ -98,7 +123,7 @@ struct machine_stage machine_stage(struct machine *m, unsigned levels, bool seco
 	};
 }
 
-void machine_map(const struct machine_stage *s, uint64_t address, uint64_t pa)
+uint64_t machine_slot(const struct machine_stage *s, uint64_t address)
 {
 	uint64_t table = s->root;
 
@@ -107,7 +132,12 @@ void machine_map(const struct machine_stage *s, uint64_t address, uint64_t pa)
 
 		table = next_table(s->m, table + (address >> (12 + 9 * level) & mask) * 8);
 	}
-	riommu_put64(machine_at(s->m, table + (address >> 12 & 0x1ff) * 8), LEAF(pa));
+	return table + (address >> 12 & 0x1ff) * 8;
+}
+
+void machine_map(const struct machine_stage *s, uint64_t address, uint64_t pa)
+{
+	riommu_put64(machine_at(s->m, machine_slot(s, address)), LEAF(pa));
 }
 
 uint64_t machine_atp(const struct machine_stage *s)

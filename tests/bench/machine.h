@@ -37,7 +37,7 @@ uint8_t *machine_at(const struct machine *m, uint64_t pa);
 /* Writes the context of DEVICE_ID. The directory is made as far as needed. */
 void machine_context(struct machine *m, uint32_t device_id, uint64_t fsc, uint64_t iohgatp);
 
-/* The tables of a stage: LEVELS of them; SECOND has a root of four pages. UNDER: where a guest's tables seem to lie. */
+/* The tables of a stage: LEVELS of them; SECOND has a root of four pages. */
 struct machine_stage {
 	struct machine *m;
 	unsigned levels;
@@ -49,8 +49,15 @@ struct machine_stage machine_stage(struct machine *m, unsigned levels, bool seco
 /* Maps the 4 KiB page at ADDRESS to PA. */
 void machine_map(const struct machine_stage *s, uint64_t address, uint64_t pa);
 
+/* Where the leaf of ADDRESS stands; those of the same table are next to it. */
+uint64_t machine_slot(const struct machine_stage *s, uint64_t address);
+
 /* fsc, or iohgatp, of such a stage. */
 uint64_t machine_atp(const struct machine_stage *s);
+
+/* A process directory of three levels (PD20) for DEVICE_ID, whose root is at ROOT; and a process of it. */
+void machine_process_directory(struct machine *m, uint32_t device_id, uint64_t root);
+void machine_process(struct machine *m, uint64_t root, uint32_t process_id, uint64_t fsc);
 
 /* Writes the capture. */
 void machine_save(const struct machine *m, const char *path);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_TAGS ((size_t)1 << 20) /* 48 MiB */
+#define MAX_TAGS ((uint64_t)1 << 20) /* 48 MiB; more where more spaces are held at once */
 #define HOST     ((uint32_t)-1)
 
 /* One use of a tag. */
@@ -23,11 +23,18 @@ struct check_tag {
 	uint64_t table; /* MODE and PPN */
 };
 
+static uint64_t max_tags(const struct check *c)
+{
+	uint64_t spaces = riommu_spaces_at_once(&c->w);
+
+	return spaces > MAX_TAGS ? spaces : MAX_TAGS;
+}
+
 static void add(struct check *c, struct check_ids *ids, const struct check_tag *tag)
 {
 	struct check_tag *more;
 
-	if (ids->count == MAX_TAGS) {
+	if (ids->count >= MAX_TAGS && ids->count >= max_tags(c)) {
 		ids->full = true;
 		return;
 	}
@@ -184,7 +191,9 @@ void check_ids_compare(struct check *c, struct check_ids *ids)
 {
 	if (ids->full)
 		check_cannot(c, CHECK_PSCID_CONFLICT, CHECK_TABLES_SEVERAL_IDS, -EOVERFLOW,
-			     "more than %zu contexts", MAX_TAGS);
+			     "more than %" PRIu64
+			     " contexts; -O spaces= sets how many, from there on",
+			     max_tags(c));
 	if (!ids->count)
 		return;
 	for (size_t i = 0; i < ids->count; i++)
