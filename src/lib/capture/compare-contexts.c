@@ -70,14 +70,19 @@ const struct riommu_walker *riommu_comparison_walker(const struct riommu_compari
 	return &c->walker[side];
 }
 
+static int compare_gap_with_id(const void *key, const void *element)
+{
+	const struct compare_gap *gap = element;
+	uint32_t id = *(const uint32_t *)key;
+
+	return id < gap->first_id ? -1 : id > gap->last_id;
+}
+
+/* Gaps are found in ascending order, and a hostile directory has as many as entries. */
 bool compare_in_gap(const struct compare_list *gaps, uint32_t id)
 {
-	const struct compare_gap *gap = gaps->v;
-
-	for (size_t i = 0; i < gaps->count; i++)
-		if (id >= gap[i].first_id && id <= gap[i].last_id)
-			return true;
-	return false;
+	return gaps->count &&
+	       bsearch(&id, gaps->v, gaps->count, sizeof(struct compare_gap), compare_gap_with_id);
 }
 
 bool compare_find(const struct riommu_walker *w, uint32_t device_id, struct riommu_dc *dc)
