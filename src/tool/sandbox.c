@@ -64,9 +64,9 @@ static void drop_groups(FILE *f)
 	if (count <= 0)
 		return;
 	if (!setgroups(0, NULL))
-		say(f, "%d supplementary groups are given up", count);
+		say(f, "supplementary groups: %d given up", count);
 	else
-		say(f, "%d supplementary groups are kept: %s", count, strerror(errno));
+		say(f, "supplementary groups: %d kept: %s", count, strerror(errno));
 }
 
 static void drop_capabilities(enum sandbox level, FILE *f)
@@ -101,9 +101,9 @@ static void drop_capabilities(enum sandbox level, FILE *f)
 	if (had && capng_apply(what))
 		say(f, "capabilities are kept: %s", strerror(errno));
 	else if (had)
-		say(f, "%u capabilities are given up, %u are left", had - keep, keep);
+		say(f, "capabilities: %u given up, %u left", had - keep, keep);
 	else
-		say(f, "there are no capabilities");
+		say(f, "capabilities: there are none");
 }
 
 #else

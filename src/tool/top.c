@@ -221,6 +221,7 @@ static void run(struct top *t)
 	if (t->source == TOP_RECORDING) {
 		why = run_recording(t);
 	} else if (t->source == TOP_CAPTURE) {
+		t->start = top_clock(); /* there is nothing of before this */
 		top_poll(t);
 		tick(t);
 	} else {
