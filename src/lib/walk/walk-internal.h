@@ -17,7 +17,10 @@ struct walk {
 	uint64_t pte_reserved;      /* bits that must be zero in an 8-byte PTE, by capabilities */
 	bool be;                    /* fctl.BE: directory, second stage, MSI tables */
 
-	/* The pages that the source holds ready, as long as nobody looks at steps and nothing was updated; else NULL. */
+	/*
+	 * The pages that the source holds ready, as long as nobody looks at steps and nothing was updated; else NULL, and each entry
+	 * goes through walk_load().
+	 */
 	const struct riommu_page_slot *slots;
 
 	/* the request, as the permission checks see it (3.2) */
