@@ -518,7 +518,7 @@ static void explain_stream(struct dump *d, FILE *f)
 	while (read_line(f, line, sizeof(line), &len))
 		any |= explain_text(d, trim(line), false) != NOT_MINE;
 	if (ferror(f))
-		out_error(&d->out, -EIO, "standard input: read error");
+		out_error(&d->out, -errno, "standard input: %s", strerror(errno));
 	else if (!any)
 		out_error(&d->out, -EINVAL,
 			  "standard input holds nothing that can be explained; %s", forms);

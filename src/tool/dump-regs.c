@@ -188,6 +188,12 @@ struct json_object *dump_register_json(const struct riommu_iommu *iommu, size_t 
 	return json_unknown(reg, states[iommu->state[r]].state);
 }
 
+/* Nobody refused the registers or said that there are none: reading them failed. */
+static bool failed_itself(const struct riommu_iommu *iommu)
+{
+	return iommu->error && iommu->error != -EFAULT && status_of(iommu->error) == STATUS_ERROR;
+}
+
 static void report_all_withheld(struct dump *d, const struct riommu_iommu *iommu,
 				const struct withheld *withheld)
 {
@@ -196,7 +202,10 @@ static void report_all_withheld(struct dump *d, const struct riommu_iommu *iommu
 	for (size_t s = 0; s < RIOMMU_ARRAY_SIZE(states); s++) {
 		if (!withheld[s].count || s == RIOMMU_REG_UNREAD)
 			continue;
-		report_withheld(d, iommu, &withheld[s], states[s].err, states[s].why);
+		if (s == RIOMMU_REG_MISSING && failed_itself(iommu))
+			report_withheld(d, iommu, &withheld[s], iommu->error, "not read");
+		else
+			report_withheld(d, iommu, &withheld[s], states[s].err, states[s].why);
 		reported = true;
 	}
 	if (iommu->error && !reported && withheld[RIOMMU_REG_UNREAD].count)

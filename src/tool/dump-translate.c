@@ -240,7 +240,7 @@ static void bad_line(struct batch *b)
 	struct json_object *obj;
 
 	b->bad++;
-	fflush(stdout);
+	out_flush();
 	fprintf(stderr, "%s: line %zu: %s\n", program, b->line, b->message);
 	if (!in_json(&b->d->out))
 		return;

@@ -38,10 +38,25 @@ void json_add_all(struct json_object *obj, struct json_object *from)
 	json_object_put(from);
 }
 
+void json_append(struct json_object *list, struct json_object *item)
+{
+	if ((json_object_array_add)(list, item))
+		die(STATUS_ERROR, "out of memory");
+}
+
+/* A text that json-c could not make longer it gives as if it were whole: only errno tells. */
 const char *json_plain(struct json_object *obj)
 {
-	return need((char *)(uintptr_t)json_object_to_json_string_ext(
-		obj, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	int before = errno; /* perhaps of a write to standard output that failed */
+	const char *text;
+
+	errno = 0;
+	text = json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
+							   JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (!text || errno == ENOMEM)
+		die(STATUS_ERROR, "out of memory");
+	errno = before;
+	return text;
 }
 
 #else

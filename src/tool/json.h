@@ -18,6 +18,20 @@
 
 #define JSON_BUILT_IN true
 
+/*
+ * json-c says by NULL or -1 that memory is out, and what was to be there would be missing silently: so these end the program then.
+ */
+void json_append(struct json_object *list, struct json_object *item);
+#define json_object_new_object()   ((struct json_object *)need(json_object_new_object()))
+#define json_object_new_array()    ((struct json_object *)need(json_object_new_array()))
+#define json_object_new_boolean(v) ((struct json_object *)need(json_object_new_boolean(v)))
+#define json_object_new_int(v)     ((struct json_object *)need(json_object_new_int(v)))
+#define json_object_new_int64(v)   ((struct json_object *)need(json_object_new_int64(v)))
+#define json_object_new_double(v)  ((struct json_object *)need(json_object_new_double(v)))
+#define json_object_new_double_s(v, text) \
+	((struct json_object *)need(json_object_new_double_s(v, text)))
+#define json_object_array_add(list, item) json_append(list, item)
+
 /* Values of one shape: "0x%x" strings, numbers, null for NULL text. */
 struct json_object *json_hex(uint64_t v);
 struct json_object *json_count(uint64_t n);

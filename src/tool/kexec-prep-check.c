@@ -27,6 +27,7 @@ struct check {
 	char *command_line;               /* NULL: not known */
 	bool kexec, panic;                /* which handovers are looked at */
 	char program[1024], version[160]; /* kexec: where it is, and what it says of itself; "" */
+	int program_error;                /* why it could not be asked */
 	unsigned count[3];                /* findings by severity */
 };
 
@@ -639,17 +640,21 @@ static void check_loaded(struct check *c, bool crash)
 	}
 }
 
-/* The first line that the program says of itself. */
-static bool kexec_version(const char *path, char *text, size_t size)
+/* The first line that the program says of itself; "" when it says none, or *ERR tells why it could not be asked. */
+static void kexec_version(const char *path, char *text, size_t size, int *err)
 {
 	int ends[2];
 	size_t used = 0;
 	ssize_t n;
 	pid_t pid;
 
-	if (pipe(ends))
-		return false;
+	text[0] = '\0';
+	*err = pipe(ends) ? errno : 0;
+	if (*err)
+		return;
 	pid = fork();
+	if (pid < 0)
+		*err = errno;
 	if (!pid) {
 		dup2(ends[1], STDOUT_FILENO);
 		dup2(ends[1], STDERR_FILENO);
@@ -659,23 +664,28 @@ static bool kexec_version(const char *path, char *text, size_t size)
 		_exit(127);
 	}
 	close(ends[1]);
-	while (used < size - 1 && (n = read(ends[0], text + used, size - 1 - used)) > 0)
-		used += (size_t)n;
+	do {
+		n = read(ends[0], text + used, size - 1 - used);
+		used += n > 0 ? (size_t)n : 0;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0)
+		*err = errno;
 	close(ends[0]);
 	text[used] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	return text[0];
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 /* Before the rights for it are given up. */
 static void ask_kexec_tools(struct check *c)
 {
-	if (!kexec_find(c->p, c->program, sizeof(c->program)))
+	if (kexec_find(c->p, c->program, sizeof(c->program))) {
+		kexec_version(c->program, c->version, sizeof(c->version), &c->program_error);
+	} else {
+		c->program_error = errno;
 		c->program[0] = '\0';
-	else if (!kexec_version(c->program, c->version, sizeof(c->version)))
-		c->version[0] = '\0';
+	}
 }
 
 static void check_kexec_tools(struct check *c)
@@ -685,14 +695,18 @@ static void check_kexec_tools(struct check *c)
 	int used = 0;
 
 	if (!path[0]) {
+		bool absent = !c->program_error || c->program_error == ENOENT;
+
 		finding(c, RIOMMU_WARNING, "kexec-missing", NULL,
 			"install kexec-tools, or -O kexec.path=FILE",
-			"the program kexec is not here");
+			"the program kexec is not here%s%s", absent ? "" : ": ",
+			absent ? "" : strerror(c->program_error));
 		return;
 	}
 	if (sscanf(text, "kexec-tools %u.%u.%u%n", &major, &minor, &patch, &used) != 3)
-		finding(c, RIOMMU_INFO, "kexec-version", NULL, NULL, "%s does not say its version",
-			path);
+		finding(c, RIOMMU_INFO, "kexec-version", NULL, NULL,
+			"%s does not say its version%s%s", path, c->program_error ? ": " : "",
+			c->program_error ? strerror(c->program_error) : "");
 	else if (c->panic && major * 1000000 + minor * 1000 + patch <= 2000032 &&
 		 strncmp(text + used, ".git", 4))
 		finding(c, RIOMMU_INFO, "kexec-version", NULL,

@@ -13,21 +13,34 @@
 
 /* -- the running system ------------------------------------------------------------------------------------------- */
 
-char *read_text(const struct prep *p, const char *key, const char *tail)
+void tell_unread(struct prep *p, const char *path, int err)
+{
+	if (err == -ENOMEM)
+		die(STATUS_ERROR, "out of memory");
+	if (err != -ENOENT && err != -ENOTDIR && err != -EACCES && err != -EPERM)
+		out_incomplete(&p->out, "%s: %s", path, strerror(-err));
+}
+
+char *read_text(struct prep *p, const char *key, const char *tail)
 {
 	char path[1024], *text;
 	size_t len;
-	int n = snprintf(path, sizeof(path), "%s%s", riommu_option(p->ctx, key), tail);
+	int n = snprintf(path, sizeof(path), "%s%s", riommu_option(p->ctx, key), tail), err;
 
-	if (n < 0 || (size_t)n >= sizeof(path) || riommu_read_file(path, MAX_TEXT, &text, &len))
+	if (n < 0 || (size_t)n >= sizeof(path))
 		return NULL;
+	err = riommu_read_file(path, MAX_TEXT, &text, &len);
+	if (err) {
+		tell_unread(p, path, err);
+		return NULL;
+	}
 	while (len && (text[len - 1] == '\n' || !text[len - 1]))
 		text[--len] = '\0';
 	return text;
 }
 
 /* "none [integrity] confidentiality" */
-const char *lockdown_level(const struct prep *p)
+const char *lockdown_level(struct prep *p)
 {
 	static const char *const levels[] = {"integrity", "confidentiality"};
 	char *text = read_text(p, "sysfs.path", "/kernel/security/lockdown");
@@ -40,7 +53,7 @@ const char *lockdown_level(const struct prep *p)
 	return level;
 }
 
-enum answer kernel_loaded(const struct prep *p, bool crash)
+enum answer kernel_loaded(struct prep *p, bool crash)
 {
 	char *text = read_text(p, "sysfs.path",
 			       crash ? "/kernel/kexec_crash_loaded" : "/kernel/kexec_loaded");
@@ -114,12 +127,12 @@ const char *kernel_driver_disabled(const char *command_line, enum driver driver)
 	return NULL;
 }
 
-char *next_command_line(const struct prep *p)
+char *next_command_line(struct prep *p)
 {
 	char *text, *to;
 
 	if (p->append)
-		return strdup(p->append);
+		return need(strdup(p->append));
 	text = to = read_text(p, "proc.path", "/cmdline");
 	if (!text)
 		return NULL;
@@ -188,14 +201,17 @@ static bool config_has(const char *text, const char *name)
 	return false;
 }
 
-static bool read_config(struct kernel *k, const char *path)
+static bool read_config(struct prep *p, struct kernel *k, const char *path)
 {
 	char *text;
 	size_t len;
 	bool found;
+	int err = riommu_read_file(path, MAX_CONFIG, &text, &len);
 
-	if (riommu_read_file(path, MAX_CONFIG, &text, &len))
+	if (err) {
+		tell_unread(p, path, err);
 		return false;
+	}
 	found = strstr(text, "CONFIG_") != NULL;
 	if (found) {
 		bool any = config_has(text, "CONFIG_RISCV_IOMMU");
@@ -210,7 +226,7 @@ static bool read_config(struct kernel *k, const char *path)
 }
 
 /* Where distributions keep the configuration of a kernel: beside it, in /boot, with its modules. */
-static bool find_config(const struct prep *p, const char *image, struct kernel *k)
+static bool find_config(struct prep *p, const char *image, struct kernel *k)
 {
 	const char *slash = strrchr(image, '/');
 	int beside = slash ? (int)(slash - image) : 1;
@@ -230,7 +246,7 @@ static bool find_config(const struct prep *p, const char *image, struct kernel *
 	    memmem(folder, (size_t)beside, k->release, strlen(k->release)))
 		snprintf(paths[1], sizeof(paths[1]), "%.*s/config", beside, folder);
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(paths); i++)
-		if (paths[i][0] && read_config(k, paths[i]))
+		if (paths[i][0] && read_config(p, k, paths[i]))
 			return true;
 	return false;
 }
@@ -258,8 +274,7 @@ static void read_texts(const uint8_t *bytes, size_t len, struct kernel *k)
 	snprintf(k->evidence, sizeof(k->evidence), "the texts in the Image");
 }
 
-void kernel_learn(const struct prep *p, const char *path, const void *bytes, size_t len,
-		  struct kernel *k)
+void kernel_learn(struct prep *p, const char *path, const void *bytes, size_t len, struct kernel *k)
 {
 	*k = (struct kernel){.release = ""};
 	find_release(bytes, len, k);

@@ -43,6 +43,7 @@ static bool is_program(const char *path)
 {
 	struct stat st;
 
+	errno = 0;
 	return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
 }
 
@@ -156,16 +157,29 @@ static bool write_files(struct load *l)
 	return !err;
 }
 
+static void remove_file(const char *path, int (*remove)(const char *path))
+{
+	if (remove(path) < 0 && errno != ENOENT)
+		fprintf(stderr, "%s: %s: cannot be removed: %s\n", program, path, strerror(errno));
+}
+
 static void remove_files(struct load *l)
 {
 	if (!l->folder[0])
 		return;
-	unlink(l->image);
-	unlink(l->dtb);
-	if (rmdir(l->folder) < 0)
-		fprintf(stderr, "%s: %s: cannot be removed: %s\n", program, l->folder,
-			strerror(errno));
+	remove_file(l->image, unlink);
+	remove_file(l->dtb, unlink);
+	remove_file(l->folder, rmdir);
 	l->folder[0] = '\0';
+}
+
+/* die() is on nobody's way back to prep_load(). */
+static struct load *made;
+
+static void remove_at_exit(void)
+{
+	if (made)
+		remove_files(made);
 }
 
 /* -- running it ----------------------------------------------------------------------------------------------------- */
@@ -202,7 +216,7 @@ static bool run(struct load *l)
 
 	if (interrupted)
 		return false;
-	fflush(stdout);
+	out_flush();
 	pid = fork();
 	if (!pid)
 		become_kexec(l);
@@ -288,9 +302,10 @@ static bool may_load(struct load *l)
 			  level);
 	else if (!kexec_find(p, l->kexec, sizeof(l->kexec)))
 		out_error(&p->out, -ENOENT,
-			  "the program kexec is not here%s%s: install kexec-tools, or -O "
+			  "the program kexec is not here%s%s%s%s: install kexec-tools, or -O "
 			  "kexec.path=FILE",
-			  l->kexec[0] ? ": " : "", l->kexec);
+			  l->kexec[0] ? ": " : "", l->kexec, errno ? ": " : "",
+			  errno ? strerror(errno) : "");
 	else if (p->panic && (size = read_text(p, "sysfs.path", "/kernel/kexec_crash_size")) &&
 		 !strcmp(size, "0"))
 		out_error(&p->out, -ENOMEM,
@@ -360,7 +375,8 @@ static void go(struct load *l)
 		return;
 	}
 	catch_signals();
-	if (!write_files(l))
+	made = l;
+	if (atexit(remove_at_exit) || !write_files(l))
 		return;
 	make_args(l);
 	if (run(l) && is_loaded(l)) {
@@ -387,6 +403,7 @@ void prep_load(struct prep *p, int argc, char **argv)
 			go(&l);
 	}
 	remove_files(&l);
+	made = NULL;
 	for (size_t i = 0; i < l.arg_count; i++)
 		free(l.args[i]);
 	free(l.tree);

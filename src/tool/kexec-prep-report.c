@@ -90,17 +90,23 @@ static bool find_record(struct prep *p, struct riommu_record *record, char *path
 }
 
 /* The frequency of the ticks, from the tree that the record was in or this machine's; 0 when it is not known. */
-static uint64_t timebase(const struct prep *p)
+static uint64_t timebase(struct prep *p)
 {
 	char *text = NULL;
 	uint64_t hz = 0;
 	size_t len;
 	char path[1024];
+	int err;
 
 	snprintf(path, sizeof(path), "%s/cpus/timebase-frequency",
 		 riommu_option(p->ctx, "dt.path"));
-	if (p->options.input || riommu_read_file(path, 8, &text, &len))
+	if (p->options.input)
 		return 0;
+	err = riommu_read_file(path, 8, &text, &len);
+	if (err) {
+		tell_unread(p, path, err);
+		return 0;
+	}
 	if (len == 4)
 		hz = riommu_get32(text, true);
 	else if (len == 8)

@@ -282,6 +282,19 @@ struct json_object *prep_json_text(const char *text)
 	return obj;
 }
 
+/* All commands work without registers, and less well: why they are not there is said where that is no right that is missing. */
+static void tell_unread_registers(struct prep *p)
+{
+	for (size_t i = 0; prep_next_iommu(p, &i); i++) {
+		const struct riommu_iommu *iommu = &p->sys->iommus[i];
+
+		if (iommu->error && iommu->error != -EFAULT &&
+		    status_of(iommu->error) == STATUS_ERROR)
+			out_incomplete(&p->out, "%s: registers cannot be read: %s", iommu->name,
+				       iommu->reason);
+	}
+}
+
 int TOOL_MAIN(kexec_prep_main)(int argc, char **argv)
 {
 	static struct prep p; /* big: 512 overrides */
@@ -300,6 +313,7 @@ int TOOL_MAIN(kexec_prep_main)(int argc, char **argv)
 	out_init(&p.out, p.ctx, p.options.json);
 	if (!command->offline) {
 		p.sys = open_system(&p.out, PREP_SCHEMA, &p.options);
+		tell_unread_registers(&p);
 		check_policies(&p);
 		if (p.options.save)
 			save_capture(&p.out, p.sys, &p.options, false);

@@ -72,7 +72,7 @@ struct kernel {
 };
 
 /* Looks for the driver: in the configuration that belongs to the kernel in the file PATH, else in the texts of BYTES. */
-void kernel_learn(const struct prep *p, const char *path, const void *bytes, size_t len,
+void kernel_learn(struct prep *p, const char *path, const void *bytes, size_t len,
 		  struct kernel *k);
 
 /* The initcall that COMMAND_LINE holds back and that DRIVER needs; NULL when none is. */
@@ -85,18 +85,21 @@ enum driver iommu_driver(const struct riommu_iommu *iommu);
  * What the next kernel gets on its command line: --append, else what this kernel has, without BOOT_IMAGE= and, for the crash
  * kernel, without crashkernel=. The caller's to free(); NULL when it cannot be read.
  */
-char *next_command_line(const struct prep *p);
+char *next_command_line(struct prep *p);
 
 /* -- the running system (kexec-prep-kernel.c) ------------------------------------------------------------------------ */
 
 /* A small file: the path of a parameter and TAIL, without its last newline. NULL: not to be read. The caller's to free(). */
-char *read_text(const struct prep *p, const char *key, const char *tail);
+char *read_text(struct prep *p, const char *key, const char *tail);
+
+/* The file PATH could not be read: what is not there, or not for us, is not told. */
+void tell_unread(struct prep *p, const char *path, int err);
 
 /* "integrity", "confidentiality"; NULL: not locked down, or unknown. */
-const char *lockdown_level(const struct prep *p);
+const char *lockdown_level(struct prep *p);
 
 /* /sys/kernel/kexec_loaded, or kexec_crash_loaded. */
-enum answer kernel_loaded(const struct prep *p, bool crash);
+enum answer kernel_loaded(struct prep *p, bool crash);
 
 /* -- Images (kexec-prep-image.c) ------------------------------------------------------------------------------------- */
 

@@ -22,9 +22,28 @@ static size_t rank(enum status status)
 	return i;
 }
 
+/* The envelope that was begun and has not ended: die() ends it. */
+static struct out *envelope;
+
+/* Why standard output takes no more: errno is another's by the time that it is reported. */
+static int output_error;
+
+static bool remember_error(bool failed)
+{
+	if (failed && !output_error)
+		output_error = errno;
+	return failed;
+}
+
+bool out_flush(void)
+{
+	return !remember_error(fflush(stdout) || ferror(stdout));
+}
+
 static void put(struct json_object *obj)
 {
 	fputs(json_plain(obj), stdout);
+	remember_error(ferror(stdout));
 	json_object_put(obj);
 }
 
@@ -55,15 +74,37 @@ struct json_object *source_json(const struct riommu_system *sys)
 
 void out_begin(struct out *out, const char *schema, const struct riommu_system *sys)
 {
+	struct json_object *source = NULL;
+
 	if (!in_json(out))
 		return;
 	out->opened = true;
+	if (sys) {
+		source = source_json(sys);
+		json_plain(source); /* it keeps the text: nothing fails between here and put() */
+	}
 	printf("{\"schema\":\"%s\",\"tool\":\"%s\",\"version\":\"%s\",\"source\":", schema, program,
 	       PACKAGE_VERSION);
-	if (sys)
-		put(source_json(sys));
+	envelope = out;
+	if (source)
+		put(source);
 	else
 		fputs("null", stdout);
+}
+
+void out_abort(const char *why)
+{
+	char text[1024];
+
+	if (!envelope)
+		return;
+	snprintf(text, sizeof(text), "%s", why);
+	printable(text);
+	for (char *at = text; *at; at++)
+		if (*at == '"' || *at == '\\')
+			*at = '\'';
+	printf("%s,\"complete\":false,\"errors\":[\"%s\"]}\n", envelope->in_list ? "]" : "", text);
+	envelope = NULL;
 }
 
 void out_member(struct out *out, const char *key, struct json_object *obj)
@@ -72,6 +113,7 @@ void out_member(struct out *out, const char *key, struct json_object *obj)
 		json_object_put(obj);
 		return;
 	}
+	json_plain(obj);
 	printf(",\"%s\":", key);
 	put(obj);
 }
@@ -82,6 +124,7 @@ void out_list_begin(struct out *out, const char *key)
 		return;
 	printf(",\"%s\":[", key);
 	out->first_item = true;
+	out->in_list = true;
 }
 
 void out_item_begin(struct out *out)
@@ -96,6 +139,7 @@ void out_item(struct out *out, struct json_object *obj)
 		json_object_put(obj);
 		return;
 	}
+	json_plain(obj);
 	out_item_begin(out);
 	put(obj);
 }
@@ -104,6 +148,7 @@ void out_list_end(struct out *out)
 {
 	if (in_json(out))
 		putchar(']');
+	out->in_list = false;
 }
 
 void out_status(struct out *out, enum status status)
@@ -126,7 +171,7 @@ static void tell_error(struct out *out, const char *fmt, va_list args)
 	vsnprintf(text, sizeof(text), fmt, args);
 	printable(text);
 	/* what was printed so far comes first also where both go to one place */
-	fflush(stdout);
+	out_flush();
 	print_message(text);
 	out->error_count++;
 	json_object_array_add(out->errors, json_text(text));
@@ -154,16 +199,18 @@ void out_incomplete(struct out *out, const char *fmt, ...)
 int out_end(struct out *out)
 {
 	if (in_json(out) && out->opened) {
+		json_plain(out->errors);
 		printf(",\"complete\":%s,\"errors\":", out->error_count ? "false" : "true");
 		put(out->errors);
 		fputs("}\n", stdout);
+		envelope = NULL;
 	} else {
 		json_object_put(out->errors);
 	}
 	out->errors = NULL;
 	/* A full disk shows only here: a truncated answer must not look like success. */
-	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "%s: standard output: %s\n", program, strerror(errno));
+	if (!out_flush()) {
+		fprintf(stderr, "%s: standard output: %s\n", program, strerror(output_error));
 		out_status(out, STATUS_ERROR);
 	}
 	if (out->status == STATUS_USAGE)

@@ -50,6 +50,10 @@ static bool plan_with(struct quiesce *t, const struct riommu_quiesce_args *args)
 {
 	int err = riommu_quiesce_plan(t->sys, t->hw, args, &t->q);
 
+	for (size_t i = 0; !err && i < t->q->function_count; i++)
+		if (t->q->functions[i].reason[0])
+			out_incomplete(&t->out, "%s: what can be done about it is not known",
+				       t->q->functions[i].reason);
 	if (!err)
 		return true;
 	/* a device that does not answer is the hardware's doing, as it is in a stage */

@@ -21,7 +21,7 @@ void note(struct quiesce *t, const char *fmt, ...)
 	if (!in_json(&t->out)) {
 		printf("note:");
 		print_wrapped(stdout, text, 5, 6);
-		fflush(stdout);
+		out_flush();
 	}
 	if (!t->notes)
 		t->notes = json_object_new_array();
@@ -57,7 +57,7 @@ void print_line(const char *stage, const char *object, enum riommu_outcome outco
 		print_wrapped(stdout, words, (size_t)column, LINE_INDENT);
 	else
 		putchar('\n');
-	fflush(stdout);
+	out_flush();
 }
 
 /* stop and drain are about functions: how many of them, by outcome. */

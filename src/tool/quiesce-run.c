@@ -106,7 +106,7 @@ static void take_back(struct quiesce *t)
 	if (in_json(&t->out))
 		return;
 	puts(t->undone ? "undone: the IOMMU is as it was before" : "NOT undone");
-	fflush(stdout);
+	out_flush();
 }
 
 static bool open_undo(struct quiesce *t)
@@ -215,7 +215,7 @@ static void hold(struct quiesce *t, bool good)
 	} else {
 		if (!in_json(&t->out)) {
 			printf("held for %u s\n", t->hold);
-			fflush(stdout);
+			out_flush();
 		}
 		if (wait_seconds(t->hold))
 			note(t, "held until a signal came");

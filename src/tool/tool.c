@@ -41,9 +41,12 @@ void try_help(void)
 
 static _Noreturn void die_va(enum status status, const char *fmt, va_list args)
 {
-	fprintf(stderr, "%s: ", program);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
+	char text[8192];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	out_abort(text);
+	fflush(stdout);
+	fprintf(stderr, "%s: %s\n", program, text);
 	if (status == STATUS_USAGE)
 		try_help();
 	exit((int)status);
@@ -351,6 +354,17 @@ static _Noreturn void no_system(struct out *out, const char *schema, int err, co
 	exit(out_end(out));
 }
 
+/* What discovery left out: a warning has told of it already, and it is not all there. */
+static void tell_omission(struct out *out)
+{
+	const char *words = riommu_omission(out->ctx);
+
+	if (!words[0])
+		return;
+	out->error_count++;
+	json_object_array_add(out->errors, json_text(words));
+}
+
 struct riommu_system *open_system(struct out *out, const char *schema, const struct options *o)
 {
 	struct riommu_open_args args = {
@@ -376,6 +390,7 @@ struct riommu_system *open_system(struct out *out, const char *schema, const str
 			 o->iommu);
 		no_system(out, schema, -ENODEV, words);
 	}
+	tell_omission(out);
 	return sys;
 }
 

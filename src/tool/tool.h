@@ -155,6 +155,7 @@ void sandbox(const struct options *o, enum sandbox level, FILE *words);
 struct out {
 	bool json;
 	bool opened;        /* the JSON envelope was begun */
+	bool in_list;       /* a list of it is open */
 	bool first_item;    /* of the list that is open */
 	enum status status; /* the worst so far, by the order of design 3.4 */
 	size_t error_count;
@@ -173,11 +174,17 @@ void out_init(struct out *out, struct riommu_ctx *ctx, bool json);
 /* Begins the envelope: schema, tool, version, source. SYS may be NULL (explain). */
 void out_begin(struct out *out, const char *schema, const struct riommu_system *sys);
 
+/* Ends an envelope that was begun, whatever it holds so far: what is there is JSON, and not complete. Needs no memory. */
+void out_abort(const char *why);
+
 /* A member of the top object; OBJ is consumed. */
 void out_member(struct out *out, const char *key, struct json_object *obj);
 
 /* What an envelope says of where things come from. */
 struct json_object *source_json(const struct riommu_system *sys);
+
+/* What was printed goes out. False when that fails, or has failed: out_end() says why. */
+bool out_flush(void);
 
 /* An object as a line of its own, for output that is a stream of them; OBJ is consumed. */
 void out_line(struct json_object *obj);

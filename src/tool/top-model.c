@@ -87,11 +87,13 @@ static void open_watches(struct top *t)
 
 void top_open(struct top *t)
 {
-	int err;
+	int err = t->options.input ? riommu_is_recording(t->ctx, t->options.input) : 0;
 
+	if (err < 0)
+		die(status_of(err), "%s", riommu_error(t->ctx));
 	if (t->options.input && !t->options.save)
 		sandbox(&t->options, SANDBOX_READING, stderr);
-	if (t->options.input && riommu_is_recording(t->options.input)) {
+	if (err) {
 		open_recording(t);
 	} else {
 		t->sys = open_system(&t->out, NULL, &t->options);
@@ -127,7 +129,7 @@ void top_trouble(struct top *t, int err, const char *fmt, ...)
 	} else if (err) {
 		out_error(&t->out, err, "%s", text);
 	} else {
-		fflush(stdout);
+		out_flush();
 		print_message(text);
 	}
 }
@@ -176,10 +178,15 @@ static void record(struct top *t, int err)
 static void take(void *arg, const struct riommu_watch_event *e)
 {
 	struct top *t = arg;
+	int err;
 
 	if (!top_selected(t, e->iommu))
 		return;
-	riommu_stats_add(t->stats, e);
+	err = riommu_stats_add(t->stats, e);
+	if (err && !t->short_of_memory) {
+		t->short_of_memory = true;
+		top_trouble(t, err, "out of memory: faults of new devices are only counted");
+	}
 	if (t->recorder)
 		record(t, riommu_recorder_add(t->recorder, e));
 	if (t->view && t->view->event)

@@ -160,7 +160,7 @@ static void tick(struct top *t)
 
 static bool flush(void)
 {
-	return !fflush(stdout) && !ferror(stdout);
+	return out_flush();
 }
 
 /* Looks, and prints at each tick, until a signal or the last tick. Returns why it ended. */

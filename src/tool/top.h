@@ -96,6 +96,7 @@ struct top {
 	uint64_t speed;     /* --speed, in thousandths */
 
 	const struct top_view *view;
+	bool short_of_memory; /* that was told */
 	struct riommu_stats *stats;
 	uint64_t start, now; /* by the clock of the events */
 

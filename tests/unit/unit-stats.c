@@ -230,7 +230,8 @@ START_TEST(what_was_recorded_is_read_back)
 	struct riommu_watch_event e;
 
 	record_all(below("all.rec"), true);
-	ck_assert(riommu_is_recording(below("all.rec")));
+	ck_assert_int_eq(riommu_is_recording(ctx, below("all.rec")), 1);
+	ck_assert_int_eq(riommu_is_recording(ctx, below("nothing")), -ENOENT);
 	ck_assert_int_eq(riommu_recording_open(ctx, below("all.rec"), &r, &sys), 0);
 	ck_assert_uint_eq(sys->iommu_count, 2);
 	ck_assert_uint_eq(sys->device_count, 2);

@@ -15,6 +15,7 @@ struct riommu_ctx {
 	void *log_arg;
 	enum riommu_log_level level;
 	char error[RIOMMU_MESSAGE_SIZE];
+	char left_out[RIOMMU_MESSAGE_SIZE];
 	char *options
 		[RIOMMU_OPTION_COUNT]; /* NULL: not set; in the order of the table in options.c */
 };

@@ -88,6 +88,24 @@ static int digit_of(char c)
 	return 16;
 }
 
+void riommu_leave_out(struct riommu_ctx *ctx, const char *fmt, ...)
+{
+	char words[RIOMMU_MESSAGE_SIZE];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(words, sizeof(words), fmt, args);
+	va_end(args);
+	riommu_log(ctx, RIOMMU_LOG_WARNING, "%s", words);
+	if (!ctx->left_out[0])
+		memcpy(ctx->left_out, words, sizeof(words));
+}
+
+const char *riommu_omission(const struct riommu_ctx *ctx)
+{
+	return ctx->left_out;
+}
+
 int riommu_parse_u64(const char *text, uint64_t *value)
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');

@@ -48,6 +48,13 @@ void riommu_log(struct riommu_ctx *ctx, enum riommu_log_level level, const char 
 int riommu_fail(struct riommu_ctx *ctx, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 4);
 
 /*
+ * What could not be read and was left out, in the words of a warning. The first is kept, for whoever says whether an answer is
+ * complete; "" when there is none.
+ */
+void riommu_leave_out(struct riommu_ctx *ctx, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
+const char *riommu_omission(const struct riommu_ctx *ctx);
+
+/*
  * Parameters (-O key=value). Every path the library opens is one, so that tests redirect it, and so is
  * every fact about the hardware that no register shows. base/options.c has the one table.
  */

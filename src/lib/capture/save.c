@@ -467,6 +467,8 @@ int riommu_capture_write(struct riommu_system *sys, struct riommu_file *out, boo
 
 	*p.report = (struct riommu_capture_report){0};
 	err = collect(&p, sys, guest_tables);
+	if (err == -ENOMEM)
+		riommu_fail(sys->ctx, err, "out of memory");
 	if (!err && !p.count && !has_registers(sys))
 		err = riommu_fail(
 			sys->ctx, -ENODATA,

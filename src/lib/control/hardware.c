@@ -55,8 +55,11 @@ static int open_config(const struct live *live, const char *function, int flags)
 	if (errno == EACCES || errno == EPERM)
 		return riommu_fail(live->ctx, -EACCES, "config space of %s: %s", function,
 				   strerror(errno));
-	return riommu_fail(live->ctx, -ENODATA, "config space of %s: %s", function,
-			   live->functions < 0 ? "no PCI in sysfs" : strerror(errno));
+	if (live->functions < 0)
+		return riommu_fail(live->ctx, -ENODATA, "config space of %s: no PCI in sysfs",
+				   function);
+	return riommu_fail(live->ctx, errno == ENOENT ? -ENODATA : -errno, "config space of %s: %s",
+			   function, strerror(errno));
 }
 
 static int config_failed(const struct live *live, const char *function, ssize_t done, int error)
@@ -173,10 +176,17 @@ int riommu_hw_open(struct riommu_system *sys, bool write, struct riommu_hw **out
 	/* what decides about a write is read where the write goes, not from --reg */
 	live->registers = write ? live->writable : sys->registers;
 	/* the functions of this machine are not those of a recorded one */
-	live->functions = sys->live && riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices")
-				  ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-				  : -1;
+	live->functions = -1;
+	if (sys->live && riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices"))
+		live->functions = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (live->functions < 0)
+		err = errno;
 	*hw = (struct riommu_hw){.ops = &live_ops, .arg = live, .close = live_close};
+	if (live->functions < 0 && sys->live && err != ENOENT) {
+		riommu_fail(sys->ctx, -err, "%s: %s", path, strerror(err));
+		riommu_hw_close(hw);
+		return -err;
+	}
 	*out = hw;
 	return 0;
 }

@@ -214,17 +214,19 @@ static int config(struct riommu_quiesce *q, const char *function, unsigned offse
 }
 
 /* The PCI Express capability; 0 when there is none. A list that runs in a circle is left after as many as can be. */
-static uint16_t find_express(struct riommu_quiesce *q, const char *function)
+static uint16_t find_express(struct riommu_quiesce *q, const char *function, int *err)
 {
 	uint32_t value;
 	unsigned at;
 
-	if (config(q, function, PCI_STATUS, 2, &value) || !(value & PCI_STATUS_CAPS) ||
-	    config(q, function, PCI_CAPABILITIES, 2, &value))
+	*err = config(q, function, PCI_STATUS, 2, &value);
+	if (*err || !(value & PCI_STATUS_CAPS))
 		return 0;
+	*err = config(q, function, PCI_CAPABILITIES, 2, &value);
 	at = value & 0xfc;
-	for (unsigned left = (256 - 64) / 4; left && at >= 64; left--) {
-		if (config(q, function, at, 2, &value))
+	for (unsigned left = (256 - 64) / 4; !*err && left && at >= 64; left--) {
+		*err = config(q, function, at, 2, &value);
+		if (*err)
 			return 0;
 		if ((value & 0xff) == PCI_CAP_EXPRESS)
 			return (uint16_t)at;
@@ -233,19 +235,31 @@ static uint16_t find_express(struct riommu_quiesce *q, const char *function)
 	return 0;
 }
 
+/* A function that does not answer, or is gone, is known to be so; one that could not be asked is not. */
+static void keep_reason(struct riommu_quiesce *q, struct riommu_quiesce_function *f, int err)
+{
+	if (err && err != -EFAULT && err != -ENODATA)
+		snprintf(f->reason, sizeof(f->reason), "%s", riommu_error(q->ctx));
+}
+
 void control_look_at_function(struct riommu_quiesce *q, struct riommu_quiesce_function *f)
 {
 	uint32_t class, header, command;
 	uint32_t segment;
 	uint16_t rid;
+	int err;
 
 	if (!riommu_parse_pci_name(f->name, &segment, &rid)) {
 		f->kind = RIOMMU_FUNCTION_PLATFORM;
 		return;
 	}
-	if (config(q, f->name, PCI_COMMAND, 2, &command) ||
-	    config(q, f->name, PCI_CLASS, 2, &class) ||
-	    config(q, f->name, PCI_HEADER, 2, &header)) {
+	err = config(q, f->name, PCI_COMMAND, 2, &command);
+	if (!err)
+		err = config(q, f->name, PCI_CLASS, 2, &class);
+	if (!err)
+		err = config(q, f->name, PCI_HEADER, 2, &header);
+	keep_reason(q, f, err);
+	if (err) {
 		f->kind = RIOMMU_FUNCTION_UNKNOWN;
 		return;
 	}
@@ -258,7 +272,8 @@ void control_look_at_function(struct riommu_quiesce *q, struct riommu_quiesce_fu
 		f->kind = RIOMMU_FUNCTION_BRIDGE;
 		return;
 	}
-	f->pcie = find_express(q, f->name);
+	f->pcie = find_express(q, f->name, &err);
+	keep_reason(q, f, err);
 	f->kind = command & PCI_COMMAND_MASTER ? RIOMMU_FUNCTION_MASTER : RIOMMU_FUNCTION_QUIET;
 }
 

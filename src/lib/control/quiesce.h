@@ -157,6 +157,8 @@ struct riommu_quiesce_function {
 	uint16_t pcie; /* config offset of its PCIe capability, 0: none, or it cannot be read */
 	enum riommu_outcome stop, drain; /* of this function */
 	bool came_back;                  /* bus mastering was on again at verify */
+	char reason
+		[128]; /* why its config space could not be read, or not all of it; "": it was, or it does not answer */
 };
 
 struct riommu_quiesce_iommu {

@@ -110,8 +110,8 @@ static void drain_begin(struct job *job, struct riommu_quiesce_function *f,
 					  "not stopped, so not drained");
 	else if (!f->pcie)
 		f->drain = control_report(job, f->name, "", RIOMMU_OUTCOME_CANNOT_TELL,
-					  "no PCI Express capability: nobody can tell whether "
-					  "transactions are pending");
+					  "%s: nobody can tell whether transactions are pending",
+					  f->reason[0] ? f->reason : "no PCI Express capability");
 }
 
 static void drain_look(struct job *job, struct riommu_quiesce_function *f,

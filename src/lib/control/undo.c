@@ -326,7 +326,8 @@ static int add_iommu(struct riommu_quiesce *q, struct state_iommu *r, size_t ind
 	return err;
 }
 
-static void add_function(struct riommu_quiesce *q, const struct state_function *r, size_t iommu)
+/* One that is gone, or does not answer, has nothing to get back. One that cannot be asked would be forgotten: so nothing is undone. */
+static int add_function(struct riommu_quiesce *q, const struct state_function *r, size_t iommu)
 {
 	struct riommu_quiesce_function *f = &q->functions[q->function_count++];
 	struct riommu_quiesce_write w = {.stage = RIOMMU_STAGE_STOP,
@@ -337,13 +338,16 @@ static void add_function(struct riommu_quiesce *q, const struct state_function *
 	f->iommu = iommu;
 	memcpy(f->name, r->name, sizeof(f->name));
 	control_look_at_function(q, f);
+	if (f->kind == RIOMMU_FUNCTION_UNKNOWN && f->reason[0])
+		return riommu_fail(q->ctx, -EIO, "%s: nothing was undone", f->reason);
 	if (f->kind != RIOMMU_FUNCTION_QUIET)
-		return;
+		return 0;
 	f->command_new = (uint16_t)(f->command_old | PCI_COMMAND_MASTER);
 	w.old = f->command_old;
 	w.write.value = f->command_new;
 	memcpy(w.write.function, f->name, sizeof(w.write.function));
 	control_plan_write(q, &w);
+	return 0;
 }
 
 static int add_records(struct riommu_quiesce *q, const struct riommu_quiesce_args *args)
@@ -360,9 +364,9 @@ static int add_records(struct riommu_quiesce *q, const struct riommu_quiesce_arg
 	if (!err)
 		err = control_undo_check(q);
 	for (size_t i = 0; i < q->iommu_count && !err; i++) {
-		for (uint32_t j = 0; j < s->head->function_count; j++) {
+		for (uint32_t j = 0; j < s->head->function_count && !err; j++) {
 			if (s->functions[j].touched && s->functions[j].base == q->iommus[i].base)
-				add_function(q, &s->functions[j], i);
+				err = add_function(q, &s->functions[j], i);
 		}
 	}
 	return err;

@@ -22,7 +22,29 @@ struct search {
 	int (*found)(void *arg, const struct riommu_user *user);
 	void *arg;
 	int result; /* of found() */
+	int error;  /* the first, with its words: then who would be cut off is not known */
 };
+
+/* PATH could not be looked at. What is not there is nobody's. */
+static void lost(struct search *s, const char *path, int error)
+{
+	if (!error || error == ENOENT || error == ENOTDIR || error == EINVAL || s->error)
+		return;
+	s->error = riommu_fail(s->q->ctx, -error, "%s: %s: who would be cut off is not known", path,
+			       strerror(error));
+}
+
+/* The next entry of the directory PATH, NULL at the end. */
+static struct dirent *next_entry(struct search *s, DIR *dir, const char *path)
+{
+	struct dirent *entry;
+
+	errno = 0;
+	entry = readdir(dir);
+	if (!entry)
+		lost(s, path, errno);
+	return entry;
+}
 
 /* -- devices --------------------------------------------------------------------------------------------------- */
 
@@ -87,9 +109,11 @@ static int follow_all(struct search *s, const char *path, const char *where, con
 	if (snprintf(below, sizeof(below), "%s/%s", path, where) >= (int)sizeof(below))
 		return 0;
 	dir = opendir(below);
-	if (!dir)
+	if (!dir) {
+		lost(s, below, errno);
 		return 0;
-	while (!s->result && (entry = readdir(dir))) {
+	}
+	while (!s->result && (entry = next_entry(s, dir, path))) {
 		if (entry->d_name[0] != '.' && !strncmp(entry->d_name, prefix, strlen(prefix)) &&
 		    snprintf(below, sizeof(below), "%s/%s/%s", path, where, entry->d_name) <
 			    (int)sizeof(below))
@@ -120,6 +144,8 @@ static int follow_block(struct search *s, const char *path, unsigned depth)
 	char target[RIOMMU_PATH_MAX];
 	ssize_t len = readlink(path, target, sizeof(target) - 1);
 
+	if (len < 0)
+		lost(s, path, errno);
 	if (len < 0 || depth > MAX_DEPTH)
 		return 0; /* no block device: tmpfs, nfs, ... */
 	target[len] = '\0';
@@ -261,10 +287,13 @@ static bool is_up(const struct search *s, const char *name)
 	char path[RIOMMU_PATH_MAX], *text;
 	uint64_t flags = 0;
 	size_t len;
+	int err;
 
-	if (!riommu_path(s->q->ctx, path, "sysfs.path", "/class/net/%s/flags", name) ||
-	    riommu_read_file(path, 64, &text, &len))
+	if (!riommu_path(s->q->ctx, path, "sysfs.path", "/class/net/%s/flags", name))
 		return false;
+	err = riommu_read_file(path, 64, &text, &len);
+	if (err) /* when in doubt, it is named */
+		return err != -ENOENT && err != -ENOTDIR;
 	text[strcspn(text, "\n")] = '\0';
 	if (riommu_parse_u64(text, &flags))
 		flags = IFF_UP; /* when in doubt, it is named */
@@ -280,8 +309,10 @@ static void follow_net(struct search *s, const char *name)
 	if (!riommu_path(s->q->ctx, path, "sysfs.path", "/class/net/%s", name))
 		return;
 	len = readlink(path, target, sizeof(target) - 1);
-	if (len < 0)
-		return; /* "bonding_masters" and its like */
+	if (len < 0) {
+		lost(s, path, errno); /* but for "bonding_masters" and its like */
+		return;
+	}
 	target[len] = '\0';
 	s->user = (struct riommu_user){.kind = RIOMMU_USER_NETWORK};
 	riommu_copy_name(s->user.name, sizeof(s->user.name), name, strlen(name));
@@ -302,7 +333,7 @@ static int each_net(struct search *s)
 	if (!dir)
 		return riommu_fail(s->q->ctx, -errno, "%s: %s: who would be cut off is not known",
 				   path, strerror(errno));
-	while (!s->result && (entry = readdir(dir))) {
+	while (!s->result && (entry = next_entry(s, dir, path))) {
 		if (entry->d_name[0] != '.' && is_up(s, entry->d_name))
 			follow_net(s, entry->d_name);
 	}
@@ -318,5 +349,7 @@ int riommu_quiesce_users(const struct riommu_quiesce *q,
 
 	if (!err)
 		err = each_line(&s, "/swaps", true, swap_line);
-	return err ? err : each_net(&s);
+	if (!err)
+		err = each_net(&s);
+	return err ? err : s.error;
 }

@@ -28,7 +28,7 @@ int riommu_machine_parse(struct riommu_system *sys, const char *text, size_t len
 
 /* pci.c: IOMMUs by class 0806, from the PCI bus in sysfs. */
 int riommu_discover_pci(struct riommu_system *sys);
-/* Where the registers of the PCI function NAME are. -ENODATA when its BAR 0 cannot be them. */
+/* Where the registers of the PCI function NAME are. -ENODATA when its BAR 0 cannot be them; others: its file cannot be read. */
 int riommu_pci_base(const struct riommu_system *sys, const char *name, uint64_t *base);
 
 /* sysfs.c: names of IOMMUs from /sys/class/iommu; then devices with their drivers, groups, and IOMMU as the kernel says. */

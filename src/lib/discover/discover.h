@@ -63,6 +63,7 @@ struct riommu_system {
 	char memory_reason[256];
 	int registers_error; /* live: no way to any register could be opened, and why */
 	char registers_reason[256];
+	int registers_failed; /* live: a way to them that failed by itself, by registers_reason; another one may be open */
 	bool live;
 	char model[128], kernel[128], time[40]; /* "" when unknown */
 	char path[256];                         /* the file given with -i */

@@ -43,6 +43,10 @@ size_t riommu_system_missing(const struct riommu_system *sys, size_t iommu, cons
 		    : i + 1 == n ? " and "
 				 : ", ",
 		    register_name(missing[i]));
+	if (sys->live && unit->error && unit->error != -ENODATA) {
+		add(text, size, " could not be read: %s", unit->reason);
+		return n;
+	}
 	add(text, size, " %s not captured; give", n > 1 ? "were" : "was");
 	for (size_t i = 0; i < n; i++) {
 		add(text, size, " --reg ");

@@ -83,13 +83,17 @@ int riommu_discover_pci(struct riommu_system *sys)
 	dir = opendir(path);
 	if (!dir)
 		return riommu_left_out(sys->ctx, path, -errno); /* mostly: no PCI here */
+	errno = 0;
 	while (!err && (entry = readdir(dir))) {
 		uint32_t segment;
 		uint16_t rid;
 
 		if (riommu_parse_pci_name(entry->d_name, &segment, &rid))
 			err = add_function(sys, entry->d_name);
+		errno = 0;
 	}
+	if (!err && errno)
+		err = riommu_left_out(sys->ctx, path, -errno);
 	closedir(dir);
 	return err;
 }

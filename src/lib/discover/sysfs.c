@@ -32,8 +32,7 @@ int riommu_left_out(struct riommu_ctx *ctx, const char *path, int err)
 	if (err == -ENOMEM)
 		return riommu_fail(ctx, err, "%s: out of memory", path);
 	if (err != -ENOENT && err != -ENOTDIR && err != -EACCES && err != -EPERM)
-		riommu_log(ctx, RIOMMU_LOG_WARNING, "%s: %s; what it tells is left out", path,
-			   strerror(-err));
+		riommu_leave_out(ctx, "%s: %s; what it tells is left out", path, strerror(-err));
 	return 0;
 }
 
@@ -100,11 +99,15 @@ bool riommu_system_driven(const struct riommu_system *sys, size_t iommu)
 	dir = opendir(path);
 	if (!dir)
 		return errno != ENOENT; /* a kernel without IOMMUs has no such directory */
+	errno = 0;
 	while (!driven && (entry = readdir(dir))) {
 		if (!strncmp(entry->d_name, CLASS_PREFIX, sizeof(CLASS_PREFIX) - 1))
 			driven = may_be(sys, &sys->iommus[iommu],
 					entry->d_name + sizeof(CLASS_PREFIX) - 1);
+		errno = 0;
 	}
+	if (!driven && errno) /* in doubt it is */
+		driven = true;
 	closedir(dir);
 	return driven;
 }
@@ -121,10 +124,14 @@ int riommu_discover_class(struct riommu_system *sys)
 	dir = opendir(path);
 	if (!dir)
 		return riommu_left_out(sys->ctx, path, -errno);
+	errno = 0;
 	while (!err && (entry = readdir(dir))) {
 		if (!strncmp(entry->d_name, CLASS_PREFIX, sizeof(CLASS_PREFIX) - 1))
 			err = add_class_entry(sys, entry->d_name + sizeof(CLASS_PREFIX) - 1);
+		errno = 0;
 	}
+	if (!err && errno)
+		err = riommu_left_out(sys->ctx, path, -errno);
 	closedir(dir);
 	return err;
 }
@@ -300,10 +307,14 @@ static int each_device(struct riommu_system *sys, const struct ids *ids, const c
 	dir = opendir(path);
 	if (!dir)
 		return riommu_left_out(sys->ctx, path, -errno);
+	errno = 0;
 	while (!err && (entry = readdir(dir))) {
 		if (entry->d_name[0] != '.')
 			err = add(sys, ids, entry->d_name);
+		errno = 0;
 	}
+	if (!err && errno)
+		err = riommu_left_out(sys->ctx, path, -errno);
 	closedir(dir);
 	return err;
 }

@@ -56,6 +56,8 @@ static int read_one(struct riommu_system *sys, struct riommu_iommu *iommu, int r
 	err = riommu_source_reg_read(sys->registers, iommu->base, r->offset, r->width,
 				     &iommu->value[reg]);
 	iommu->state[reg] = state_of(err);
+	if (err == -ENODATA && sys->registers_failed)
+		set_error(iommu, sys->registers_failed, sys->registers_reason);
 	if (err && (err != -ENODATA || is_needed(r->offset)))
 		set_error(iommu, err, riommu_error(sys->ctx));
 	return err;
@@ -337,14 +339,37 @@ static bool method_wanted(const struct riommu_open_args *args,
 	return !only || !(only->provides & what) || only == method;
 }
 
+/* What is not there is refused; what failed by itself is what it is. */
+static int refusal_of(int err)
+{
+	switch (err) {
+	case -EACCES:
+	case -ENOENT:
+	case -ENOTDIR:
+	case -ENXIO:
+	case -ENODEV:
+	case -ENODATA:
+	case -EBADMSG:
+		return -EACCES;
+	default:
+		return err;
+	}
+}
+
+/* How much it says why a way to the machine is closed: that it is refused before that it fails before that it is not there. */
+static int weight_of(int err)
+{
+	return err == -EACCES ? 3 : refusal_of(err) == -EACCES ? 1 : 2;
+}
+
 /*
- * Every source that gives registers, one below the other: what one does not have the next is asked for. If none opens
- * that is a refusal, whatever each of them met; riommu_ways() tells them apart. Likewise for memory.
+ * Every source that gives registers, one below the other: what one does not have the next is asked for. If none opens that is a
+ * refusal, unless one of them failed otherwise; riommu_ways() tells them apart. Likewise for memory. -ENOMEM ends it all.
  */
 static int open_registers(struct riommu_system *sys, const struct riommu_open_args *args)
 {
 	struct riommu_source **below = &sys->registers->lower;
-	bool refused = false;
+	int weight = 0, worst = 0;
 
 	for (const struct riommu_source_ops *const *ops = riommu_sources(); *ops; ops++) {
 		int err;
@@ -358,30 +383,31 @@ static int open_registers(struct riommu_system *sys, const struct riommu_open_ar
 			riommu_log(sys->ctx, log_level(err), "%s", riommu_error(sys->ctx));
 		if (!err) {
 			below = &(*below)->lower;
-		} else if (!refused) { /* "refused" says more than "not there" */
+		} else if (weight_of(err) >= weight) {
 			snprintf(sys->registers_reason, sizeof(sys->registers_reason), "%s",
 				 riommu_error(sys->ctx));
-			refused = err == -EACCES;
+			weight = weight_of(err);
+			worst = refusal_of(err);
 		}
 	}
-	sys->registers_error = sys->registers->lower ? 0 : -EACCES;
+	sys->registers_error = sys->registers->lower ? 0 : worst ? worst : -EACCES;
+	sys->registers_failed = worst == -EACCES ? 0 : worst;
 	return 0;
 }
 
 static int open_memory(struct riommu_system *sys, const struct riommu_open_args *args)
 {
 	struct riommu_way way;
+	int err;
 
 	for (const struct riommu_source_ops *const *ops = riommu_sources(); *ops; ops++) {
-		int err;
-
 		if (!method_wanted(args, *ops, RIOMMU_PROVIDES_MEMORY))
 			continue;
 		err = riommu_source_open(sys->ctx, *ops, NULL, &sys->memory);
 		if (!err || err == -ENOMEM)
 			return err;
-		sys->memory_error = -EACCES;
-		riommu_way_to_memory(sys->ctx, &way);
+		sys->memory_error = refusal_of(err);
+		riommu_explain_memory(sys->ctx, err, &way);
 		snprintf(sys->memory_reason, sizeof(sys->memory_reason), "%s: %.100s; %.100s",
 			 way.method, way.reason, way.remedy);
 	}

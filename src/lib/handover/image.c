@@ -375,7 +375,7 @@ int riommu_image_unwrap(struct riommu_ctx *ctx, const void *bytes, size_t len, v
 		return err;
 	original = malloc(size);
 	if (!original)
-		return -ENOMEM;
+		return riommu_fail(ctx, -ENOMEM, "out of memory");
 	if (image.wrapped)
 		err = restore(ctx, bytes, &image, original);
 	else
@@ -501,7 +501,7 @@ static int wrap(struct riommu_ctx *ctx, const uint8_t *original, size_t len,
 		return err;
 	b = build(original, image, &plan, table);
 	if (!b)
-		return -ENOMEM;
+		return riommu_fail(ctx, -ENOMEM, "out of memory");
 	err = riommu_image_inspect(ctx, b, plan.size, image);
 	if (err) {
 		free(b);

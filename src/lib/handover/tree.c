@@ -55,7 +55,7 @@ int riommu_record_put(struct riommu_ctx *ctx, const void *fdt, size_t len, uint3
 	if (!copy || !tree) {
 		free(copy);
 		free(tree);
-		return -ENOMEM;
+		return riommu_fail(ctx, -ENOMEM, "out of memory");
 	}
 	memcpy(copy, fdt, len);
 	err = fdt_check_full(copy, len);

@@ -288,15 +288,19 @@ struct riommu_recording {
 	uint8_t block[BLOCK_MAX];
 };
 
-bool riommu_is_recording(const char *path)
+int riommu_is_recording(struct riommu_ctx *ctx, const char *path)
 {
-	char magic[16];
 	FILE *f = fopen(path, "rbe");
-	bool is = f && fread(magic, 1, sizeof(magic), f) == sizeof(magic) &&
-		  !memcmp(magic, RIOMMU_RECORDING_MAGIC, sizeof(magic));
+	char magic[16];
+	int is;
 
-	if (f)
-		fclose(f);
+	if (!f)
+		return riommu_fail(ctx, -errno, "%s: %s", path, strerror(errno));
+	is = fread(magic, 1, sizeof(magic), f) == sizeof(magic) &&
+	     !memcmp(magic, RIOMMU_RECORDING_MAGIC, sizeof(magic));
+	if (ferror(f) && errno != EISDIR)
+		is = riommu_fail(ctx, -errno, "%s: %s", path, strerror(errno));
+	fclose(f);
 	return is;
 }
 
@@ -325,7 +329,9 @@ static int read_block(struct riommu_recording *r)
 	if (r->length > BLOCK_MAX || r->length % 8)
 		return damaged(r, "a block of an impossible length");
 	if (fread(r->block, 1, r->length, r->file) < r->length)
-		return damaged(r, "it is cut off within a block");
+		return ferror(r->file)
+			       ? riommu_fail(r->ctx, -EIO, "%s: %s", r->path, strerror(errno))
+			       : damaged(r, "it is cut off within a block");
 	r->peeked = true;
 	return 1;
 }
@@ -426,9 +432,11 @@ static int read_lists(struct riommu_recording *r, struct riommu_system *sys)
 static int read_header(struct riommu_recording *r)
 {
 	uint8_t head[HEADER_SIZE];
+	size_t got = fread(head, 1, sizeof(head), r->file);
 
-	if (fread(head, 1, sizeof(head), r->file) < sizeof(head) ||
-	    memcmp(head, RIOMMU_RECORDING_MAGIC, 16))
+	if (ferror(r->file))
+		return riommu_fail(r->ctx, -errno, "%s: %s", r->path, strerror(errno));
+	if (got < sizeof(head) || memcmp(head, RIOMMU_RECORDING_MAGIC, 16))
 		return damaged(r, "not a recording");
 	if (riommu_get32(head + 16, false) != RIOMMU_RECORDING_VERSION)
 		return riommu_fail(

@@ -54,8 +54,8 @@ int riommu_recorder_end(struct riommu_recorder *recorder, uint64_t time);
 
 struct riommu_recording;
 
-/* True if the file at PATH begins like a recording. */
-bool riommu_is_recording(const char *path);
+/* 1 if the file at PATH begins like a recording, 0 if not, -errno if it cannot be read. */
+int riommu_is_recording(struct riommu_ctx *ctx, const char *path);
 
 /*
  * Opens a recording. *SYS then has its IOMMUs and devices by name, and neither registers nor memory; it is the caller's to

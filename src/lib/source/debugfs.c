@@ -182,13 +182,17 @@ static int load(struct riommu_source *src)
 	if (!dir) /* what is there is the best there is */
 		return debugfs->loaded ? 0 : riommu_source_open_failed(src->ctx, src->path, errno);
 	unload(debugfs);
+	errno = 0;
 	while (!err && debugfs->count < RIOMMU_MAX_IOMMUS && (entry = readdir(dir))) {
 		if (!strncmp(entry->d_name, DIR_PREFIX, sizeof(DIR_PREFIX) - 1))
 			err = add_file(debugfs, src->path, entry->d_name);
+		errno = 0;
 	}
+	if (!err && errno)
+		err = -errno;
 	closedir(dir);
 	debugfs->loaded = !err;
-	return err;
+	return err ? riommu_source_open_failed(src->ctx, src->path, -err) : 0;
 }
 
 /* The file of the IOMMU at BASE; *BROKEN is one that does not say whose it is. */

@@ -110,19 +110,26 @@ int riommu_source_unknown_format(struct riommu_ctx *ctx, const char *path, const
 			   path);
 }
 
-/* The first bytes of a regular file; 0 when there are none to be had, which whoever opens it will find out. */
-static size_t read_head(const char *path, uint8_t *head, size_t size)
+/* The first bytes of a file; none of one that is not regular, which whoever opens it will find out. */
+static int read_head(struct riommu_ctx *ctx, const char *path, uint8_t *head, size_t size,
+		     size_t *len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
 	struct stat st;
 	ssize_t n = 0;
 
+	*len = 0;
 	if (fd < 0)
-		return 0;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
-		n = pread(fd, head, size, 0);
+		return riommu_source_open_failed(ctx, path, errno);
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
+		do
+			n = pread(fd, head + *len, size - *len, (off_t)*len);
+		while (n > 0 ? (*len += (size_t)n) < size : n < 0 && errno == EINTR);
+	}
+	if (n < 0)
+		err = riommu_source_open_failed(ctx, path, errno);
 	close(fd);
-	return n > 0 ? (size_t)n : 0;
+	return err;
 }
 
 /* The source of --access, which has to be one for files. */
@@ -144,13 +151,16 @@ int riommu_source_for_file(struct riommu_ctx *ctx, const char *path, const char 
 	const struct riommu_source_ops *const *all = riommu_sources();
 	uint8_t head[RIOMMU_PAGE_SIZE];
 	size_t len;
+	int err;
 
 	if (access)
 		return named_source(ctx, access, ops);
 	*ops = &riommu_raw_ops;
 	if (riommu_option_is_set(ctx, "base"))
 		return 0;
-	len = read_head(path, head, sizeof(head));
+	err = read_head(ctx, path, head, sizeof(head), &len);
+	if (err)
+		return err;
 	for (; *all; all++) {
 		*ops = *all;
 		if ((*all)->recognizes && (*all)->recognizes(head, len))

@@ -201,4 +201,7 @@ size_t riommu_ways(struct riommu_ctx *ctx, uint64_t base, struct riommu_way *way
 /* The same for memory: it is always kcore on a live machine. */
 void riommu_way_to_memory(struct riommu_ctx *ctx, struct riommu_way *way);
 
+/* The same after an attempt, which ended with ERR and riommu_error(). */
+void riommu_explain_memory(struct riommu_ctx *ctx, int err, struct riommu_way *way);
+
 #endif

@@ -180,11 +180,8 @@ static void try_devmem(struct riommu_ctx *ctx, uint64_t base, struct riommu_way 
 
 /* -- kcore ------------------------------------------------------------------------------------------------- */
 
-void riommu_way_to_memory(struct riommu_ctx *ctx, struct riommu_way *way)
+void riommu_explain_memory(struct riommu_ctx *ctx, int err, struct riommu_way *way)
 {
-	struct riommu_source *src;
-	int err = riommu_source_open(ctx, &riommu_kcore_ops, NULL, &src);
-
 	memset(way, 0, sizeof(*way));
 	way->method = riommu_kcore_ops.name;
 	if (!err)
@@ -197,6 +194,14 @@ void riommu_way_to_memory(struct riommu_ctx *ctx, struct riommu_way *way)
 	else
 		say(way, RIOMMU_WAY_REFUSED, riommu_error(ctx),
 		    "take a vmcore and read it with --input");
+}
+
+void riommu_way_to_memory(struct riommu_ctx *ctx, struct riommu_way *way)
+{
+	struct riommu_source *src;
+	int err = riommu_source_open(ctx, &riommu_kcore_ops, NULL, &src);
+
+	riommu_explain_memory(ctx, err, way);
 	riommu_source_close(src);
 }
 

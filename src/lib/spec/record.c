@@ -145,7 +145,7 @@ int riommu_record_from_fdt(struct riommu_ctx *ctx, const void *fdt, size_t len,
 				   RIOMMU_FDT_MAX);
 	copy = malloc(len + 1); /* libfdt wants it aligned */
 	if (!copy)
-		return -ENOMEM;
+		return riommu_fail(ctx, -ENOMEM, "out of memory");
 	memcpy(copy, fdt, len);
 	err = fdt_check_full(copy, len);
 	node = err ? err : fdt_path_offset(copy, RIOMMU_RECORD_NODE);
