@@ -267,9 +267,11 @@ static void leave_mark(const struct load *l)
 		       l->kernel.path,
 		       l->kernel.known.release[0] ? l->kernel.known.release : "of unknown release",
 		       table->count, table->count == 1 ? "" : "s");
-	if ((mkdir(folder, 0700) && errno != EEXIST) ||
-	    riommu_write_file(p->ctx, path, text, (size_t)len, 0600))
-		fprintf(stderr, "%s: %s: the mark that a kernel is loaded cannot be left\n",
+	if (mkdir(folder, 0700) && errno != EEXIST)
+		riommu_fail(p->ctx, -errno, "%s: %s", folder, strerror(errno));
+	else if (!riommu_write_file(p->ctx, path, text, (size_t)len, 0600))
+		return;
+	fprintf(stderr, "%s: the mark that a kernel is loaded cannot be left: %s\n",
 			program, path);
 }
 

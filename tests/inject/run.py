@@ -80,6 +80,8 @@ class Bench:
 
     def __init__(self, shim):
         self.shim, self.local = shim, threading.local()
+        # with the sandbox the shim could not look for what is lost
+        self.free = ["--no-sandbox"] if b"--no-sandbox" in common.call("--help").out else []
 
     def place(self, case):
         mine = self.local.__dict__.setdefault("places", {})
@@ -101,8 +103,11 @@ class Bench:
         report = os.path.join(place.dir, "report")
         program, library = real(case.tool)
         env = {"LD_PRELOAD": " ".join([self.shim, *library]), "INJECT_REPORT": report}
+        if any(cases.DEMO in a for a in case.args(place)):
+            # json-c's parser, which reads the note of a capture, does not survive it when memory is out: no test of ours
+            env["INJECT_NOT"] = "libjson-c"
         env.update({"INJECT_" + k.upper(): str(v) for k, v in inject.items()})
-        command = [program, *case.args(place)]
+        command = [program, *self.free, *case.args(place)]
         base = dict(os.environ, LC_ALL="C", TERM="dumb", COLUMNS="80", **case.env(place))
         base.pop("LD_LIBRARY_PATH", None)
         if strace:
@@ -114,7 +119,7 @@ class Bench:
             status, out, err = done.returncode, done.stdout, done.stderr
         except subprocess.TimeoutExpired as late:
             status, out, err = None, late.stdout or b"", late.stderr or b""
-        return Ran(status, out, self.same(place, out), err, self.reported(report), *self.files(case, place))
+        return Ran(status, out, self.same(place, out), self.same(place, err), self.reported(report), *self.files(case, place))
 
     @staticmethod
     def reported(path):
@@ -164,18 +169,23 @@ def json_of(case, out):
         return [], f"not JSON: {err}"
 
 
+def said(ran):
+    """The messages of a run; their ends of line are gone with other blanks."""
+    return re.split(rb" (?=iommu-[a-z-]+: )", ran.err.strip()) if ran.err.strip() else []
+
+
 def judge(case, good, got, error, wants_json, words):
     """What is wrong with a run in which a call failed: a list of words."""
     wrong = []
     cut, mute = words.startswith("write(1,"), words.startswith("write(2,")  # nobody can hear all of it then
-    fresh = [line for line in got.err.splitlines() if line not in good.err.splitlines()]
+    fresh = [line for line in said(got) if line not in said(good)]
     if got.status is None:
         return ["did not end"]
     if got.status < 0 or got.status > 128:
         return [f"ended by signal {-got.status}"]
     if got.status > 7:
         wrong.append(f"status {got.status}")
-    if got.report and got.report[3]:
+    if got.report and got.report[3] and not (got.status == 1 and b"out of memory" in got.err):  # then it ends wherever it is
         wrong.append(f"lost {got.report[3]} blocks")
     same = (got.status, got.said) == (good.status, good.said)
     reason = reason_of(error)
@@ -288,6 +298,15 @@ def can_trace(scratch):
     return done.returncode == 0
 
 
+def is_sanitized():
+    """Built with sanitizers, whose allocator is not to be replaced."""
+    for path in (real(common.TOOL)[0], *real(common.TOOL)[1]):
+        with open(path, "rb") as f:
+            if b"__asan_init" in f.read():
+                return True
+    return False
+
+
 def build_shim(scratch):
     path = os.path.join(scratch, "shim.so")
     done = subprocess.run([*os.environ.get("CC", "cc").split(), "-O1", "-fPIC", "-shared", "-fno-builtin", "-o", path, os.path.join(HERE, "shim.c")],
@@ -298,7 +317,7 @@ def build_shim(scratch):
 def main():
     everything, verbose = "--all" in sys.argv, "-v" in sys.argv
     names = [a for a in sys.argv[1:] if not a.startswith("-")]
-    if common.TOOL is None or common.sanitized():
+    if common.TOOL is None or is_sanitized():
         print("no iommu-dump to test" if common.TOOL is None else "the sanitizers' allocator is not to be preloaded: see the build without")
         print("0 passed, 0 failed, 1 skipped")
         return 77

@@ -209,7 +209,7 @@ static int run_machine_json(void)
 
 START_TEST(what_is_in_a_capture)
 {
-	each_call_fails(&(struct scenario){.run = run_machine_json}, 30, 5);
+	each_call_fails(&(struct scenario){.run = run_machine_json}, 10, 5);
 }
 END_TEST
 
@@ -359,7 +359,7 @@ static void whole_or_not_there(int err)
 
 START_TEST(a_capture_is_whole_or_not_there)
 {
-	each_call_fails(&(struct scenario){new_file, run_save, whole_or_not_there, false}, 40, 15);
+	each_call_fails(&(struct scenario){new_file, run_save, whole_or_not_there, false}, 20, 15);
 }
 END_TEST
 

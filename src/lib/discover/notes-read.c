@@ -147,8 +147,11 @@ int riommu_machine_parse(struct riommu_system *sys, const char *text, size_t len
 	if (!tok)
 		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	errno = 0;
 	obj = json_tokener_parse_ex(tok, text, (int)len);
-	if (obj)
+	if (errno == ENOMEM) /* json-c calls that success, or damage */
+		err = riommu_fail(sys->ctx, -ENOMEM, "out of memory");
+	else if (obj)
 		err = parse_object(sys, obj);
 	else if (json_tokener_get_error(tok) == json_tokener_continue)
 		err = damaged(sys, "the JSON is cut short");

@@ -148,8 +148,10 @@ static bool read_link(const struct riommu_system *sys, const char *bus, const ch
 	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/%s/devices/%s/%s", bus, name, file))
 		return false;
 	len = readlink(path, to, size - 1);
-	if (len < 0)
+	if (len < 0) {
+		riommu_left_out(sys->ctx, path, -errno);
 		return false;
+	}
 	to[len] = '\0';
 	return true;
 }
