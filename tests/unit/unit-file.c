@@ -115,6 +115,39 @@ START_TEST(a_directory_that_is_not_there_is_named)
 END_TEST
 
 /* A full disk: /dev/full is no regular file, so the descriptor is put in place by hand. */
+static void reads(int *fd, const char *expected)
+{
+	char *text;
+	size_t len;
+
+	ck_assert_int_eq(riommu_read_again(fd, below("a"), 100, &text, &len), 0);
+	ck_assert_str_eq(text, expected);
+	free(text);
+}
+
+START_TEST(a_file_that_is_read_again_stays_open_while_it_is_that_file)
+{
+	int fd = -1, first;
+	char *text;
+	size_t len;
+
+	ck_assert_int_eq(riommu_read_again(&fd, below("a"), 100, &text, &len), -ENOENT);
+	write_text("a", "one");
+	reads(&fd, "one");
+	first = fd;
+	ck_assert_int_ge(first, 0);
+	write_text("a", "two"); /* in its place */
+	reads(&fd, "two");
+	ck_assert_int_eq(fd, first);
+	write_text("b", "three");
+	ck_assert_int_eq(rename(below("b"), below("a")), 0); /* another one of this name */
+	reads(&fd, "three");
+	unlink(below("a"));
+	ck_assert_int_eq(riommu_read_again(&fd, below("a"), 100, &text, &len), -ENOENT);
+	ck_assert_int_eq(fd, -1);
+}
+END_TEST
+
 START_TEST(a_write_that_fails_leaves_nothing)
 {
 	struct riommu_file f;
@@ -142,6 +175,7 @@ int main(void)
 	tcase_add_test(tc, what_is_no_file_is_not_replaced);
 	tcase_add_test(tc, a_directory_that_is_not_there_is_named);
 	tcase_add_test(tc, a_write_that_fails_leaves_nothing);
+	tcase_add_test(tc, a_file_that_is_read_again_stays_open_while_it_is_that_file);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }
