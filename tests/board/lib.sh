@@ -14,6 +14,7 @@ board_cache=$cache_dir/board
 chroot_dir=$board_cache/chroot
 guest_dir=$board_cache/guest            # unpacked riscv64 packages that go into the guest
 firmware_dir=$board_cache/firmware      # UEFI, for machines without a device tree
+distro_dir=$board_cache/distro          # a riscv64 system for the boot "distro", see prepare-distro
 stamp_file=$board_cache/chroot.stamp
 work_dir=${BOARD_WORK:-$board_cache/work}  # build trees, initramfs, logs, results
 

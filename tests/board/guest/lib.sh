@@ -7,6 +7,24 @@ pass() { echo "BOARD ok - $BOARD_NAME: $*"; }
 fail() { echo "BOARD not ok - $BOARD_NAME: $*"; }
 skipped() { echo "BOARD skip - $BOARD_NAME: $*"; }
 
+# What the kernel command line says to us.
+parameters() {
+	# shellcheck disable=SC2013 # words are what is wanted
+	for word in $(cat /proc/cmdline); do
+		case $word in
+		board.job=*) export BOARD_JOBS="${word#*=}" ;;
+		board.name=*) export BOARD_NAME="${word#*=}" ;;
+		board.iommu=*) export BOARD_IOMMU="${word#*=}" ;;
+		# Of several, most jobs use the first.
+		board.edu=*) export BOARD_EDUS="${word#*=}" && export BOARD_EDU="${BOARD_EDUS%%,*}" ;;
+		board.stage=*) export BOARD_STAGE="${word#*=}" ;;
+		board.born=*) export BOARD_BORN="${word#*=}" ;;
+		board.chain=*) export BOARD_CHAIN="${word#*=}" ;;
+		board.with=*) export BOARD_WITH="${word#*=}" ;;
+		esac
+	done
+}
+
 # check TEXT COMMAND...: a test that passes if the command does.
 check() {
 	local text=$1
