@@ -271,8 +271,8 @@ static void leave_mark(const struct load *l)
 		riommu_fail(p->ctx, -errno, "%s: %s", folder, strerror(errno));
 	else if (!riommu_write_file(p->ctx, path, text, (size_t)len, 0600))
 		return;
-	fprintf(stderr, "%s: the mark that a kernel is loaded cannot be left: %s\n", program,
-		riommu_error(p->ctx));
+	fprintf(stderr, "%s: %s: the mark that a kernel is loaded cannot be left (%s)\n", program,
+		path, riommu_error(p->ctx));
 }
 
 static void catch_signals(void)
