@@ -152,6 +152,40 @@ class Compressed(Registers):
             with self.subTest(length=length):
                 self.sane(common.call("-i", self.write("dump", content[:length]), *self.by_hand(), "translate", "8", "0x1000"))
 
+    def test_headers_that_lie_are_damage_before_libkdumpfile_reads_them(self):
+        sub_header = kdump.PAGE
+        huge = 0xffffffffffffffff
+        for name, at, form, value, word in (
+                ("no version", 8, "<I", 0, b"little-endian"),
+                ("version of another byte order", 8, "<I", 0x06000000, b"little-endian"),
+                ("pages of 64 KiB", 428, "<I", 65536, b"pages of 4 KiB"),
+                ("no sub-header", 432, "<I", 0, b"lies about its length"),
+                ("sub-header without end", 432, "<I", 0x10000, b"lies about its length"),
+                ("no bitmaps", 436, "<I", 0, b"more pages than its bitmaps"),
+                ("bitmaps without end", 436, "<I", 0xffffffff, b"lies about its length"),
+                ("more pages than bits", 440, "<I", 0xffffffff, b"more pages than its bitmaps"),
+                ("vmcoreinfo behind the end", sub_header + 32, "<Q", huge, b"lies about its notes"),
+                ("note behind the end", sub_header + 48, "<Q", huge, b"lies about its notes"),
+                ("erased data behind the end", sub_header + 64, "<Q", huge, b"lies about its notes"),
+                ("more pages than bits, in 64", sub_header + 96, "<Q", huge, b"sub-header has more pages")):
+            with self.subTest(name):
+                content = bytearray(kdump.dump(self.pages))
+                struct.pack_into(form, content, at, value)
+                done = self.ran("-i", self.write("dump", bytes(content)), *self.by_hand(), "list", status=5)
+                self.assertIn(word, done.err)
+
+    def test_pieces_that_lie_are_damage_before_libkdumpfile_reads_them(self):
+        start = kdump.flattened(b"")[:kdump.PAGE]
+        end = struct.pack(">qq", -1, -1)
+        for name, content, word in (
+                ("no piece at all", start, b"truncated"),
+                ("no piece that begins a dump", start + end, b"without a header"),
+                ("a piece behind the end", start + struct.pack(">QQ", 0, 1 << 40), b"truncated"),
+                ("a piece beyond all addresses", start + struct.pack(">QQ", (1 << 63) - 8, 16) + bytes(16), b"truncated"),
+                ("another file, flattened", start + struct.pack(">QQ", 0, 4096) + b"x" * 4096 + end, b"makedumpfile -R")):
+            with self.subTest(name):
+                self.assertIn(word, self.ran("-i", self.write("flat", content), *self.by_hand(), "list", status=5).err)
+
     def descriptors(self, content):
         """Where the list of pages begins: (offset, size, flags, flags of the page), the lowest page first."""
         return (2 + struct.unpack_from("<I", content, 436)[0]) * kdump.PAGE

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
 #include "failing.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#ifdef HAVE_JSON
 #include <json-c/json.h>
+#endif
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,15 +22,25 @@ static struct {
 	enum failing_kind kind;
 	unsigned seen, n;
 	const char *name;
+	const char *always; /* NULL: the N-th */
+	int error;
 } failing;
 
 void failing_begin(enum failing_kind kind, unsigned n)
 {
 	failing.kind = kind;
 	failing.n = n;
+	failing.always = NULL;
 	failing.seen = 0;
 	failing.name = "";
 	failing.armed = true;
+}
+
+void failing_always(const char *what, int error)
+{
+	failing_begin(FAILING_FILES, 0);
+	failing.always = what;
+	failing.error = error;
 }
 
 bool failing_end(const char **name)
@@ -37,11 +52,26 @@ bool failing_end(const char **name)
 
 static bool fails(enum failing_kind kind, int error, const char *name)
 {
-	if (!failing.armed || failing.kind != kind || ++failing.seen != failing.n)
+	if (!failing.armed || failing.kind != kind)
+		return false;
+	if (failing.always && strcmp(failing.always, name) != 0)
+		return false;
+	if (!failing.always && ++failing.seen != failing.n)
 		return false;
 	failing.name = name;
-	errno = error;
+	errno = failing.always ? failing.error : error;
 	return true;
+}
+
+static bool path_fails(const char *path, const char *name)
+{
+	size_t len = strlen(path), end = failing.always ? strlen(failing.always) : 0;
+
+	if (failing.armed && end && end <= len && !strcmp(path + len - end, failing.always)) {
+		errno = failing.error;
+		return true;
+	}
+	return fails(FAILING_FILES, EIO, name);
 }
 
 /* A function of fixed arguments: what it gives when it fails, or what the real one gives. */
@@ -66,27 +96,16 @@ MEMORY(void *, realloc, (void *old, size_t size), old, size)
 MEMORY(void *, reallocarray, (void *old, size_t count, size_t size), old, count, size)
 MEMORY(char *, strdup, (const char *text), text)
 MEMORY(char *, strndup, (const char *text, size_t size), text, size)
-MEMORY(struct json_object *, json_object_new_object, (void), )
-MEMORY(struct json_object *, json_object_new_array, (void), )
-MEMORY(struct json_object *, json_object_new_string, (const char *text), text)
-MEMORY(struct json_object *, json_object_new_boolean, (json_bool value), value)
+MEMORY(FILE *, open_memstream, (char **text, size_t *size), text, size)
+#ifdef HAVE_JSON
 MEMORY(struct json_tokener *, json_tokener_new_ex, (int depth), depth)
-MEMORY(const char *, json_object_to_json_string_ext, (struct json_object * object, int flags),
-       object, flags)
-WRAP(FAILING_MEMORY, ENOMEM, -1, int, json_object_object_add,
-     (struct json_object * object, const char *key, struct json_object *value), object, key, value)
-WRAP(FAILING_MEMORY, ENOMEM, -1, int, json_object_array_add,
-     (struct json_object * array, struct json_object *value), array, value)
+#endif
 
-FILES(NULL, FILE *, fopen, (const char *path, const char *mode), path, mode)
-FILES(NULL, DIR *, opendir, (const char *path), path)
 FILES(MAP_FAILED, void *, mmap,
       (void *at, size_t size, int protection, int flags, int fd, off_t offset), at, size,
       protection, flags, fd, offset)
 FILES(-1, int, fstat, (int fd, struct stat *st), fd, st)
 FILES(-1, off_t, lseek, (int fd, off_t offset, int whence), fd, offset, whence)
-FILES(-1, int, fsync, (int fd), fd)
-FILES(-1, int, fdatasync, (int fd), fd)
 FILES(-1, int, ftruncate, (int fd, off_t size), fd, size)
 FILES(-1, int, fchmod, (int fd, mode_t mode), fd, mode)
 FILES(-1, int, rename, (const char *from, const char *to), from, to)
@@ -96,6 +115,25 @@ FILES(-1, int, unlink, (const char *path), path)
 FILES(-1, int, flock, (int fd, int operation), fd, operation)
 FILES(-1, int, sigaction, (int sig, const struct sigaction *act, struct sigaction *old), sig, act,
       old)
+
+/* Nothing here has to outlive a power cut. */
+#define SYNC(name)                                                \
+	int __wrap_##name(int fd);                                \
+	int __wrap_##name(int fd)                                 \
+	{                                                         \
+		(void)fd;                                         \
+		return fails(FAILING_FILES, EIO, #name) ? -1 : 0; \
+	}
+
+SYNC(fsync)
+SYNC(fdatasync)
+
+DIR *__real_opendir(const char *path);
+DIR *__wrap_opendir(const char *path);
+DIR *__wrap_opendir(const char *path)
+{
+	return path_fails(path, "opendir") ? NULL : __real_opendir(path);
+}
 
 /* These can be interrupted, too. */
 #define TRANSFER(name, buffer, parameters, ...)                                                   \
@@ -138,7 +176,7 @@ int __wrap_open(const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
 	va_end(ap);
-	return fails(FAILING_FILES, EIO, "open") ? -1 : __real_open(path, flags, mode);
+	return path_fails(path, "open") ? -1 : __real_open(path, flags, mode);
 }
 
 int __real_openat(int directory, const char *path, int flags, ...);
@@ -151,8 +189,7 @@ int __wrap_openat(int directory, const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
 	va_end(ap);
-	return fails(FAILING_FILES, EIO, "openat") ? -1
-						   : __real_openat(directory, path, flags, mode);
+	return path_fails(path, "openat") ? -1 : __real_openat(directory, path, flags, mode);
 }
 
 int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));

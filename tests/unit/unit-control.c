@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* control: block and undo on a simulated machine: each stage, each fault, and a kill after each single write. */
+#include "control/control-internal.h"
 #include "files.h"
 #include "simulated.h"
 #include "runner.h"
@@ -14,6 +15,10 @@
 
 #define BOOT_ID "0ac5b1a2-5f3c-4a8e-9d63-0123456789ab\n"
 #define STATE   "run/quiesce.state"
+
+/* where its parts begin, with two IOMMUs */
+#define HEAD      sizeof(struct state_head)
+#define FUNCTIONS (HEAD + 2 * sizeof(struct state_iommu))
 
 static struct riommu_ctx *ctx;
 static struct riommu_system *sys;
@@ -943,6 +948,79 @@ START_TEST(a_truncated_state_is_damage)
 }
 END_TEST
 
+/* Each word of it that cannot be what was written. */
+START_TEST(a_state_that_makes_no_sense_is_damage)
+{
+	static const struct {
+		size_t at;
+		uint8_t byte;
+	} lies[] = {
+		{offsetof(struct state_head, zero), 1},
+		{offsetof(struct state_head, boot_id), 0},
+		{offsetof(struct state_head, boot_id), ' '},
+		{offsetof(struct state_head, boot_id) + 1, 0x7f},
+		{HEAD + offsetof(struct state_iommu, name), '\n'},
+		{HEAD + offsetof(struct state_iommu, base), 1},
+		{HEAD + offsetof(struct state_iommu, base) + 2, 0x77}, /* that of no function's */
+		{HEAD + offsetof(struct state_iommu, ddtp_touched), 2},
+		{HEAD + offsetof(struct state_iommu, queues_touched), 2},
+		{FUNCTIONS + offsetof(struct state_function, name), 0},
+		{FUNCTIONS + offsetof(struct state_function, touched), 2},
+		{FUNCTIONS + offsetof(struct state_function, command) + 2, 1},
+		{FUNCTIONS + offsetof(struct state_function, base) + 7, 1},
+	};
+	static uint8_t bytes[64 << 10];
+	size_t len, at = lies[_i].at;
+	FILE *f;
+
+	ck_assert_int_eq(block(), 0);
+	close_plan();
+	f = fopen(below(STATE), "r");
+	ck_assert_ptr_nonnull(f);
+	len = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
+	ck_assert_uint_lt(at, len);
+	bytes[at] = lies[_i].byte;
+	write_file(STATE, bytes, len);
+	ck_assert_int_eq(chmod(below(STATE), 0600), 0);
+	ck_assert_int_eq(undo(), -EBADMSG);
+	expect_error("damaged");
+	expect_blocked();
+}
+END_TEST
+
+START_TEST(a_state_that_is_no_file_or_too_large_is_not_ours)
+{
+	make_dir(STATE);
+	ck_assert_int_eq(undo(), -EBADMSG);
+	ck_assert_int_eq(rmdir(below(STATE)), 0);
+	write_text(STATE, "");
+	ck_assert_int_eq(chmod(below(STATE), 0600), 0);
+	ck_assert_int_eq(truncate(below(STATE), (off_t)17 << 20), 0);
+	ck_assert_int_eq(undo(), -EBADMSG);
+	expect_error("its size");
+}
+END_TEST
+
+START_TEST(paths_that_are_too_long_are_refused)
+{
+	char path[2000];
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	ck_assert_int_eq(riommu_option_set(ctx, "state.path", path), 0);
+	ck_assert_int_lt(riommu_quiesce_plan(sys, sim_hw(), &args, &q), 0);
+	ck_assert_ptr_null(q);
+	expect_error("state.path"); /* the end of so long a message is cut */
+	ck_assert_int_eq(riommu_option_set(ctx, "state.path", below("run")), 0);
+	ck_assert_int_eq(riommu_option_set(ctx, "proc.path", path), 0);
+	plan();
+	ck_assert_int_eq(riommu_quiesce_prepare(q), -ENAMETOOLONG);
+	ck_assert_uint_eq(sim->writes, 0);
+}
+END_TEST
+
 START_TEST(a_state_of_another_boot_is_replaced_and_not_undone)
 {
 	ck_assert_int_eq(block(), 0);
@@ -1645,6 +1723,9 @@ static void add_state_tests(TCase *tc)
 	tcase_add_test(tc, a_state_that_cannot_be_kept_stops_before_the_first_write);
 	tcase_add_test(tc, a_damaged_state_is_neither_used_nor_overwritten);
 	tcase_add_test(tc, a_state_that_others_may_write_is_not_ours);
+	tcase_add_loop_test(tc, a_state_that_makes_no_sense_is_damage, 0, 13);
+	tcase_add_test(tc, a_state_that_is_no_file_or_too_large_is_not_ours);
+	tcase_add_test(tc, paths_that_are_too_long_are_refused);
 	tcase_add_test(tc, a_truncated_state_is_damage);
 	tcase_add_test(tc, a_state_of_another_boot_is_replaced_and_not_undone);
 	tcase_add_test(tc, undo_restores_all_of_it);

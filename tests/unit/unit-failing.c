@@ -643,6 +643,38 @@ START_TEST(a_live_machine)
 }
 END_TEST
 
+/* The tree as files, and what else the kernel shows of a device. */
+static void use_more_of_a_machine(void)
+{
+	use_machine();
+	remove(below("fdt"));
+	make_dir("dt/iommu@3010000");
+	write_text("dt/model", "made-up,board");
+	write_file("dt/#address-cells", "\0\0\0\2", 4);
+	write_file("dt/#size-cells", "\0\0\0\2", 4);
+	write_text("dt/iommu@3010000/compatible", "riscv,iommu");
+	write_file("dt/iommu@3010000/reg", "\0\0\0\0\3\1\0\0\0\0\0\0\0\0\20\0", 16);
+	make_dir("sys/bus/pci/devices/0000:00:02.0");
+	write_text("sys/bus/pci/devices/0000:00:02.0/class", "0x080600\n");
+	write_text("sys/bus/pci/devices/0000:00:02.0/resource",
+		   "0x0000000400004000 0x0000000400004fff 0x0000000000140204\n");
+	make_dir("sys/kernel/iommu_groups/3");
+	write_text("sys/kernel/iommu_groups/3/type", "identity\n");
+	make_link("sys/bus/pci/devices/0000:00:01.0/iommu_group", "../../../kernel/iommu_groups/3");
+	make_link("sys/bus/pci/devices/0000:00:01.0/iommu",
+		  "../../../class/iommu/riscv-iommu@3010000.iommu");
+	make_dir("sys/bus/platform/devices/10000000.dma");
+	make_link("sys/bus/platform/devices/10000000.dma/of_node",
+		  "../../../../firmware/devicetree/base/dma@10000000");
+}
+
+START_TEST(a_live_machine_whose_tree_is_files)
+{
+	use_more_of_a_machine();
+	each_call_fails(&(struct scenario){.run = run_machine}, 20, 30);
+}
+END_TEST
+
 static int run_ways(void)
 {
 	struct riommu_way ways[3];
@@ -660,6 +692,88 @@ START_TEST(the_ways_to_a_machine)
 {
 	use_machine();
 	each_call_fails(&(struct scenario){.run = run_ways}, 8, 15);
+}
+END_TEST
+
+/* What riommu_ways() says of the way METHOD while each call of WHAT fails with ERROR. */
+static struct riommu_way way_without(const char *method, const char *what, int error)
+{
+	struct riommu_way ways[3];
+	const char *name;
+	size_t count, i;
+
+	failing_always(what, error);
+	count = riommu_ways(ctx, BASE, ways, 3);
+	failing_end(&name);
+	for (i = 0; i < count && strcmp(ways[i].method, method); i++)
+		;
+	ck_assert_uint_lt(i, count);
+	return ways[i];
+}
+
+static void expect_way(const char *method, const char *what, int error, enum riommu_way_state state,
+		       const char *reason, const char *remedy)
+{
+	struct riommu_way way = way_without(method, what, error);
+
+	ck_assert_int_eq(way.state, state);
+	ck_assert_msg(strstr(way.reason, reason), "\"%s\" and not \"%s\"", way.reason, reason);
+	ck_assert_msg(strstr(way.remedy, remedy), "\"%s\" and not \"%s\"", way.remedy, remedy);
+}
+
+/* STRICT_DEVMEM lets nobody map RAM, IO_STRICT_DEVMEM what a driver has claimed; /proc/iomem has the innermost owner last. */
+START_TEST(who_owns_the_page_that_cannot_be_mapped_is_told)
+{
+	use_machine();
+	expect_way("devmem", "mmap", EPERM, RIOMMU_WAY_REFUSED, "STRICT_DEVMEM", "load the module");
+	write_text("proc/iomem", "80000000-87ffffff : System RAM\n"
+				 "03010000-03010fff : 3010000.iommu iommu@3010000\n");
+	expect_way("devmem", "mmap", EPERM, RIOMMU_WAY_REFUSED, "belong to a driver (3010000.iommu",
+		   "iomem=relaxed");
+	write_text("proc/iomem",
+		   "03000000-03ffffff : bus\n  03000000-03ffffff : System RAM\nnonsense\n");
+	expect_way("devmem", "mmap", EACCES, RIOMMU_WAY_REFUSED, "System RAM", "base address");
+	expect_way("devmem", "mmap", EIO, RIOMMU_WAY_REFUSED, "mapping 0x3010000", "base address");
+}
+END_TEST
+
+START_TEST(a_lockdown_is_told_apart_from_a_container)
+{
+	use_machine();
+	if (geteuid() != 0) {
+		expect_way("devmem", "/mem", EPERM, RIOMMU_WAY_REFUSED, "only root may", "root");
+		return;
+	}
+	expect_way("devmem", "/mem", EPERM, RIOMMU_WAY_REFUSED, "even to this root",
+		   "machine itself");
+	make_dir("sys/kernel/security");
+	write_text("sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
+	expect_way("kcore", "/kcore", EPERM, RIOMMU_WAY_REFUSED, "even to this root", "machine");
+	write_text("sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	expect_way("devmem", "/mem", EPERM, RIOMMU_WAY_REFUSED, "lockdown=integrity", "module");
+	write_text("sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+	expect_way("kcore", "/kcore", EPERM, RIOMMU_WAY_REFUSED, "lockdown=confidentiality",
+		   "boot without");
+	expect_way("debugfs", "/dbg/riscv-iommu", EACCES, RIOMMU_WAY_REFUSED,
+		   "lockdown=confidentiality", "boot without");
+	expect_way("debugfs", "/registers", EPERM, RIOMMU_WAY_REFUSED, "lockdown=confidentiality",
+		   "boot without");
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_told_apart_from_what_fails)
+{
+	use_machine();
+	expect_way("devmem", "/mem", ENOENT, RIOMMU_WAY_ABSENT, "mem", "load the module");
+	expect_way("kcore", "/kcore", ENOENT, RIOMMU_WAY_ABSENT, "CONFIG_PROC_KCORE", "vmcore");
+	expect_way("kcore", "/kcore", EIO, RIOMMU_WAY_REFUSED, "kcore", "vmcore");
+	expect_way("debugfs", "/dbg/riscv-iommu", ENOENT, RIOMMU_WAY_ABSENT, "is not loaded",
+		   "contrib/kmod");
+	expect_way("debugfs", "/dbg/riscv-iommu", EIO, RIOMMU_WAY_REFUSED, "riscv-iommu",
+		   "kernel log");
+	write_text("proc/mounts", "proc /proc proc rw 0 0\n");
+	expect_way("debugfs", "/dbg/riscv-iommu", ENOENT, RIOMMU_WAY_ABSENT, "not mounted",
+		   "mount -t debugfs");
 }
 END_TEST
 
@@ -803,6 +917,187 @@ static void use_simulation(void)
 	write_text("proc/sys/kernel/random/boot_id", "0ac5b1a2-5f3c-4a8e-9d63-0123456789ab\n");
 }
 
+/* -- hardware that fails in the middle ------------------------------------------------------------------------------ */
+
+static unsigned accesses, bad_access;
+static int access_error; /* 0: it answers with all ones */
+
+static bool is_bad(void)
+{
+	return ++accesses == bad_access;
+}
+
+static int hw_reg_read(void *arg, uint64_t base, uint32_t offset, unsigned width, uint64_t *value)
+{
+	if (!is_bad())
+		return sim_hw()->ops->reg_read(arg, base, offset, width, value);
+	*value = width == 8 ? UINT64_MAX : UINT32_MAX;
+	return access_error;
+}
+
+static int hw_config_read(void *arg, const char *function, unsigned offset, unsigned width,
+			  uint32_t *value)
+{
+	if (!is_bad())
+		return sim_hw()->ops->config_read(arg, function, offset, width, value);
+	*value = width == 4 ? UINT32_MAX : UINT16_MAX;
+	return access_error;
+}
+
+/* A write that is refused is not made; without an error it is lost on its way. */
+static int hw_reg_write(void *arg, uint64_t base, uint32_t offset, uint32_t value)
+{
+	return is_bad() ? access_error : sim_hw()->ops->reg_write(arg, base, offset, value);
+}
+
+static int hw_config_write(void *arg, const char *function, unsigned offset, unsigned width,
+			   uint32_t value)
+{
+	return is_bad() ? access_error
+			: sim_hw()->ops->config_write(arg, function, offset, width, value);
+}
+
+static struct riommu_hw *failing_hw(void)
+{
+	static struct riommu_hw_ops ops;
+	static struct riommu_hw hw;
+
+	ops = *sim_hw()->ops;
+	ops.reg_read = hw_reg_read;
+	ops.reg_write = hw_reg_write;
+	ops.config_read = hw_config_read;
+	ops.config_write = hw_config_write;
+	hw = (struct riommu_hw){.ops = &ops, .arg = sim_hw()->arg};
+	return &hw;
+}
+
+/* "Blocked" is said of no IOMMU that is not. */
+static void verdicts_are_true(const struct riommu_quiesce *q)
+{
+	for (size_t i = 0; q && i < q->iommu_count; i++)
+		if (q->iommus[i].verdict == RIOMMU_VERDICT_BLOCKED)
+			ck_assert_uint_eq(sim_reg(i, RIOMMU_REG_DDTP, 8) & 0xf, 0);
+}
+
+static int block_with(struct riommu_hw *hw)
+{
+	const struct riommu_quiesce_args args = {.timeout_ms = 2, .handover = handover};
+	struct riommu_quiesce *q = NULL;
+	int err = riommu_quiesce_plan(simulated, hw, &args, &q);
+
+	if (!err)
+		err = riommu_quiesce_prepare(q);
+	if (!err)
+		err = all_stages(q);
+	verdicts_are_true(q);
+	riommu_quiesce_close(q);
+	return err;
+}
+
+static int undo_with(struct riommu_hw *hw)
+{
+	const struct riommu_quiesce_args args = {.timeout_ms = 2};
+	struct riommu_quiesce *q = NULL;
+	int err = riommu_quiesce_open_undo(simulated, hw, &args, &q);
+
+	if (!err)
+		err = riommu_quiesce_revert(q, NULL, NULL);
+	riommu_quiesce_close(q);
+	return err;
+}
+
+/* One access fails, of the run or (UNDO) of the undo after it. True while there was such an access. */
+static bool with_bad_access(unsigned n, bool undo)
+{
+	int err = 0;
+
+	begin_simulation();
+	accesses = bad_access = 0;
+	if (undo)
+		ck_assert_int_eq(block_with(failing_hw()), 0);
+	accesses = 0;
+	bad_access = n;
+	err = undo ? undo_with(failing_hw()) : block_with(failing_hw());
+	if (accesses < n)
+		ck_assert_msg(!err, "undisturbed: %s", riommu_error(ctx));
+	bad_access = 0;
+	can_be_undone(err);
+	return accesses >= n;
+}
+
+static const int access_errors[] = {0, -EACCES, -EFAULT, -ENODATA, -EIO};
+
+START_TEST(each_access_of_a_block_fails)
+{
+	unsigned n = 1;
+
+	use_simulation();
+	for (access_error = access_errors[_i]; with_bad_access(n, false); n++)
+		;
+	ck_assert_uint_gt(n, 60);
+}
+END_TEST
+
+START_TEST(each_access_of_a_handover_fails)
+{
+	unsigned n = 1;
+
+	use_simulation();
+	handover = true;
+	for (access_error = access_errors[_i]; with_bad_access(n, false); n++)
+		;
+	ck_assert_uint_gt(n, 100);
+}
+END_TEST
+
+START_TEST(each_access_of_an_undo_fails)
+{
+	unsigned n = 1;
+
+	use_simulation();
+	if (access_errors[_i] == -ENODATA)
+		return; /* the function is gone, and there is nothing to restore */
+	for (access_error = access_errors[_i]; with_bad_access(n, true); n++)
+		;
+	ck_assert_uint_gt(n, 10);
+}
+END_TEST
+
+/* Config space of this machine: what stops a read or a write is told apart. */
+START_TEST(config_space_that_is_refused_is_not_gone)
+{
+	static const uint8_t bytes[64];
+	const char *name;
+	struct riommu_hw *hw;
+	uint32_t v;
+
+	use_simulation();
+	begin_simulation();
+	simulated->live = true;
+	set("sysfs.path", "sys");
+	set("devmem.path", "mem");
+	make_dir("sys/bus/pci/devices/0000:00:01.0");
+	write_file("sys/bus/pci/devices/0000:00:01.0/config", bytes, sizeof(bytes));
+	write_file("mem", bytes, sizeof(bytes));
+	ck_assert_int_eq(riommu_hw_open(simulated, true, &hw), 0);
+	failing_always("openat", EPERM);
+	ck_assert_int_eq(hw->ops->config_read(hw->arg, SIM_NVME, 4, 2, &v), -EACCES);
+	ck_assert_int_eq(hw->ops->config_write(hw->arg, SIM_NVME, 4, 2, 0), -EACCES);
+	failing_always("openat", EMFILE);
+	ck_assert_int_eq(hw->ops->config_read(hw->arg, SIM_NVME, 4, 2, &v), -EMFILE);
+	failing_always("pread", EPERM);
+	ck_assert_int_eq(hw->ops->config_read(hw->arg, SIM_NVME, 4, 2, &v), -EACCES);
+	failing_always("pread", EIO);
+	ck_assert_int_eq(hw->ops->config_read(hw->arg, SIM_NVME, 4, 2, &v), -EIO);
+	failing_always("pwrite", EPERM);
+	ck_assert_int_eq(hw->ops->config_write(hw->arg, SIM_NVME, 4, 2, 0), -EACCES);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "lockdown?"));
+	failing_end(&name);
+	riommu_hw_close(hw);
+	sim_end();
+}
+END_TEST
+
 START_TEST(a_block_and_its_undo)
 {
 	use_simulation();
@@ -856,11 +1151,19 @@ int main(void)
 	tcase_add_test(tc, a_recording);
 	tcase_add_test(tc, sums_of_faults);
 	tcase_add_test(tc, a_live_machine);
+	tcase_add_test(tc, a_live_machine_whose_tree_is_files);
 	tcase_add_test(tc, the_ways_to_a_machine);
+	tcase_add_test(tc, who_owns_the_page_that_cannot_be_mapped_is_told);
+	tcase_add_test(tc, a_lockdown_is_told_apart_from_a_container);
+	tcase_add_test(tc, what_is_not_there_is_told_apart_from_what_fails);
 	tcase_add_test(tc, an_image);
 	tcase_add_test(tc, a_record_in_a_device_tree);
 	tcase_add_test(tc, a_block_and_its_undo);
 	tcase_add_test(tc, a_handover);
+	tcase_add_loop_test(tc, each_access_of_a_block_fails, 0, 5);
+	tcase_add_loop_test(tc, each_access_of_a_handover_fails, 0, 5);
+	tcase_add_loop_test(tc, each_access_of_an_undo_fails, 0, 5);
+	tcase_add_test(tc, config_space_that_is_refused_is_not_gone);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

@@ -58,6 +58,7 @@ static int open_config(const struct live *live, const char *function, int flags)
 	if (live->functions < 0)
 		return riommu_fail(live->ctx, -ENODATA, "config space of %s: no PCI in sysfs",
 				   function);
+	/* "gone" is the end of it for an undo: no descriptor left, or a failing system, is another thing */
 	return riommu_fail(live->ctx, errno == ENOENT ? -ENODATA : -errno, "config space of %s: %s",
 			   function, strerror(errno));
 }

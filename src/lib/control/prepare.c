@@ -27,6 +27,11 @@ static int read_below(struct riommu_quiesce *q, struct state_iommu *r)
 		if (err)
 			return riommu_fail(q->ctx, err, "%s: %s cannot be read: %s", r->name,
 					   regs[i].name, riommu_error(q->ctx));
+		/* undo would hold it against what is there then, and refuse; counters alone may have all bits set */
+		if (regs[i].width == 8 && value == UINT64_MAX)
+			return riommu_fail(q->ctx, -EFAULT,
+					   "%s: %s reads as all ones: it does not answer", r->name,
+					   regs[i].name);
 		r->below[regs[i].offset / 4] = (uint32_t)value;
 		if (regs[i].width == 8)
 			r->below[regs[i].offset / 4 + 1] = (uint32_t)(value >> 32);

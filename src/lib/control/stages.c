@@ -66,6 +66,9 @@ static enum riommu_outcome stop_one(struct job *job, struct riommu_quiesce_funct
 	uint32_t command, again;
 	enum riommu_outcome outcome = control_config_read(job, f->name, PCI_COMMAND, 2, &command);
 
+	/* it did not answer when the state was made: undo could not tell it from another in its place */
+	if (outcome == RIOMMU_OUTCOME_DONE && record->id == UINT32_MAX)
+		outcome = RIOMMU_OUTCOME_DEAD;
 	if (outcome != RIOMMU_OUTCOME_DONE)
 		return control_report_bad(job, f->name, "COMMAND", outcome);
 	if (!(command & PCI_COMMAND_MASTER))
