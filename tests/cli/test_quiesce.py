@@ -305,6 +305,18 @@ class Undo(Machine):
         self.quiesce("--undo")
         self.assertEqual(self.command(EDU), 0x0102)
 
+    def test_one_function_that_cannot_be_asked_leaves_all_as_it_is(self):
+        self.quiesce()
+        config_path = self.path(f"root/sys/devices/pci0000:00/{EDU}/config")
+        os.rename(config_path, self.path("config"))
+        os.mkdir(config_path)  # reading it fails, and not because the function is gone
+        self.report("--undo", status=1)
+        self.assertEqual(self.reg("ddtp"), DDTP & ~0xf)
+        os.rmdir(config_path)
+        os.rename(self.path("config"), config_path)
+        self.quiesce("--undo")
+        self.assertEqual(self.command(EDU), 0x0106)
+
     def test_one_nothing_to_undo(self):
         self.report("--undo", status=1)
 
