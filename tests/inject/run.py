@@ -79,7 +79,7 @@ class Bench:
     """Runs a case; a thread has one place for each, which is made anew where the command changes it."""
 
     def __init__(self, shim):
-        self.shim, self.local = shim, threading.local()
+        self.shim, self.local, self.made = shim, threading.local(), []
         # with the sandbox the shim could not look for what is lost
         self.free = ["--no-sandbox"] if b"--no-sandbox" in common.call("--help").out else []
 
@@ -91,6 +91,7 @@ class Bench:
             for name in list(mine):
                 mine.pop(name).doCleanups()
             mine[case.name] = case.place()
+            self.made.append(mine[case.name])
             mine[case.name].before = self.names(mine[case.name])
         return mine[case.name]
 
@@ -349,6 +350,8 @@ def run(scratch, names, everything, verbose):
             print("".join(f"  {n} times {w}\n" for w, n in summary.items()), end="")
             for words, wrong, got in bad[:None if verbose else 5]:
                 print(f"  {words}: {'; '.join(wrong)}\n    status {got.status}, {got.err[-300:]!r}")
+    for place in bench.made:
+        place.doCleanups()
     print(f"{runs} runs with a failure, of {calls_seen} calls" + ("" if everything else " (a sample; --all fails each)"))
     print(f"{passed} passed, {failed} failed, {0 if tracing else 1} skipped")
     return 1 if failed else 0
