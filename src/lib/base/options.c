@@ -45,7 +45,7 @@ static const struct option_entry table[RIOMMU_OPTION_COUNT] = {
 	{"max-pages", "1048576", OPTION_COUNT, NULL,
 	 "the most pages to save, and the most table pages to walk for a list"},
 	{"spaces", "262144", OPTION_COUNT, NULL,
-	 "address spaces held at once, where all devices are looked at; more come in turns"},
+	 "address spaces held at once for all devices; more come in turns"},
 	{"guest-tables", "0", OPTION_CHOICE, boolean,
 	 "0|1: --save: also tables that are behind a guest's second stage"},
 	{"gxl_writable", "1", OPTION_CHOICE, boolean,
