@@ -96,8 +96,9 @@ static void translate_iovas(struct dump *d, const struct riommu_device_ref *ref,
 		note_decimal(iovas[i], q.iova);
 		if (!a.missing_register)
 			riommu_translate(&walker, &q, &a.t, &trace);
-		if (control && hardware_ask(d, control, ref->iommu,
-					    a.missing_register ? NULL : &walker, &q, &hardware))
+		if (!IS_MINIMAL && control &&
+		    hardware_ask(d, control, ref->iommu, a.missing_register ? NULL : &walker, &q,
+				 &hardware))
 			a.hardware = &hardware;
 		report(d, (size_t)i + 1, ref->iommu, &q, &a);
 		account(d, &q, &a);
@@ -116,7 +117,7 @@ static void one_shot(struct dump *d, int argc, char **argv)
 	}
 	if (!dump_device(d, argv[0], &ref))
 		return;
-	if (d->hardware && !hardware_open(d, ref.iommu, &control))
+	if (!IS_MINIMAL && d->hardware && !hardware_open(d, ref.iommu, &control))
 		return;
 	if (d->hardware)
 		sandbox(&d->options, SANDBOX_CLOSED, stderr);

@@ -25,7 +25,8 @@ static const struct dump_command commands[] = {
 	{"requests", "", "page requests, decoded", false, NULL, dump_requests},
 	{"counters", "", "performance counters", false, NULL, dump_counters},
 	{"check", "", "misconfiguration and danger, by rule", false, NULL, dump_check},
-	{"diff", "A B", "what changed between two captures", true, dump_diff_open, dump_diff},
+	{"diff", "A B", "what changed between two captures", true, UNLESS_MINIMAL(dump_diff_open),
+	 UNLESS_MINIMAL(dump_diff)},
 	{"explain", "TEXT|-", "a log line, record, register or entry in words", true, NULL,
 	 dump_explain},
 };
@@ -92,6 +93,8 @@ static void help(FILE *f)
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++) {
 		char left[40];
 
+		if (!commands[i].run)
+			continue;
 		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].args);
 		fprintf(f, "  %-24s %s%s\n", left, commands[i].help, i ? "" : " (default)");
 	}
@@ -180,6 +183,8 @@ static bool own_option(struct dump *d, int c, const char *arg)
 		d->steps = true;
 		return true;
 	case OPT_HARDWARE:
+		if (IS_MINIMAL)
+			die_left_out("--hardware");
 		d->hardware = true;
 		return true;
 	case OPT_FORCE:
@@ -252,7 +257,7 @@ static void check_owners(unsigned used, const struct dump_command *command)
 /* Options that mean something only with another one. */
 static void check_company(const struct dump *d, const struct dump_command *command)
 {
-	if (command->run == dump_diff && (d->options.input || d->options.save))
+	if (!strcmp(command->name, "diff") && (d->options.input || d->options.save))
 		die_usage("%s does not belong to 'diff': its arguments are the files",
 			  d->options.input ? "-i" : "--save");
 	if (d->force && !d->hardware)
@@ -484,6 +489,8 @@ int TOOL_MAIN(dump_main)(int argc, char **argv)
 	used = parse_options(&d, argc, argv);
 	first = optind;
 	command = first < argc ? find_command(argv[first++]) : &commands[0];
+	if (!command->run)
+		die_left_out(command->name);
 	check_owners(used, command);
 	check_company(&d, command);
 	out_init(&d.out, d.ctx, d.options.json);

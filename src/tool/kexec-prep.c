@@ -8,10 +8,13 @@
 #include <stdlib.h>
 
 static const struct prep_command commands[] = {
-	{"check", "[IMAGE]", "will the handover go well? (default)", false, prep_check},
-	{"image", "IN -o OUT", "put the stub into a kernel Image", false, prep_image},
-	{"dtb", "-o OUT", "put the empty record into a device tree", true, prep_dtb},
-	{"load", "IMAGE", "image, dtb and kexec in one", false, prep_load},
+	{"check", "[IMAGE]", "will the handover go well? (default)", false,
+	 UNLESS_MINIMAL(prep_check)},
+	{"image", "IN -o OUT", "put the stub into a kernel Image", false,
+	 UNLESS_MINIMAL(prep_image)},
+	{"dtb", "-o OUT", "put the empty record into a device tree", true,
+	 UNLESS_MINIMAL(prep_dtb)},
+	{"load", "IMAGE", "image, dtb and kexec in one", false, UNLESS_MINIMAL(prep_load)},
 	{"report", "", "what the stub saw and did before this kernel", true, prep_report},
 };
 
@@ -66,6 +69,8 @@ static void help(FILE *f)
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++) {
 		char left[40];
 
+		if (!commands[i].run)
+			continue;
 		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].args);
 		fprintf(f, "  %-24s %s\n", left, commands[i].help);
 	}
@@ -198,7 +203,7 @@ static void check_owners(unsigned used, const struct prep_command *command)
 
 static void check_company(const struct prep *p, const struct prep_command *command)
 {
-	if (p->load && p->panic && command->run == prep_load)
+	if (p->load && p->panic && !strcmp(command->name, "load"))
 		die_usage("-l and -p are two handovers: load one after the other");
 	if (p->options.save && command->offline)
 		die_usage("--save does not belong to '%s'", command->name);
@@ -308,6 +313,8 @@ int TOOL_MAIN(kexec_prep_main)(int argc, char **argv)
 	used = parse_options(&p, argc, argv);
 	first = optind;
 	command = first < argc ? find_command(argv[first++]) : &commands[0];
+	if (!command->run)
+		die_left_out(command->name);
 	check_owners(used, command);
 	check_company(&p, command);
 	out_init(&p.out, p.ctx, p.options.json);

@@ -54,3 +54,8 @@ void die_no_command(const struct nearest *n)
 		die_usage("there is no command '%s'; did you mean '%s'?", n->word, n->best);
 	die_usage("there is no command '%s'", n->word);
 }
+
+void die_left_out(const char *command)
+{
+	die_usage("'%s' is left out of this program (it was built with --enable-minimal)", command);
+}

@@ -34,11 +34,18 @@ _Noreturn void die_usage(const char *fmt, ...) RIOMMU_PRINTF(1, 2);
 /* "iommu-dump": a tool's main() sets it first. */
 extern const char *program;
 
-/* A tool's main(), which is the program's own but where all tools are one program (--enable-minimal). */
-#ifdef ONE_PROGRAM
-#define TOOL_MAIN(name) name
+/*
+ * --enable-minimal: a tool's main() is not the program's, which two tools share (src/tool/rescue.c), and commands that are of no
+ * use in a kdump initramfs are left out.
+ */
+#ifdef MINIMAL
+#define TOOL_MAIN(name)     name
+#define UNLESS_MINIMAL(run) NULL
+#define IS_MINIMAL          true
 #else
-#define TOOL_MAIN(name) main
+#define TOOL_MAIN(name)     main
+#define UNLESS_MINIMAL(run) run
+#define IS_MINIMAL          false
 #endif
 int dump_main(int argc, char **argv);
 int kexec_prep_main(int argc, char **argv);
@@ -55,6 +62,9 @@ void nearest_try(struct nearest *n, const char *candidate);
 
 /* Ends the program: there is no command called N->word. */
 _Noreturn void die_no_command(const struct nearest *n);
+
+/* Ends the program: COMMAND is left out of it. */
+_Noreturn void die_left_out(const char *command);
 
 /* MEMORY, unless it is NULL: then there is none left, and the program ends. */
 void *need(void *memory);

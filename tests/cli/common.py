@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the command-line tests share: running the program, fixtures, a small machine in a capture."""
+import functools
 import json
 import os
 import shutil
@@ -31,6 +32,22 @@ TOOL = vectors.program()
 # The other tools are beside it, unless the environment names them.
 KEXEC_PREP = os.environ.get("IOMMU_KEXEC_PREP") or (TOOL and os.path.join(os.path.dirname(TOOL), "iommu-kexec-prep"))
 TOP = os.environ.get("IOMMU_TOP") or (TOOL and os.path.join(os.path.dirname(TOOL), "iommu-top"))
+
+
+@functools.lru_cache(maxsize=None)
+def features(tool):
+    """What --version says of a tool's build: {"json": True, ...}."""
+    out = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout
+    words = next((line.split()[1:] for line in out.splitlines() if line.startswith("Features:")), [])
+    return {word[1:]: word[0] == "+" for word in words}
+
+
+def wanted(tool, args):
+    """Skips the test where TOOL is not built, or not what ARGS ask of it (configure --without-..., --enable-minimal)."""
+    if not os.path.exists(tool):
+        raise unittest.SkipTest(f"{os.path.basename(tool)} is not built")
+    if {"-J", "--json"} & set(args) and not features(tool).get("json", True):
+        raise unittest.SkipTest(f"{os.path.basename(tool)} is built without JSON")
 
 
 def slowed():
@@ -66,6 +83,7 @@ class Done:
 
 def call(*args, stdin=b"", env=None, timeout=TIMEOUT, user=None, stdout=None, tool=None):
     """Runs the program, TOOL unless another is named. Bytes in and out; status None: it did not end in time."""
+    wanted(tool or TOOL, args)
     environment = dict(os.environ, LC_ALL="C", TERM="dumb", COLUMNS="80")
     environment.pop("NO_COLOR", None)
     environment.update(env or {})

@@ -183,7 +183,8 @@ static int put(struct file *f, const void *bytes, size_t len)
 /* Zeros up to a multiple of ALIGN, at most a page. */
 static int pad_to(struct file *f, uint64_t align)
 {
-	static const uint8_t zeros[RIOMMU_PAGE_SIZE];
+	static uint8_t
+		zeros[RIOMMU_PAGE_SIZE]; /* never written; const, it would be a page of the file */
 
 	return put(f, zeros, (size_t)((align - f->offset % align) % align));
 }

@@ -146,7 +146,8 @@ static int core_read(struct riommu_source *src, uint64_t pa, void *buf, size_t l
 
 static int core_map(struct riommu_source *src, uint64_t page, const uint8_t **data)
 {
-	static const uint8_t zeros[RIOMMU_PAGE_SIZE];
+	static uint8_t
+		zeros[RIOMMU_PAGE_SIZE]; /* never written; const, it would be a page of the file */
 	struct core *core = src->priv;
 	uint64_t next = UINT64_MAX;
 	const struct extent *e = extent_find(&core->held, page, &next);
