@@ -407,6 +407,17 @@ START_TEST(who_says_stop_gets_no_file)
 }
 END_TEST
 
+START_TEST(a_ring_that_is_not_there_can_be_interrupted)
+{
+	struct riommu_capture_report report;
+
+	set_register(RIOMMU_REG_FQB, 0x100000000 >> 2 | 31);
+	ck_assert_int_eq(riommu_capture_save(&sys, path, false, "0.0", stop_at_once, NULL, &report),
+			 -EINTR);
+	ck_assert_uint_eq(files_in_dir(), 0);
+}
+END_TEST
+
 START_TEST(more_than_65534_segments_are_counted_in_a_section_header)
 {
 	struct riommu_capture_report report;
@@ -470,6 +481,7 @@ int main(void)
 	tcase_add_test(tc, only_a_regular_file_is_replaced);
 	tcase_add_test(tc, a_queue_that_claims_four_gibibytes_takes_only_what_is_there);
 	tcase_add_test(tc, who_says_stop_gets_no_file);
+	tcase_add_test(tc, a_ring_that_is_not_there_can_be_interrupted);
 	tcase_add_test(tc, more_than_65534_segments_are_counted_in_a_section_header);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

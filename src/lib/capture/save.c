@@ -84,10 +84,11 @@ static int add_ring(struct pages *p, const struct riommu_system *sys, size_t iom
 	for (uint64_t at = 0; at < (uint64_t)queue.entries * queue.entry_size;
 	     at += RIOMMU_PAGE_SIZE) {
 		err = riommu_source_read(sys->memory, queue.base + at, bytes, sizeof(bytes));
-		if (err)
-			p->report->missing++;
-		else
+		if (!err)
 			err = add_page(p, queue.base + at);
+		else if (++p->report->missing % PROGRESS_STEP == 0 && p->progress &&
+			 !p->progress(p->arg, p->count, 0))
+			return -EINTR;
 		if (err == -EOVERFLOW || err == -ENOMEM || err == -EINTR)
 			return err;
 	}
