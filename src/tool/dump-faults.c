@@ -233,7 +233,7 @@ static void add_walk(const struct listing *l, size_t line, const struct riommu_f
 		return;
 	}
 	if (l->walkable)
-		riommu_translate(&l->walker, &request, &t, &trace);
+		translation_walk(l->d->sys, &l->walker, &request, &t, &trace);
 	json_add(obj, "walk",
 		 translation_json(line, base, &request, &t, &trace, l->missing_register));
 	json_add(obj, "walk_verdict", json_text(verdict_names[judge(f, &t)]));
@@ -318,7 +318,7 @@ static void print_walk(const struct listing *l, const struct distinct *w)
 		printf("    it is not about a request for an address: there is nothing to walk\n");
 		return;
 	}
-	riommu_translate(&l->walker, &request, &t, &trace);
+	translation_walk(l->d->sys, &l->walker, &request, &t, &trace);
 	translation_print(stdout, 4, l->walker.fctl, &request, &t, &trace);
 	if (t.result != RIOMMU_OK)
 		print_decider(l, &trace);

@@ -95,7 +95,7 @@ static void translate_iovas(struct dump *d, const struct riommu_device_ref *ref,
 		}
 		note_decimal(iovas[i], q.iova);
 		if (!a.missing_register)
-			riommu_translate(&walker, &q, &a.t, &trace);
+			translation_walk(d->sys, &walker, &q, &a.t, &trace);
 		if (!IS_MINIMAL && control &&
 		    hardware_ask(d, control, ref->iommu, a.missing_register ? NULL : &walker, &q,
 				 &hardware))
@@ -283,16 +283,12 @@ static time_t seconds(void)
 	return now.tv_sec;
 }
 
-/* Live registers and tables change while a batch that is piped in waits for its next line. */
+/* Live registers change while a batch that is piped in waits for its next line; tables are read anew for each request anyway. */
 static void refresh(struct batch *b)
 {
 	struct riommu_system *sys = b->d->sys;
 
-	if (!sys->live)
-		return;
-	if (sys->memory)
-		riommu_source_forget(sys->memory);
-	if (seconds() - b->looked < 2)
+	if (!sys->live || seconds() - b->looked < 2)
 		return;
 	for (size_t i = 0; i < sys->iommu_count; i++) {
 		riommu_system_read_registers(sys, i);
@@ -315,7 +311,7 @@ static void good_line(struct batch *b, size_t iommu, const struct riommu_request
 	}
 	missing = b->missing[iommu];
 	if (!missing)
-		riommu_translate(&b->walkers[iommu], q, &t, steps);
+		translation_walk(b->d->sys, &b->walkers[iommu], q, &t, steps);
 	if (in_json(&b->d->out))
 		batch_json(b, iommu, q, &t, steps, missing);
 	else

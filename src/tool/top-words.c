@@ -313,12 +313,11 @@ static void print_walk(struct top *t, size_t iommu, const struct riommu_fault *f
 	}
 	if (t->source == TOP_LIVE)
 		riommu_system_read_registers(t->sys, iommu);
-	riommu_source_forget(t->sys->memory);
 	if (riommu_walker_init(&walker, t->sys, iommu, &missing)) {
 		translation_print_missing(f, 2, missing);
 		return;
 	}
-	riommu_translate(&walker, &request, &result, &trace);
+	translation_walk(t->sys, &walker, &request, &result, &trace);
 	translation_print(f, 2, walker.fctl, &request, &result, &trace);
 	if (result.result == RIOMMU_FAULT && result.cause == fault->cause)
 		fprintf(f, "  the walk ends with the same cause: the tables still say so\n");

@@ -97,6 +97,16 @@ static void add_steps(struct json_object *obj, const struct riommu_trace *trace)
 	json_add(obj, "writes", writes);
 }
 
+void translation_walk(const struct riommu_system *sys, const struct riommu_walker *walker,
+		      const struct riommu_request *request, struct riommu_translation *t,
+		      struct riommu_trace *trace)
+{
+	if (sys->live)
+		riommu_translate_live(walker, request, t, trace);
+	else
+		riommu_translate(walker, request, t, trace);
+}
+
 struct json_object *translation_json(size_t line, uint64_t base, const struct riommu_request *q,
 				     const struct riommu_translation *t,
 				     const struct riommu_trace *trace, const char *missing_register)
@@ -127,6 +137,8 @@ struct json_object *translation_json(size_t line, uint64_t base, const struct ri
 		add_ok(obj, q, t);
 	else
 		add_fault(obj, t);
+	if (t->changed && !missing_register)
+		json_add(obj, "changed", json_object_new_boolean(true));
 	if (trace && !missing_register)
 		add_steps(obj, trace);
 	return obj;
@@ -199,6 +211,8 @@ void translation_print_json(size_t line, uint64_t base, const struct riommu_requ
 		line_word_member(&l, "missing_register", "ddtp");
 	else
 		line_hex_member(&l, "missing", true, t->missing);
+	if (t->changed)
+		line_bool_member(&l, "changed", true);
 	line_add(&l, "}\n");
 	fwrite(l.text, 1, l.len, stdout);
 }
@@ -389,6 +403,9 @@ void translation_print(FILE *f, int indent, uint32_t fctl, const struct riommu_r
 		fprintf(f, "%*sunknown: the entry at 0x%" PRIx64 " is not to be had (%s)\n", indent,
 			"", t->missing,
 			t->error == -ENODATA ? "not in this source" : strerror(-t->error));
+	if (t->changed)
+		fprintf(f, "%*sthe tables changed during the walk: this is what they said last\n",
+			indent, "");
 }
 
 void translation_print_missing(FILE *f, int indent, const char *missing_register)

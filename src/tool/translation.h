@@ -6,6 +6,11 @@
 #include "tool.h"
 #include "walk/walk.h"
 
+/* Walks REQUEST; on a live machine until the tables hold still (riommu_translate_live()). TRACE may be NULL. */
+void translation_walk(const struct riommu_system *sys, const struct riommu_walker *walker,
+		      const struct riommu_request *request, struct riommu_translation *t,
+		      struct riommu_trace *trace);
+
 /*
  * The JSON of one translation (design 3.3). TRACE NULL: no steps. MISSING_REGISTER not NULL: the result is `unknown` for
  * want of it, and T is not looked at.

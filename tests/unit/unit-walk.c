@@ -8,8 +8,9 @@
 int main(void)
 {
 	TCase *(*const cases[])(void) = {
-		walk_directory_case, walk_process_case, walk_stage_case, walk_update_case,
-		walk_msi_case,       walk_rules_case,   walk_fault_case, walk_hostile_case,
+		walk_directory_case, walk_process_case, walk_stage_case,
+		walk_update_case,    walk_msi_case,     walk_rules_case,
+		walk_fault_case,     walk_hostile_case, walk_live_case,
 	};
 	Suite *suite = suite_create("walk");
 

@@ -13,5 +13,6 @@ TCase *walk_msi_case(void);
 TCase *walk_rules_case(void);
 TCase *walk_fault_case(void);
 TCase *walk_hostile_case(void);
+TCase *walk_live_case(void);
 
 #endif

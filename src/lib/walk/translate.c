@@ -427,6 +427,41 @@ void riommu_translate(const struct riommu_walker *walker, const struct riommu_re
 	}
 }
 
+static bool same_step(const struct riommu_step *a, const struct riommu_step *b)
+{
+	return a->structure == b->structure && a->level == b->level && a->address == b->address &&
+	       a->size == b->size && a->count == b->count &&
+	       !memcmp(a->value, b->value, a->count * sizeof(a->value[0]));
+}
+
+/* Whether two walks of one request read the same entries: then their answers are the same. */
+static bool same_walk(const struct riommu_trace *a, const struct riommu_trace *b)
+{
+	if (a->step_count != b->step_count)
+		return false;
+	for (size_t i = 0; i < a->step_count; i++)
+		if (!same_step(&a->step[i], &b->step[i]))
+			return false;
+	return true;
+}
+
+void riommu_translate_live(const struct riommu_walker *walker, const struct riommu_request *request,
+			   struct riommu_translation *out, struct riommu_trace *trace)
+{
+	struct riommu_trace traces[2];
+	unsigned walks = 0;
+
+	do {
+		if (walker->memory)
+			riommu_source_forget(walker->memory);
+		riommu_translate(walker, request, out, &traces[walks % 2]);
+		walks++;
+	} while (walks < 2 || (walks < RIOMMU_LIVE_WALKS && !same_walk(&traces[0], &traces[1])));
+	out->changed = walks > 2;
+	if (trace)
+		*trace = traces[(walks - 1) % 2];
+}
+
 enum riommu_result riommu_locate_dc(const struct riommu_walker *walker, uint32_t device_id,
 				    struct riommu_dc *dc, struct riommu_translation *out,
 				    struct riommu_trace *trace)

@@ -67,6 +67,8 @@ struct riommu_translation {
 	int error;
 
 	/* fault or unknown: the entry that decided is the last step */
+
+	bool changed; /* riommu_translate_live(): tables changed meanwhile */
 };
 
 enum riommu_structure {
@@ -114,6 +116,15 @@ struct riommu_trace {
 /* Translates REQUEST. Always gives an outcome in *OUT; TRACE may be NULL. */
 void riommu_translate(const struct riommu_walker *walker, const struct riommu_request *request,
 		      struct riommu_translation *out, struct riommu_trace *trace);
+
+/*
+ * The same on a machine that runs, where an entry read first may no longer lead to one read later: walks anew, past what the source
+ * has kept, until two walks in a row read the same, RIOMMU_LIVE_WALKS times at most. OUT and TRACE are those of the last one;
+ * out->changed says that it took more than two.
+ */
+#define RIOMMU_LIVE_WALKS 5
+void riommu_translate_live(const struct riommu_walker *walker, const struct riommu_request *request,
+			   struct riommu_translation *out, struct riommu_trace *trace);
 
 /* "ddte", "dc", ... as the JSON has them. */
 const char *riommu_structure_name(enum riommu_structure structure);
