@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -192,16 +193,65 @@ int __wrap_openat(int directory, const char *path, int flags, ...)
 	return path_fails(path, "openat") ? -1 : __real_openat(directory, path, flags, mode);
 }
 
+/*
+ * What they are where the library was compiled with _FORTIFY_SOURCE, which only glibc knows.
+ * The first two are open() and openat() with flags that are no constant.
+ */
+int __wrap___open_2(const char *path, int flags);
+int __wrap___open_2(const char *path, int flags)
+{
+	return __wrap_open(path, flags);
+}
+
+int __wrap___openat_2(int directory, const char *path, int flags);
+int __wrap___openat_2(int directory, const char *path, int flags)
+{
+	return __wrap_openat(directory, path, flags);
+}
+
+ssize_t __wrap___read_chk(int fd, void *bytes, size_t size, size_t space);
+ssize_t __wrap___read_chk(int fd, void *bytes, size_t size, size_t space)
+{
+	if (size > space)
+		abort();
+	return __wrap_read(fd, bytes, size);
+}
+
+ssize_t __wrap___pread_chk(int fd, void *bytes, size_t size, off_t offset, size_t space);
+ssize_t __wrap___pread_chk(int fd, void *bytes, size_t size, off_t offset, size_t space)
+{
+	if (size > space)
+		abort();
+	return __wrap_pread(fd, bytes, size, offset);
+}
+
+static int __attribute__((format(printf, 2, 0))) print(char **text, const char *format, va_list ap)
+{
+	return fails(FAILING_MEMORY, ENOMEM, "asprintf") ? -1 : vasprintf(text, format, ap);
+}
+
 int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int __wrap_asprintf(char **text, const char *format, ...)
 {
 	va_list ap;
 	int len;
 
-	if (fails(FAILING_MEMORY, ENOMEM, "asprintf"))
-		return -1;
 	va_start(ap, format);
-	len = vasprintf(text, format, ap);
+	len = print(text, format, ap);
+	va_end(ap);
+	return len;
+}
+
+int __wrap___asprintf_chk(char **text, int flag, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+int __wrap___asprintf_chk(char **text, int flag, const char *format, ...)
+{
+	va_list ap;
+	int len;
+
+	(void)flag;
+	va_start(ap, format);
+	len = print(text, format, ap);
 	va_end(ap);
 	return len;
 }
