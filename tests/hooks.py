@@ -580,6 +580,15 @@ class Shutdown(Tree):
             self.assertEqual(self.hook("shutdown", word), "")
         self.assertEqual(self.kmsg(), "")
 
+    def test_without_a_word_systemd_is_asked_what_it_was_told(self):
+        self.loaded()
+        for command, says in (("systemd-shutdown\0reboot\0--log-level\x006\0", False), ("systemd-shutdown\0kexec\0--timeout\x0090000000us\0", True), ("systemd-shutdown\0not-kexec\0", False)):
+            with self.subTest(command=command):
+                self.put("dev/kmsg", "")
+                self.put("proc/1/cmdline", command)
+                self.hook("shutdown", "")
+                self.assertEqual("THE NEXT KERNEL" in self.kmsg(), says)
+
     def test_a_kernel_that_we_loaded(self):
         subprocess.run([self.below("usr/sbin/iommu-kexec-prep"), "load", self.below("boot/vmlinuz-7.9.1-test")], check=True, timeout=20,
                        env=dict(os.environ, TMPDIR=self.below("tmp")), capture_output=True)
