@@ -98,6 +98,8 @@ static int ring_reg_read(struct riommu_source *src, uint64_t base, uint32_t offs
 		return ring->register_error;
 	switch (offset) {
 	case RIOMMU_REG_DDTP:
+		if (ring->on_ddtp)
+			ring->on_ddtp(ring);
 		*value = ring->ddtp;
 		break;
 	case RIOMMU_REG_FQB:
@@ -109,6 +111,8 @@ static int ring_reg_read(struct riommu_source *src, uint64_t base, uint32_t offs
 	case RIOMMU_REG_FQT:
 		if (ring->on_tail)
 			ring->on_tail(ring);
+		if (ring->no_tail)
+			return -ENODATA;
 		*value = atomic_load(&ring->tail);
 		break;
 	case RIOMMU_REG_FQCSR:

@@ -21,9 +21,11 @@ struct ring {
 	uint64_t (*record)[4];
 	bool dead;          /* registers read as all ones */
 	bool unreadable;    /* memory answers "not held" */
+	bool no_tail;       /* fqt cannot be read */
 	int register_error; /* what registers answer, 0: their values */
 	unsigned register_reads;
-	/* called before the tail is read, and before memory is fetched: to do something in between */
+	/* called before ddtp (the first of a state) or the tail is read, and before memory is fetched: to do something in between */
+	void (*on_ddtp)(struct ring *ring);
 	void (*on_tail)(struct ring *ring);
 	void (*on_fetch)(struct ring *ring);
 	void *arg;

@@ -981,6 +981,114 @@ START_TEST(a_rule_finds_what_it_is_for)
 }
 END_TEST
 
+/* -- a rule that has several ways to be broken -------------------------------------------------------------- */
+
+static void sv48_without_sv39(void)
+{
+	capabilities(0, RIOMMU_CAP_SV39);
+}
+
+static void mrif_without_flat(void)
+{
+	capabilities(RIOMMU_CAP_MSI_MRIF, RIOMMU_CAP_MSI_FLAT);
+}
+
+static void t2gpa_without_ats(void)
+{
+	capabilities(RIOMMU_CAP_T2GPA, RIOMMU_CAP_ATS);
+}
+
+static void pas_57(void)
+{
+	capabilities((uint64_t)57 << 32, (uint64_t)0x3f << 32);
+}
+
+static void messages_without_messages(void)
+{
+	capabilities((uint64_t)RIOMMU_IGS_WSI << 28, (uint64_t)3 << 28);
+}
+
+static void on_and_not_enabled(void)
+{
+	set(RIOMMU_REG_FQCSR, RIOMMU_QUEUE_ON);
+}
+
+static void ring_too_large(void)
+{
+	set(RIOMMU_REG_CQB, PTE(CQ) | 31);
+}
+
+static void ring_beyond_pas(void)
+{
+	set(RIOMMU_REG_FQB, PTE(BEYOND) | 6);
+}
+
+static void ring_at_0(void)
+{
+	set(RIOMMU_REG_PQB, 7);
+}
+
+static void stopped_by_an_error(void)
+{
+	set(RIOMMU_REG_CQCSR, ON | BIT(9));
+	set(RIOMMU_REG_CQT, 1);
+}
+
+static void notice_beyond_pas(void)
+{
+	put_msi_pte(msi + 16, (DATA >> 2) | MSI_MODE_MRIF | 1, PTE(BEYOND) | 5);
+}
+
+static void poisoned_msi_table(void)
+{
+	memory_poison(m.memory, msi);
+}
+
+static const struct {
+	const char *id, *words;
+	void (*goes_wrong)(void);
+} more_cases[] = {
+	{"capabilities-modes", "Sv48 is 1 and Sv39 is 0", sv48_without_sv39},
+	{"capabilities-modes", "MSI_MRIF is 1 and MSI_FLAT is 0", mrif_without_flat},
+	{"capabilities-modes", "T2GPA is 1 and ATS is 0", t2gpa_without_ats},
+	{"capabilities-modes", "PAS is 57, more than 56", pas_57},
+	{"fctl-wsi", "wires only", messages_without_messages},
+	{"queue-not-on", "is on and not enabled", on_and_not_enabled},
+	{"queue-base", "more than an index can reach", ring_too_large},
+	{"queue-base", "past the physical address space", ring_beyond_pas},
+	{"queue-base", "enabled at address 0", ring_at_0},
+	{"cq-stuck", "1 command is waiting from index 0 on, and it stopped with an error",
+	 stopped_by_an_error},
+	{"msi-address", "the notice of interrupt file", notice_beyond_pas},
+	{"memory-corrupt", "the MSI page table", poisoned_msi_table},
+};
+
+START_TEST(a_rule_finds_what_else_it_is_for)
+{
+	const char *id = more_cases[_i].id;
+
+	more_cases[_i].goes_wrong();
+	check();
+	for (size_t i = 0; i < found_count; i++)
+		if (!strcmp(found[i].id, id) && strstr(found[i].message, more_cases[_i].words))
+			return;
+	ck_abort_msg("%s does not say \"%s\"", id, more_cases[_i].words);
+}
+END_TEST
+
+START_TEST(a_queue_that_comes_to_be_on_is_none_that_is_not)
+{
+	set(RIOMMU_REG_FQCSR, RIOMMU_QUEUE_EN);
+	live(RIOMMU_REG_FQCSR, RIOMMU_QUEUE_EN | RIOMMU_QUEUE_ON);
+	check();
+	ck_assert_ptr_null(finding("queue-not-on"));
+	moved_value = RIOMMU_QUEUE_EN;
+	check();
+	ck_assert_ptr_nonnull(finding("queue-not-on"));
+	riommu_source_close(sys.registers);
+}
+END_TEST
+
 /* What is held at once decides nothing. */
 START_TEST(a_rule_finds_the_same_by_turns)
 {
@@ -1743,6 +1851,8 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_machine_with_nothing_wrong_gives_no_finding);
 	tcase_add_loop_test(tc, a_rule_finds_what_it_is_for, 0, RIOMMU_ARRAY_SIZE(cases));
+	tcase_add_loop_test(tc, a_rule_finds_what_else_it_is_for, 0, RIOMMU_ARRAY_SIZE(more_cases));
+	tcase_add_test(tc, a_queue_that_comes_to_be_on_is_none_that_is_not);
 	tcase_add_loop_test(tc, a_rule_finds_the_same_by_turns, 0, RIOMMU_ARRAY_SIZE(cases));
 	tcase_add_test(tc, every_rule_has_a_case);
 	tcase_add_test(tc, every_rule_says_why_and_what_to_do);

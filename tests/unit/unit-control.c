@@ -1628,6 +1628,127 @@ START_TEST(a_volume_that_lies_on_itself_ends)
 }
 END_TEST
 
+static int see_one(void *arg, const struct riommu_user *user)
+{
+	see(arg, user);
+	return 7;
+}
+
+START_TEST(who_asks_may_stop_at_the_first)
+{
+	struct seen seen = {.text = ""};
+
+	users_begin();
+	make_link("sys/dev/block/8:1", DEVICES "0000:01:00.0/sda/sda1");
+	write_text("proc/self/mountinfo", "36 35 8:1 / / rw - ext4 /dev/sda1 rw\n"
+					  "37 35 8:1 / /b rw - ext4 /dev/sda1 rw\n");
+	plan();
+	ck_assert_int_eq(riommu_quiesce_users(q, see_one, &seen), 7);
+	ck_assert_str_eq(seen.text, "0 0000:01:00.0 sda1 /\n");
+}
+END_TEST
+
+/* A device that does not say on what it lies may lie on one that is cut off. */
+START_TEST(a_volume_whose_disks_cannot_be_listed_is_not_one_without_disks)
+{
+	struct seen seen = {.text = ""};
+
+	users_begin();
+	make_dir("sys/devices/virtual/block/dm-0");
+	make_link("sys/devices/virtual/block/dm-0/slaves", "slaves");
+	make_link("sys/dev/block/253:0", "../../devices/virtual/block/dm-0");
+	make_link("sys/dev/block/8:1", DEVICES "0000:01:00.0/sda/sda1");
+	write_text("proc/self/mountinfo", "36 35 253:0 / / rw - xfs /dev/mapper/root rw\n"
+					  "37 35 253:0 / /b rw - xfs /dev/mapper/root rw\n"
+					  "38 35 8:1 / /c rw - ext4 /dev/sda1 rw\n");
+	plan();
+	ck_assert_int_eq(riommu_quiesce_users(q, see, &seen), -ELOOP);
+	expect_error("253:0/slaves: ");
+	expect_error("who would be cut off is not known");
+	ck_assert_str_eq(seen.text, "0 0000:01:00.0 sda1 /c\n"); /* the rest is told all the same */
+}
+END_TEST
+
+START_TEST(mounts_that_are_written_otherwise_are_left_out_or_named_as_far_as_they_go)
+{
+	users_begin();
+	make_link("sys/dev/block/8:1", DEVICES "0000:01:00.0/sda/sda1");
+	write_text("proc/self/mountinfo", "no separator at all\n"
+					  " - \n"
+					  "36 35 - ext4\n"
+					  "36 35 what / /a rw - ext4 /dev/sda1 rw\n"
+					  "36 35 0:5 / /b rw - tmpfs\n"
+					  "36 35 0:5 / /c rw - tmpfs tmpfs rw\n"
+					  "36 35 8:1 / /d rw - ext4\n"
+					  "36 35 8:1 / /e\\9\\777\\04x\\040 rw - ext4 root rw");
+	expect_users("0 0000:01:00.0  /d\n"
+		     "0 0000:01:00.0 root /e\\9\\777\\04x \n");
+}
+END_TEST
+
+START_TEST(a_kernel_without_swap_and_networks_has_none)
+{
+	users_begin();
+	ck_assert_int_eq(remove(below("proc/swaps")), 0);
+	ck_assert_int_eq(remove(below("sys/class/net")), 0);
+	expect_users("");
+}
+END_TEST
+
+START_TEST(interfaces_that_cannot_be_listed_are_not_none)
+{
+	struct seen seen = {.text = ""};
+
+	users_begin();
+	ck_assert_int_eq(remove(below("sys/class/net")), 0);
+	write_text("sys/class/net", "");
+	plan();
+	ck_assert_int_eq(riommu_quiesce_users(q, see, &seen), -ENOTDIR);
+	expect_error("class/net");
+}
+END_TEST
+
+START_TEST(an_interface_in_doubt_is_named)
+{
+	users_begin();
+	make_dir("sys/devices/pci0000:00/0000:01:00.0/net/eth0");
+	write_text("sys/devices/pci0000:00/0000:01:00.0/net/eth0/flags", "no number\n");
+	make_link("sys/class/net/eth0", DEVICES "0000:01:00.0/net/eth0");
+	write_text("sys/class/net/bonding_masters", "");
+	make_dir("sys/class/net/no-link");
+	write_text("sys/class/net/no-link/flags", "0x1\n");
+	expect_users("2 0000:01:00.0 eth0 \n");
+	ck_assert_int_eq(remove(below("sys/devices/pci0000:00/0000:01:00.0/net/eth0/flags")), 0);
+	make_link("sys/devices/pci0000:00/0000:01:00.0/net/eth0/flags", "flags");
+	{
+		struct seen seen = {.text = ""};
+
+		ck_assert_int_eq(riommu_quiesce_users(q, see, &seen), 0);
+		ck_assert_str_eq(seen.text, "2 0000:01:00.0 eth0 \n");
+	}
+}
+END_TEST
+
+START_TEST(folders_whose_names_are_too_long_are_refused)
+{
+	static char name[8192];
+	struct seen seen = {.text = ""};
+
+	users_begin();
+	write_text("proc/self/mountinfo", "36 35 8:1 / / rw - ext4 /dev/sda1 rw\n"
+					  "36 35 0:9 / / rw - btrfs /dev/sda1 rw\n");
+	plan();
+	memset(name, 'x', sizeof(name) - 1);
+	ck_assert_int_eq(riommu_option_set(ctx, "sysfs.path", name), 0);
+	ck_assert_int_eq(riommu_quiesce_users(q, see, &seen), -ENAMETOOLONG);
+	expect_error("sysfs.path");
+	ck_assert_int_eq(riommu_option_set(ctx, "proc.path", name), 0);
+	ck_assert_int_eq(riommu_quiesce_users(q, see, &seen), -ENAMETOOLONG);
+	expect_error("proc.path");
+	ck_assert_str_eq(seen.text, "");
+}
+END_TEST
+
 /* -- this machine's config space, made of files -------------------------------------------------------------------------------- */
 
 START_TEST(config_space_is_read_and_written_through_sysfs)
@@ -1768,6 +1889,14 @@ static void add_user_tests(TCase *tc)
 	tcase_add_test(tc, who_is_kept_and_not_blocked_is_not_cut_off);
 	tcase_add_test(tc, lists_that_cannot_be_read_are_not_empty);
 	tcase_add_test(tc, a_volume_that_lies_on_itself_ends);
+	tcase_add_test(tc, who_asks_may_stop_at_the_first);
+	tcase_add_test(tc, a_volume_whose_disks_cannot_be_listed_is_not_one_without_disks);
+	tcase_add_test(tc,
+		       mounts_that_are_written_otherwise_are_left_out_or_named_as_far_as_they_go);
+	tcase_add_test(tc, a_kernel_without_swap_and_networks_has_none);
+	tcase_add_test(tc, interfaces_that_cannot_be_listed_are_not_none);
+	tcase_add_test(tc, an_interface_in_doubt_is_named);
+	tcase_add_test(tc, folders_whose_names_are_too_long_are_refused);
 }
 
 int main(void)

@@ -813,6 +813,206 @@ START_TEST(a_pci_iommu_is_the_one_that_the_map_means)
 }
 END_TEST
 
+/* "okay" and "ok" are what a node says that is used; a long path is told by the node's own name. */
+START_TEST(nodes_that_are_odd_and_right_are_taken)
+{
+	static const char long_name[] = "iommu-with-a-name-that-is-longer-than-linux-shows@0";
+	char name[64];
+
+	make_machine();
+	tree_begin();
+	for (int i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "bus-%d-of-a-name-that-makes-a-path-rather-long", i);
+		node(name, NULL);
+		cells("#address-cells", 1, 2);
+		cells("#size-cells", 1, 2);
+		cells("ranges", 0);
+	}
+	node(long_name, "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	text("status", "okay");
+	for (int i = 0; i < 4; i++)
+		node_end();
+	node("iommu@1", "riscv,iommu");
+	cells("reg", 4, 0, BASE + 0x1000, 0, 0x1000);
+	text("status", "ok");
+	node_end();
+	node("iommu@2", "riscv,iommu");
+	cells("reg", 4, 0, BASE + 0x2000, 0, 0x1000);
+	text("status", "ko");
+	node_end();
+	node("iommu@3", "riscv,iommu");
+	cells("reg", 4, 0, BASE + 0x3000, 0, 0x1000);
+	text("status", "fail");
+	node_end();
+	tree_end();
+	write_tree();
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommu_count, 2);
+	ck_assert_str_eq(sys->iommus[0].name, "3010000.iommu-with-a-name-that-is-longer-than-li");
+	ck_assert_str_eq(sys->iommus[0].where, long_name);
+	ck_assert_str_eq(sys->iommus[1].where, "/iommu@1");
+}
+END_TEST
+
+/* Each of these buses has an IOMMU whose address nobody can calculate. */
+START_TEST(buses_that_make_no_sense_hide_what_is_on_them)
+{
+	make_machine();
+	tree_begin();
+	for (int i = 0; i < 5; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "bus%d", i);
+		node(name, NULL);
+		cells("#address-cells", i == 0 ? 2 : 1, i == 1 ? 0 : 2, 0);
+		cells("#size-cells", i == 2 ? 2 : 1, i == 3 ? 3 : 2, 0);
+		if (i == 4) /* of another place, too short, and behind it a rest */
+			cells("ranges", 8, 9, 0, 0, 0x1000, 0, 0x1000, 0, 0);
+		else
+			cells("ranges", 0);
+		node("iommu@0", "riscv,iommu");
+		cells("reg", 4, 0, BASE, 0, 0x1000);
+		node_end();
+		node_end();
+	}
+	tree_end();
+	write_tree();
+	expect_error(open_live(), -ENODEV, "no IOMMU found");
+}
+END_TEST
+
+START_TEST(a_bus_under_one_that_makes_no_sense_hides_what_is_on_it)
+{
+	make_machine();
+	tree_begin();
+	node("odd", NULL);
+	cells("#address-cells", 1, 7);
+	cells("ranges", 0);
+	node("bus", NULL);
+	cells("#address-cells", 1, 2);
+	cells("#size-cells", 1, 2);
+	cells("ranges", 6, 0, BASE, 0, BASE, 0, 0x1000);
+	node("iommu@0", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	node_end();
+	node_end();
+	node_end();
+	tree_end();
+	write_tree();
+	expect_error(open_live(), -ENODEV, "no IOMMU found");
+}
+END_TEST
+
+/* The files are deeper than a tree may be: what lies there is left out, the rest is taken. */
+START_TEST(files_of_a_tree_deeper_than_we_follow_are_left_out)
+{
+	static const uint8_t reg[] = {0, 0, 0, 0, 0x03, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0},
+			     two[] = {0, 0, 0, 2};
+	char deep[128] = "dt";
+
+	make_machine();
+	for (int i = 0; i < 40; i++)
+		strcat(deep, "/n");
+	make_dir(deep);
+	make_dir("dt/iommu@3010000");
+	write_file("dt/#address-cells", two, 4);
+	write_file("dt/#size-cells", two, 4);
+	write_file("dt/iommu@3010000/compatible", "riscv,iommu", 12);
+	write_file("dt/iommu@3010000/reg", reg, sizeof(reg));
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->iommus[0].base, BASE);
+}
+END_TEST
+
+/* Which segment a bridge is: what it says, and the next one where it says nothing. A bridge may stand before the IOMMU. */
+START_TEST(host_bridges_are_told_apart_by_their_segment)
+{
+	make_machine();
+	tree_begin();
+	node("pci@30000000", "pci-host-ecam-generic");
+	cells("linux,pci-domain", 1, 3);
+	cells("iommu-map", 4, 0, 9, 0x100, 0x10000);
+	node("bridge@1", NULL);
+	node("iommu@2", "riscv,pci-iommu");
+	cells("reg", 5, 0x1000, 0, 0, 0, 0);
+	cells("phandle", 1, 9);
+	node_end();
+	node("iommu@3", "riscv,pci-iommu"); /* says nowhere which function it is */
+	cells("reg", 2, 0x1800, 0);
+	node_end();
+	node_end();
+	node_end();
+	node("pci@40000000", "pci-host-ecam-generic");
+	cells("iommu-map", 4, 0, 9, 0x200, 0x10000);
+	node_end();
+	node("pci@50000000", "pci-host-ecam-generic");
+	cells("iommu-map", 4, 0, 9, 0x300, 0x10000);
+	cells("iommu-map-mask", 2, 0, 0); /* nobody knows what that means */
+	node_end();
+	tree_end();
+	write_tree();
+	make_function("0003:00:01.0", "0x00ff00\n", "");
+	make_function("0003:00:02.0", "0x080600\n", bar);
+	make_function("0000:00:01.0", "0x00ff00\n", "");
+	make_function("0001:00:01.0", "0x00ff00\n", "");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->device_count, 2);
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x108), "0003:00:01.0");
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x208), "0000:00:01.0");
+}
+END_TEST
+
+/* A reference of another width is stepped over; one that leads nowhere or beyond the end is the last. */
+START_TEST(ids_of_a_platform_device_end_where_they_make_no_sense)
+{
+	make_machine();
+	tree_begin();
+	node("iommu@3010000", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	cells("phandle", 1, 5);
+	cells("#iommu-cells", 1, 1);
+	node_end();
+	node("other@1", NULL);
+	cells("phandle", 1, 6);
+	cells("#iommu-cells", 1, 2);
+	node_end();
+	node("wide@2", NULL);
+	cells("phandle", 1, 7);
+	cells("#iommu-cells", 1, 9);
+	node_end();
+	node("odd@3", NULL);
+	cells("phandle", 1, 8);
+	cells("#iommu-cells", 2, 1, 1);
+	node_end();
+	node("dma@1000", NULL);
+	cells("iommus", 6, 6, 1, 2, 5, 0x42, 5);
+	node_end();
+	node("dma@2000", NULL);
+	cells("iommus", 4, 7, 1, 5, 0x43);
+	node_end();
+	node("dma@3000", NULL);
+	cells("iommus", 4, 8, 1, 5, 0x44);
+	node_end();
+	tree_end();
+	write_tree();
+	for (int i = 1; i <= 3; i++) {
+		char path[64], target[64];
+
+		snprintf(path, sizeof(path), "sys/bus/platform/devices/%d000.dma", i);
+		make_dir(path);
+		strcat(path, "/of_node");
+		snprintf(target, sizeof(target), "../../../firmware/devicetree/base/dma@%d000", i);
+		make_link(path, target);
+	}
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->device_count, 1);
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x42), "1000.dma");
+}
+END_TEST
+
 START_TEST(memory_regions_come_from_iomem)
 {
 	make_machine();
@@ -1087,6 +1287,12 @@ static void add_machine_tests(TCase *tc)
 	tcase_add_test(tc, without_a_map_a_function_has_its_requester_id);
 	tcase_add_test(tc, a_platform_device_has_the_ids_of_its_node);
 	tcase_add_test(tc, a_pci_iommu_is_the_one_that_the_map_means);
+	tcase_add_test(tc, nodes_that_are_odd_and_right_are_taken);
+	tcase_add_test(tc, buses_that_make_no_sense_hide_what_is_on_them);
+	tcase_add_test(tc, a_bus_under_one_that_makes_no_sense_hides_what_is_on_it);
+	tcase_add_test(tc, files_of_a_tree_deeper_than_we_follow_are_left_out);
+	tcase_add_test(tc, host_bridges_are_told_apart_by_their_segment);
+	tcase_add_test(tc, ids_of_a_platform_device_end_where_they_make_no_sense);
 	tcase_add_test(tc, memory_regions_come_from_iomem);
 	tcase_add_test(tc, hidden_memory_regions_are_dropped);
 	tcase_add_test(tc, what_capabilities_offer_is_read_and_nothing_else);

@@ -997,6 +997,91 @@ START_TEST(kcore_that_is_no_core_is_damage)
 }
 END_TEST
 
+static void no_program_headers(Elf64_Ehdr *head)
+{
+	head->e_phnum = 0;
+}
+
+static void another_class(Elf64_Ehdr *head)
+{
+	head->e_ident[EI_CLASS] = ELFCLASS32;
+}
+
+static void another_type(Elf64_Ehdr *head)
+{
+	head->e_type = ET_EXEC;
+}
+
+static void another_size(Elf64_Ehdr *head)
+{
+	head->e_phentsize = sizeof(Elf64_Phdr) - 8;
+}
+
+static void headers_behind_the_end(Elf64_Ehdr *head)
+{
+	head->e_phoff = sizeof(core.bytes);
+}
+
+static void headers_beyond_every_file(Elf64_Ehdr *head)
+{
+	head->e_phoff = INT64_MAX;
+	head->e_phnum = 2;
+}
+
+static void headers_that_wrap(Elf64_Ehdr *head)
+{
+	head->e_phoff = UINT64_MAX;
+}
+
+static const struct {
+	void (*change)(Elf64_Ehdr *head);
+	int err;
+	const char *words;
+} bad_kcores[] = {
+	{no_program_headers, -ENODATA, "no RAM"},
+	{another_class, -EBADMSG, "not the ELF core"},
+	{another_type, -EBADMSG, "not the ELF core"},
+	{another_size, -EBADMSG, "not the ELF core"},
+	{headers_behind_the_end, -EBADMSG, "ends before"},
+	{headers_beyond_every_file, -EINVAL, ""},
+	{headers_that_wrap, -EBADMSG, "impossible program headers"},
+};
+
+START_TEST(kcore_with_a_wrong_header_is_refused)
+{
+	Elf64_Ehdr head;
+
+	core_begin();
+	core_load(0x80000000, PAGE, 0x77);
+	core_finish();
+	memcpy(&head, core.bytes, sizeof(head));
+	bad_kcores[_i].change(&head);
+	memcpy(core.bytes, &head, sizeof(head));
+	write_file("kcore", core.bytes, core.len);
+	ck_assert_int_eq(riommu_option_set(ctx, "kcore.path", below("kcore")), 0);
+	ck_assert_int_eq(riommu_source_open(ctx, riommu_source_by_name("kcore"), NULL, &src),
+			 bad_kcores[_i].err);
+	ck_assert_msg(strstr(riommu_error(ctx), bad_kcores[_i].words), "%s", riommu_error(ctx));
+}
+END_TEST
+
+/* Of vmalloc the address means nothing, and a segment that wraps has no end. */
+START_TEST(segments_of_kcore_that_wrap_are_left_out)
+{
+	core_begin();
+	core_load(0x80000000, PAGE, 0x77);
+	core_load(0xfffffffffffff000, 2 * PAGE, 0x11);
+	core_load(0x90000000, PAGE, 0x88)->p_offset = UINT64_MAX - 7;
+	core_finish();
+	write_file("kcore", core.bytes, core.len);
+	ck_assert_int_eq(riommu_option_set(ctx, "kcore.path", below("kcore")), 0);
+	ck_assert_int_eq(riommu_source_open(ctx, riommu_source_by_name("kcore"), NULL, &src), 0);
+	expect_bytes(0x80000000, PAGE, 0x77);
+	expect_missing(0x90000000, 8);
+	expect_missing(0x7ffffff8, 8);
+}
+END_TEST
+
 /* -- why can't I read it? -------------------------------------------------------------------------------------- */
 
 static struct riommu_way ways[8];
@@ -1160,6 +1245,9 @@ static void add_live_tests(TCase *tc)
 	tcase_add_test(tc, sources_stand_one_on_the_other);
 	tcase_add_test(tc, kcore_reads_ram_and_nothing_else);
 	tcase_add_test(tc, kcore_that_is_no_core_is_damage);
+	tcase_add_loop_test(tc, kcore_with_a_wrong_header_is_refused, 0,
+			    (int)RIOMMU_ARRAY_SIZE(bad_kcores));
+	tcase_add_test(tc, segments_of_kcore_that_wrap_are_left_out);
 	tcase_add_test(tc, an_open_way_is_open);
 	tcase_add_test(tc, debugfs_that_is_not_mounted_is_told_from_a_missing_module);
 	tcase_add_test(tc, absent_devices_are_absent);

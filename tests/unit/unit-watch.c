@@ -539,6 +539,203 @@ START_TEST(nothing_is_touched_while_capabilities_are_not_known)
 }
 END_TEST
 
+START_TEST(an_index_that_comes_back_is_followed_again)
+{
+	faults(5);
+	poll_after(0);
+	ring->no_tail = true;
+	faults(2);
+	ck_assert_int_eq(poll_after(MS), 2);
+	ck_assert_uint_eq(seen.unordered, 2);
+	ring->no_tail = false;
+	faults(1);
+	ck_assert_int_eq(poll_after(MS), 1);
+	ck_assert_uint_eq(seen.unordered, 1);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_BLIND], 1);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	ck_assert_uint_eq(seen.unordered, 0);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+	saw_the_last(3);
+}
+END_TEST
+
+START_TEST(a_queue_that_moves_while_its_index_is_unknown_begins_anew)
+{
+	ring->no_tail = true;
+	faults(5);
+	poll_after(0);
+	ring_enable(ring, RING_BASE + 0x100000);
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_BASE], 1);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+}
+END_TEST
+
+START_TEST(a_ring_of_which_nothing_can_be_read_is_an_error_without_its_index_too)
+{
+	ring->no_tail = true;
+	poll_after(0);
+	ring->unreadable = true;
+	ck_assert_int_eq(poll_after(MS), -ENODATA);
+	ck_assert_ptr_nonnull(strstr(riommu_watch_trouble(watch), "not in this source"));
+	ring->unreadable = false;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_BLIND], 1);
+}
+END_TEST
+
+START_TEST(a_source_without_memory_says_so)
+{
+	struct riommu_source *memory = ring->sys.memory;
+
+	ring->sys.memory = NULL;
+	ck_assert_int_eq(poll_after(0), -ENODATA);
+	ring->sys.memory_error = -EACCES;
+	strcpy(ring->sys.memory_reason, "only root may");
+	ck_assert_int_eq(poll_after(MS), -EACCES);
+	ck_assert_ptr_nonnull(strstr(riommu_watch_trouble(watch), "only root may"));
+	ring->sys.memory = memory;
+	ck_assert_int_eq(poll_after(MS), 0);
+}
+END_TEST
+
+START_TEST(an_iommu_that_is_not_there_is_not_watched)
+{
+	struct riommu_watch *other;
+
+	ck_assert_int_eq(riommu_watch_new(&ring->sys, 1, &other), -EINVAL);
+	ck_assert_ptr_null(other);
+	riommu_watch_free(other);
+}
+END_TEST
+
+START_TEST(a_queue_that_was_taken_down_is_new_when_it_is_there_again)
+{
+	faults(20);
+	poll_after(0);
+	ring->csr = 0;
+	ring->base = 0;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.faults, 0);
+	ring_enable(ring, RING_BASE);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_RESET], 1);
+	saw_the_last(3);
+}
+END_TEST
+
+/* -- what changes in the middle of a poll ---------------------------------------------------------------------- */
+
+static struct {
+	unsigned reads, at; /* of a register; at which of them it happens */
+	void (*what)(void);
+} then;
+
+static void then_on_read(struct ring *r)
+{
+	(void)r;
+	if (++then.reads == then.at)
+		then.what();
+}
+
+/* WHAT happens at the Nth time that the tail is read from now on. */
+static void at_tail(unsigned n, void (*what)(void))
+{
+	then.reads = 0;
+	then.at = n;
+	then.what = what;
+	ring->on_tail = then_on_read;
+}
+
+static void registers_go(void)
+{
+	ring->register_error = -EIO;
+}
+
+static void tail_goes(void)
+{
+	ring->no_tail = true;
+}
+
+static void memory_goes(void)
+{
+	ring->unreadable = true;
+}
+
+static void queue_moves(void)
+{
+	ring_enable(ring, RING_BASE + 0x100000);
+	faults(2);
+}
+
+/* A lap, which is found in the middle of a poll: the next reading of registers looks for a place to go on from. */
+static void lap(void)
+{
+	poll_after(0);
+	faults(ENTRIES + 20);
+}
+
+static const struct {
+	unsigned at;
+	void (*what)(void);
+	int64_t result;
+} in_between[] = {
+	{1, registers_go, -EAGAIN}, {2, registers_go, -EAGAIN}, {2, tail_goes, -EAGAIN},
+	{3, tail_goes, -EAGAIN},    {2, memory_goes, -ENODATA},
+};
+
+START_TEST(what_goes_while_a_lap_is_dealt_with_ends_the_poll_and_not_the_watch)
+{
+	lap();
+	at_tail(in_between[_i].at, in_between[_i].what);
+	ck_assert_int_eq(poll_after(MS), in_between[_i].result);
+	ck_assert_uint_eq(seen.faults, 0);
+	ring->on_tail = NULL;
+	ring->register_error = 0;
+	ring->no_tail = ring->unreadable = false;
+	ck_assert_int_ge(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_BLIND], 1);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	saw_the_last(3);
+}
+END_TEST
+
+START_TEST(a_queue_that_moves_while_a_lap_is_dealt_with_begins_at_zero)
+{
+	lap();
+	at_tail(2, queue_moves); /* once the poll has its state and the records */
+	ring->on_ddtp = ring->on_tail;
+	ring->on_tail = NULL;
+	poll_after(MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_BASE], 1);
+	faults(3);
+	poll_after(MS);
+	ck_assert_uint_eq(seen.iova[seen.faults - 1], next_iova - 0x1000);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+}
+END_TEST
+
+START_TEST(registers_that_go_while_history_is_read_leave_no_history)
+{
+	faults(3);
+	at_tail(1, _i ? tail_goes : registers_go);
+	then.at = _i ? 2 : 1;
+	poll_after(0);
+	ck_assert_uint_eq(seen.before, 0);
+	ring->on_tail = NULL;
+	ring->register_error = 0;
+	ring->no_tail = false;
+	ck_assert_int_ge(poll_after(MS), 0);
+	faults(2);
+	ck_assert_int_eq(poll_after(MS), 2);
+	saw_the_last(2);
+}
+END_TEST
+
 /* -- a producer that does not wait ------------------------------------------------------------------- */
 
 #define STORM 300000u
@@ -731,6 +928,16 @@ int main(void)
 	tcase_add_test(tc, a_change_of_the_mode_is_told);
 	tcase_add_test(tc, without_fqt_changed_entries_are_new_and_their_order_unknown);
 	tcase_add_test(tc, nothing_is_touched_while_capabilities_are_not_known);
+	tcase_add_test(tc, an_index_that_comes_back_is_followed_again);
+	tcase_add_test(tc, a_queue_that_moves_while_its_index_is_unknown_begins_anew);
+	tcase_add_test(tc, a_ring_of_which_nothing_can_be_read_is_an_error_without_its_index_too);
+	tcase_add_test(tc, a_source_without_memory_says_so);
+	tcase_add_test(tc, an_iommu_that_is_not_there_is_not_watched);
+	tcase_add_test(tc, a_queue_that_was_taken_down_is_new_when_it_is_there_again);
+	tcase_add_loop_test(tc, what_goes_while_a_lap_is_dealt_with_ends_the_poll_and_not_the_watch,
+			    0, (int)RIOMMU_ARRAY_SIZE(in_between));
+	tcase_add_test(tc, a_queue_that_moves_while_a_lap_is_dealt_with_begins_at_zero);
+	tcase_add_loop_test(tc, registers_that_go_while_history_is_read_leave_no_history, 0, 2);
 	tcase_add_test(tc, a_concurrent_storm_is_seen_exactly_once_and_in_order);
 	tcase_add_test(tc, a_storm_that_does_not_wait_leaves_no_silent_hole);
 	tcase_add_test(tc, idle_polls_take_less_than_a_hundredth_of_a_core);
