@@ -210,7 +210,7 @@ bool parse_thousandths(const char *text, uint64_t max, uint64_t *value)
 	for (; *at >= '0' && *at <= '9' && whole <= max; at++)
 		whole = whole * 10 + (uint64_t)(*at - '0');
 	if (*at == '.' && at[1])
-		for (at++; *at >= '0' && *at <= '9' && scale; at++, scale /= 10)
+		for (at++; *at >= '0' && *at <= '9'; at++, scale /= 10)
 			part += (uint64_t)(*at - '0') * scale;
 	*value = whole * 1000 + part;
 	return *text && !*at && *value && *value <= max * 1000;

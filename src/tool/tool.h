@@ -114,7 +114,7 @@ extern const char common_help[];
 /* getopt_long(), whose '?' ends the program. */
 int next_option(int argc, char **argv, const char *letters, const struct option *names);
 
-/* A decimal number with up to three places, from 0.001 to MAX, as thousandths: seconds as milliseconds. */
+/* A decimal number from 0.001 to MAX as thousandths, seconds as milliseconds; further places are cut off. */
 bool parse_thousandths(const char *text, uint64_t max, uint64_t *value);
 
 /*

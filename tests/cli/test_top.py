@@ -277,6 +277,9 @@ class Captures(Case):
 
 
 class Usage(Case):
+    def test_seconds_may_have_more_places_than_count(self):
+        self.assertTrue(self.lines("-d", "1.7999999999999998", "-i", self.recorded(self.some().end(3))))
+
     def test_what_makes_no_sense(self):
         made = self.recorded(self.some().end(3))
         for args in (["-d", "0"], ["-d", "x"], ["-d", "1.5s"], ["-d", "-1"], ["-d", ""], ["-d", "1e3"], ["-n", "0"], ["-n", "-3"],
