@@ -6,7 +6,7 @@
  *
  *     bench-mappings [LIMIT [ROUNDS]]
  */
-#include "source/source.h"
+#include "machine.h"
 #include "walk/mappings.h"
 
 #include <elf.h>
@@ -25,10 +25,6 @@
 #define PAGES   (2 + MIDDLES + TABLES)
 #define DATA    0x1000000000u /* where the leaves lead */
 
-#define POINTER(pa) ((uint64_t)(pa) >> 2 | RIOMMU_PTE_V)
-#define LEAF(pa) \
-	(POINTER(pa) | RIOMMU_PTE_R | RIOMMU_PTE_W | RIOMMU_PTE_U | RIOMMU_PTE_A | RIOMMU_PTE_D)
-
 /* -- a capture file --------------------------------------------------------------------------------- */
 
 struct layout {
@@ -36,12 +32,6 @@ struct layout {
 	unsigned run;  /* leaves that lead on without a gap; 0: all do */
 	bool shuffled; /* tables lie in memory in no order */
 };
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(2);
-}
 
 /* The table that maps the Ith 2 MiB. An odd factor goes once through all numbers below a power of two. */
 static uint64_t table_of(const struct layout *layout, uint64_t i)
@@ -64,20 +54,6 @@ static void fill(const struct layout *layout, uint8_t *memory)
 
 		riommu_put64(memory + (table_of(layout, i / 512) - BASE) + 8 * (i % 512),
 			     LEAF(DATA + (i + gap) * RIOMMU_PAGE_SIZE));
-	}
-}
-
-static void write_all(int fd, const void *data, size_t len)
-{
-	const char *p = data;
-
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n <= 0)
-			die("write");
-		p += n;
-		len -= (size_t)n;
 	}
 }
 

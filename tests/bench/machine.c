@@ -148,7 +148,7 @@ uint64_t machine_atp(const struct machine_stage *s)
 
 /* -- a capture -------------------------------------------------------------------------------------------------- */
 
-static void write_all(int fd, const void *data, size_t len)
+void write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;
 

@@ -20,6 +20,9 @@
 /* Ends the program with what PERROR says; the same where a result is not what it has to be. */
 void die(const char *what) __attribute__((noreturn));
 
+/* All of it, however many calls that takes; ends the program where it cannot be. */
+void write_all(int fd, const void *data, size_t len);
+
 struct machine {
 	uint8_t *bytes; /* of all pages from MACHINE_BASE on */
 	size_t pages, room;
