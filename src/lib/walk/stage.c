@@ -480,6 +480,8 @@ int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uin
 		return 0;
 	case STAGE_UNKNOWN:
 		return k.error;
+	case STAGE_CORRUPTION:
+		return -EHWPOISON;
 	default:
 		return -EFAULT;
 	}
