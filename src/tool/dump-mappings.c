@@ -162,7 +162,7 @@ static void tell_gap(struct listing *l, const struct riommu_space_visit *v)
 	if (asked->has_process_id &&
 	    (asked->process_id < v->first_id || asked->process_id > v->last_id))
 		return;
-	l->met |= asked->has_process_id;
+	l->met = true;
 	if (l->gaps++ < GAPS_TOLD)
 		out_error(&l->d->out, dump_gap_error(v->error),
 			  "0x%" PRIx32 ": process_id 0x%" PRIx32 "..0x%" PRIx32
@@ -175,7 +175,7 @@ static bool is_wanted(const struct listing *l, const struct riommu_space *s)
 {
 	const struct riommu_request *asked = &l->d->request;
 
-	if (l->args.second_stage_only || (asked->has_process_id && ignores_processes(l)))
+	if (asked->has_process_id && ignores_processes(l))
 		return s->kind == RIOMMU_SPACE_DEVICE;
 	return !asked->has_process_id ||
 	       (s->kind == RIOMMU_SPACE_PROCESS && s->pc.process_id == asked->process_id);
@@ -203,30 +203,30 @@ static int visit_space(void *arg, const struct riommu_space_visit *v)
 	return list_space(l, v->space);
 }
 
-/* Why a process has no address space: as a request of its would be answered. */
+/* Why there is no address space: as a request of the process that was asked for, or of the device, would be answered. */
 static void tell_unmet(struct listing *l)
 {
 	struct riommu_request request = {
 		.device_id = l->place.device_id,
 		.process_id = l->d->request.process_id,
-		.has_process_id = true,
+		.has_process_id = l->d->request.has_process_id,
 		.iova = l->args.first,
 	};
 	struct riommu_translation t;
-	char label[96], text[400];
+	char label[96], process[32] = "", text[400];
 
 	riommu_translate(&l->place.walker, &request, &t, NULL);
 	dump_device_label(l->d, l->place.iommu, l->place.device_id, label, sizeof(label));
+	if (request.has_process_id)
+		snprintf(process, sizeof(process), ", process 0x%" PRIx32, request.process_id);
 	if (t.result == RIOMMU_UNKNOWN)
 		out_error(&l->d->out, dump_gap_error(t.error),
-			  "%s, process 0x%" PRIx32 ": the entry at 0x%" PRIx64
-			  " on the way to its context %s",
-			  label, request.process_id, t.missing, dump_gap_reason(t.error));
+			  "%s%s: the entry at 0x%" PRIx64 " on the way to its context %s", label,
+			  process, t.missing, dump_gap_reason(t.error));
 	if (t.result != RIOMMU_FAULT || in_json(&l->d->out))
 		return;
-	snprintf(text, sizeof(text),
-		 "%s, process 0x%" PRIx32 ": every request is refused: cause %u, %s: %s", label,
-		 request.process_id, t.cause, riommu_cause_name(t.cause), t.reason ? t.reason : "");
+	snprintf(text, sizeof(text), "%s%s: every request is refused: cause %u, %s: %s", label,
+		 process, t.cause, riommu_cause_name(t.cause), t.reason ? t.reason : "");
 	print_wrapped(stdout, text, 0, 0);
 }
 
@@ -242,8 +242,16 @@ static void list_spaces(struct listing *l)
 		out_error(&l->d->out, -ENODATA,
 			  "%u more parts of the process directory cannot be read",
 			  l->gaps - GAPS_TOLD);
-	if (l->d->request.has_process_id && !l->met)
+	if (!l->met)
 		tell_unmet(l);
+}
+
+/* One for all that the device does, and there whatever becomes of its first stage or of process 0. */
+static void list_second_stage(struct listing *l)
+{
+	const struct riommu_space space = {.kind = RIOMMU_SPACE_DEVICE, .dc = l->place.dc};
+
+	list_space(l, &space);
 }
 
 /* Without a context there are no tables, and no space that the library would visit. */
@@ -323,6 +331,8 @@ void dump_mappings(struct dump *d, int argc, char **argv)
 			  state == DUMP_PLACE_BARE ? " (ddtp is Bare)" : " (iohgatp is Bare)");
 	else if (state == DUMP_PLACE_BARE)
 		list_bare(&l);
+	else if (state == DUMP_PLACE_CONTEXT && d->gpa)
+		list_second_stage(&l);
 	else if (state == DUMP_PLACE_CONTEXT)
 		list_spaces(&l);
 	out_list_end(&d->out);

@@ -292,6 +292,15 @@ class TwoStages(Case):
         self.assertIn("GUEST PHYSICAL", text)
         self.assertIn(": Sv39x4, guest physical addresses", text)
 
+    def test_gpa_shows_the_second_stage_of_a_device_whose_requests_are_refused(self):
+        board = self.board  # DPE makes it process 0, which has no context
+        board.map(self.second, SV39, 0x12000, board.table(), RW, wide=True)
+        board.context(9, tc=PDTV | DPE, iohgatp=SV39 | self.second >> 12, fsc=PD8 | 0x12)
+        found = self.items("mappings", "9", "--gpa", "--range", "0-0x11fff")
+        self.assertEqual(ranges(found, "gpa", "pa"), [(0x10000, 0x90000000), (0x11000, 0x91000000)])
+        self.assertEqual(self.items("mappings", "9"), [])
+        self.assertIn("0x9: every request is refused: cause 266", self.text("mappings", "9"))
+
     def test_gpa_without_a_second_stage_is_a_usage_error(self):
         self.board.context(9, fsc=0)
         done = self.ran("-i", self.core(), "mappings", "9", "--gpa", status=2)
