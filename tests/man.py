@@ -195,6 +195,18 @@ def test_defaults_of_parameters(page, tool, _capture):
     assert not wrong, "; ".join(wrong)
 
 
+def test_files_of_the_state_are_where_they_are_kept(page, tool, _capture):
+    told = re.findall(r"/run/[\w/.-]+", "\n".join(page.section("FILES")))
+    wrong = [path for path in told if not (path + "/").startswith(tool.parameters()["state.path"] + "/")]
+    assert not wrong, f"{wrong} are not in {tool.parameters()['state.path']}"
+
+
+def test_macros_end_before_the_text(page, _tool, _capture):
+    """`.Ql a , b` is one quotation of all of it, `.Fl l , the default` three options."""
+    wrong = [line for line in page.lines if re.search(r"(?:^\.|^\.Pq .*)(?:Ql|Sq|Dq) \S+ , \S|^\.Pq Fl \S+ , \w", line)]
+    assert not wrong, "; ".join(wrong)
+
+
 def test_exit_statuses(page, _tool, _capture):
     told = [t.split()[0] for t in page.tags("EXIT STATUS")]
     assert told == [str(i) for i in range(8)], f"the page has {told}"
