@@ -1030,6 +1030,40 @@ START_TEST(a_damaged_tree_is_refused)
 }
 END_TEST
 
+/*
+ * The list of reserved memory does not end where it should, and goes on in the nodes: libfdt copies both, so that the tree grows by
+ * what they share.
+ */
+START_TEST(a_tree_whose_parts_overlap_does_not_grow_past_its_place)
+{
+	static uint8_t overlapping[12288] __attribute__((aligned(8)));
+	uint8_t filled[8192];
+	unsigned answered = 0, refused = 0;
+
+	for (size_t shared = 64; shared <= sizeof(filled); shared += 16) {
+		size_t len, out = 0;
+		int err;
+
+		memset(filled, 0x11, sizeof(filled));
+		memset(filled + shared - 32, 0, 32); /* there the list ends */
+		ck_assert(!fdt_create_empty_tree(overlapping, sizeof(overlapping)));
+		ck_assert(!fdt_setprop(overlapping, 0, "filled", filled, (int)shared));
+		ck_assert(!fdt_pack(overlapping));
+		len = fdt_totalsize(overlapping);
+		memset(overlapping + fdt_off_mem_rsvmap(overlapping), 0x11, 16);
+		err = riommu_record_put(ctx, overlapping, len, 2, (void **)&back, &out);
+		ck_assert(err == 0 || err == -EBADMSG);
+		answered += !err;
+		refused += err != 0;
+		ck_assert_uint_le(out, len + RIOMMU_RECORD_SIZE(2) + 128 + RIOMMU_FDT_SLACK);
+		free(back);
+		back = NULL;
+	}
+	ck_assert_uint_gt(answered, 0);
+	ck_assert_uint_gt(refused, 0);
+}
+END_TEST
+
 /* Random damage: an error or an answer, nothing outside the bytes. */
 START_TEST(a_tree_with_flipped_bits_is_survived)
 {
@@ -1153,6 +1187,7 @@ static void add_records(Suite *s)
 	tcase_add_test(t, a_record_has_room_for_one_to_sixty_four);
 	tcase_add_test(t, a_tree_that_would_grow_too_large_is_refused);
 	tcase_add_test(t, a_damaged_tree_is_refused);
+	tcase_add_test(t, a_tree_whose_parts_overlap_does_not_grow_past_its_place);
 	tcase_add_test(t, a_tree_with_flipped_bits_is_survived);
 	tcase_add_test(t, a_misaligned_tree_is_read);
 	suite_add_tcase(s, t);

@@ -40,7 +40,7 @@ static int put(void *tree, uint32_t capacity)
 int riommu_record_put(struct riommu_ctx *ctx, const void *fdt, size_t len, uint32_t capacity,
 		      void **out, size_t *out_len)
 {
-	size_t more = RIOMMU_RECORD_SIZE(capacity) + ROOM_FOR_NAMES + RIOMMU_FDT_SLACK, size;
+	size_t more = RIOMMU_RECORD_SIZE(capacity) + ROOM_FOR_NAMES, size;
 	uint8_t *tree, *copy;
 	int err;
 
@@ -51,7 +51,7 @@ int riommu_record_put(struct riommu_ctx *ctx, const void *fdt, size_t len, uint3
 		return riommu_fail(ctx, -ENOSPC, "the device tree is larger than %zu bytes",
 				   RIOMMU_FDT_MAX);
 	copy = malloc(len + 1);
-	tree = calloc(1, len + more);
+	tree = calloc(1, len + more + RIOMMU_FDT_SLACK);
 	if (!copy || !tree) {
 		free(copy);
 		free(tree);
@@ -59,7 +59,7 @@ int riommu_record_put(struct riommu_ctx *ctx, const void *fdt, size_t len, uint3
 	}
 	memcpy(copy, fdt, len);
 	err = fdt_check_full(copy, len);
-	if (!err)
+	if (!err) /* the slack stays out of its reach: parts that overlap grow when they are put one behind the other */
 		err = fdt_open_into(copy, tree, (int)(len + more));
 	if (!err)
 		err = put(tree, capacity);
