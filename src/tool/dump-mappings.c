@@ -9,10 +9,10 @@
 
 #define GAPS_TOLD 32 /* parts of the process directory that cannot be read */
 
-/* What an address space came to: the list "spaces" follows that of the mappings. Memory grows with the processes only. */
-struct space_done {
-	struct mapping_space space;
-	struct mapping_count count;
+/* What address spaces came to, one after the other: numbers, seven bits a byte, the last byte of each with bit 7 clear. */
+struct totals {
+	uint8_t *bytes;
+	size_t used, size;
 };
 
 struct listing {
@@ -25,12 +25,65 @@ struct listing {
 	struct mapping_count count;
 	bool columns; /* its columns are printed */
 
-	struct space_done *done;
-	size_t done_count, done_size;
+	/* In JSON the list "spaces" follows that of the mappings: so much memory grows with the processes, a dozen bytes for each. */
+	struct totals totals;
+	size_t done_count;
 	struct mapping_count all;
 	bool met; /* the process that was asked for was found, or cannot be looked for */
 	unsigned gaps;
 };
+
+/* -- totals ------------------------------------------------------------------------------------- */
+
+#define LONGEST 10 /* bytes of a number */
+
+static void pack(struct totals *t, uint64_t v)
+{
+	if (t->size - t->used < LONGEST) {
+		t->size = t->size ? 2 * t->size : 256;
+		t->bytes = need(realloc(t->bytes, t->size));
+	}
+	for (; v >> 7; v >>= 7)
+		t->bytes[t->used++] = (uint8_t)(v | 0x80);
+	t->bytes[t->used++] = (uint8_t)v;
+}
+
+static uint64_t unpack(const uint8_t **at)
+{
+	uint64_t v = 0;
+	unsigned shift = 0;
+
+	for (; **at & 0x80; shift += 7)
+		v |= (uint64_t)(*(*at)++ & 0x7f) << shift;
+	return v | (uint64_t) * (*at)++ << shift;
+}
+
+/* What mapping_count_json() tells. */
+static void pack_count(struct totals *t, const struct mapping_count *c)
+{
+	pack(t, c->ranges);
+	pack(t, c->totals.leaves);
+	pack(t, c->totals.bytes);
+	pack(t, c->malformed);
+	pack(t, c->guest_only);
+	pack(t, c->unreadable);
+	pack(t, c->totals.pages);
+	pack(t, c->totals.loops);
+	pack(t, c->totals.truncated);
+}
+
+static void unpack_count(const uint8_t **at, struct mapping_count *c)
+{
+	c->ranges = unpack(at);
+	c->totals.leaves = unpack(at);
+	c->totals.bytes = unpack(at);
+	c->malformed = unpack(at);
+	c->guest_only = unpack(at);
+	c->unreadable = unpack(at);
+	c->totals.pages = unpack(at);
+	c->totals.loops = unpack(at);
+	c->totals.truncated = unpack(at);
+}
 
 /* -- an address space --------------------------------------------------------------------------- */
 
@@ -87,32 +140,49 @@ static int list_mapping(void *arg, const struct riommu_mapping *m)
 	return 0;
 }
 
+/* What is known of a space by these alone; all of it is. */
+struct space_kind {
+	enum riommu_space_kind kind;
+	uint32_t process_id;
+	bool first, second; /* stages */
+};
+
+static struct mapping_space space_of(const struct listing *l, const struct space_kind *k)
+{
+	const struct riommu_request *asked = &l->d->request;
+	bool guest = l->args.second_stage_only, is_process = k->kind == RIOMMU_SPACE_PROCESS;
+
+	return (struct mapping_space){
+		.iommu = l->place.iommu,
+		.has_device = true,
+		.device_id = l->place.device_id,
+		.has_process = is_process || asked->has_process_id,
+		.process_id = is_process ? k->process_id : asked->process_id,
+		.space = guest                   ? "second_stage"
+			 : asked->has_process_id ? "process"
+						 : mapping_space_name(k->kind),
+		.stages = mapping_stages_name(k->first, k->second),
+		.has_gpa = k->second,
+		.guest = guest,
+	};
+}
+
 /* Fills `space`. In text a heading says which it is; with ddtp Bare (STAGES without words) that was said. */
 static void begin_space(struct listing *l, enum riommu_space_kind kind, uint32_t process_id,
 			const struct dump_stages *stages)
 {
-	const struct riommu_request *asked = &l->d->request;
-	bool guest = l->args.second_stage_only;
+	struct space_kind k = {kind, process_id, stages->first, stages->second};
 
-	l->space = (struct mapping_space){
-		.iommu = l->place.iommu,
-		.has_device = true,
-		.device_id = l->place.device_id,
-		.has_process = kind == RIOMMU_SPACE_PROCESS || asked->has_process_id,
-		.process_id = kind == RIOMMU_SPACE_PROCESS ? process_id : asked->process_id,
-		.space = guest                   ? "second_stage"
-			 : asked->has_process_id ? "process"
-						 : mapping_space_name(kind),
-		.stages = mapping_stages_name(stages->first, stages->second),
-		.has_gpa = stages->second,
-		.guest = guest,
-	};
+	l->space = space_of(l, &k);
 	l->count = (struct mapping_count){.any = false};
 	l->columns = false;
-	if (in_json(&l->d->out))
+	if (in_json(&l->d->out)) {
 		mapping_space_begin(l->d, &l->space);
-	else if (stages->text[0])
+		pack(&l->totals, (uint64_t)kind << 2 | (uint64_t)k.first << 1 | k.second);
+		pack(&l->totals, process_id);
+	} else if (stages->text[0]) {
 		print_heading(l, kind, stages->text);
+	}
 }
 
 static void end_space(struct listing *l)
@@ -121,12 +191,10 @@ static void end_space(struct listing *l)
 
 	mapping_space_end(&l->space);
 	mapping_count_add(&l->all, &l->count);
-	if (l->done_count == l->done_size) {
-		l->done_size = l->done_size ? 2 * l->done_size : 4;
-		l->done = need(reallocarray(l->done, l->done_size, sizeof(*l->done)));
-	}
-	l->done[l->done_count++] = (struct space_done){l->space, l->count};
-	if (!in_json(&l->d->out))
+	l->done_count++;
+	if (in_json(&l->d->out))
+		pack_count(&l->totals, &l->count);
+	else
 		mapping_print_count(stdout, &l->count, 2);
 	if (l->space.has_process)
 		snprintf(process, sizeof(process), ", process 0x%" PRIx32, l->space.process_id);
@@ -265,17 +333,28 @@ static void list_bare(struct listing *l)
 	end_space(l);
 }
 
+static void tell_totals(const struct listing *l, const uint8_t **at)
+{
+	unsigned what = (unsigned)unpack(at);
+	struct space_kind k = {(enum riommu_space_kind)(what >> 2), (uint32_t)unpack(at), what & 2,
+			       what & 1};
+	struct mapping_space space = space_of(l, &k);
+	struct mapping_count count = {.any = false};
+	struct json_object *obj = mapping_space_json(l->d, &space);
+
+	unpack_count(at, &count);
+	mapping_count_json(obj, &count);
+	out_item(&l->d->out, obj);
+}
+
 static void show_totals(const struct listing *l)
 {
 	struct json_object *all = json_object_new_object();
+	const uint8_t *at = l->totals.bytes;
 
 	out_list_begin(&l->d->out, "spaces");
-	for (size_t i = 0; in_json(&l->d->out) && i < l->done_count; i++) {
-		struct json_object *obj = mapping_space_json(l->d, &l->done[i].space);
-
-		mapping_count_json(obj, &l->done[i].count);
-		out_item(&l->d->out, obj);
-	}
+	for (size_t i = 0; in_json(&l->d->out) && i < l->done_count; i++)
+		tell_totals(l, &at);
 	out_list_end(&l->d->out);
 	mapping_count_json(all, &l->all);
 	out_member(&l->d->out, "totals", all);
@@ -337,5 +416,5 @@ void dump_mappings(struct dump *d, int argc, char **argv)
 		list_spaces(&l);
 	out_list_end(&d->out);
 	show_totals(&l);
-	free(l.done);
+	free(l.totals.bytes);
 }
