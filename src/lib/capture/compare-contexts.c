@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What changed in the directories. Of each only the ids are kept, and a context is located when it is its turn: a directory may
- * hold 2^24 of them. A process directory is kept while its device is looked at.
- */
+/* What changed in the directories. Both are gone through side by side, and no context is kept: there may be 2^24 of them. */
 #include "capture/compare-internal.h"
 
 #include <stdlib.h>
 
 /* -- device contexts ------------------------------------------------------------------------------------------ */
-
-struct collecting {
-	struct compare_list *ids, *gaps;
-	size_t len;
-};
 
 int compare_add_gap(struct compare_list *gaps, uint32_t first_id, uint32_t last_id,
 		    uint64_t address, int error)
@@ -29,13 +21,9 @@ int compare_add_gap(struct compare_list *gaps, uint32_t first_id, uint32_t last_
 	return compare_add(gaps, &gap, sizeof(gap));
 }
 
-static int collect_dc(void *arg, const struct riommu_dc_visit *v)
+static int add_gap(void *arg, const struct riommu_dc_visit *v)
 {
-	const struct collecting *c = arg;
-
-	if (!v->dc)
-		return compare_add_gap(c->gaps, v->first_id, v->last_id, v->address, v->error);
-	return compare_add(c->ids, &v->dc->device_id, sizeof(v->dc->device_id));
+	return v->dc ? 0 : compare_add_gap(arg, v->first_id, v->last_id, v->address, v->error);
 }
 
 int riommu_comparison_open(const struct riommu_walker walkers[2], struct riommu_comparison **out)
@@ -47,20 +35,16 @@ int riommu_comparison_open(const struct riommu_walker walkers[2], struct riommu_
 	if (!c)
 		return -ENOMEM;
 	for (unsigned i = 0; i < 2 && !err; i++) {
-		struct collecting collecting = {.ids = &c->ids[i], .gaps = &c->gaps[i]};
-
 		c->walker[i] = walkers[i];
-		err = riommu_visit_dcs(&c->walker[i], collect_dc, &collecting);
+		err = riommu_visit_dcs(&c->walker[i], add_gap, &c->gaps[i]);
 	}
 	return err;
 }
 
 void riommu_comparison_close(struct riommu_comparison *c)
 {
-	for (unsigned i = 0; c && i < 2; i++) {
-		free(c->ids[i].v);
+	for (unsigned i = 0; c && i < 2; i++)
 		free(c->gaps[i].v);
-	}
 	free(c);
 }
 
@@ -85,16 +69,108 @@ bool compare_in_gap(const struct compare_list *gaps, uint32_t id)
 	       bsearch(&id, gaps->v, gaps->count, sizeof(struct compare_gap), compare_gap_with_id);
 }
 
-bool compare_find(const struct riommu_walker *w, uint32_t device_id, struct riommu_dc *dc)
-{
-	struct riommu_translation t;
-	uint64_t any = 0;
+/* -- two directories side by side ----------------------------------------------------------------------------- */
 
-	if (riommu_locate_dc(w, device_id, dc, &t, NULL) != RIOMMU_OK)
-		return false;
-	for (unsigned i = 0; i < dc->dwords; i++)
-		any |= dc->dw[i];
-	return any;
+/* The contexts of one side. */
+struct side {
+	struct riommu_directory *directory; /* NULL: there is none */
+	const struct compare_list *gaps;
+	struct compare_list *collect;  /* gets the gaps that come; NULL: all of them are known */
+	struct riommu_context_visit v; /* the next context */
+	bool more;                     /* there is one */
+};
+
+static int advance(struct side *s)
+{
+	int err;
+
+	s->more = false;
+	while (s->directory && (err = riommu_directory_next(s->directory, &s->v)) != 0) {
+		if (err < 0)
+			return err;
+		s->more = s->v.dc || s->v.pc;
+		if (s->more)
+			return 0;
+		err = s->collect ? compare_add_gap(s->collect, s->v.first_id, s->v.last_id,
+						   s->v.address, s->v.error)
+				 : 0;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Both are at their first context. A gap before the next context of a side is known by then. */
+static int go_through(struct side side[2],
+		      int (*pair)(void *arg, const struct riommu_context_visit *const v[2]),
+		      void *arg)
+{
+	int err = 0;
+
+	while (!err && (side[0].more || side[1].more)) {
+		const struct riommu_context_visit *v[2] = {NULL, NULL};
+		uint32_t id =
+			!side[1].more || (side[0].more && side[0].v.first_id < side[1].v.first_id)
+				? side[0].v.first_id
+				: side[1].v.first_id;
+		bool known = true;
+
+		for (unsigned i = 0; i < 2; i++)
+			if (side[i].more && side[i].v.first_id == id)
+				v[i] = &side[i].v;
+			else
+				known &= !compare_in_gap(side[i].gaps, id);
+		if (known)
+			err = pair(arg, v);
+		for (unsigned i = 0; i < 2 && !err; i++)
+			if (v[i])
+				err = advance(&side[i]);
+	}
+	return err;
+}
+
+/* The device directories, or the process directories of DC. */
+static int side_by_side(const struct riommu_walker walkers[2], const struct riommu_dc *const dc[2],
+			struct side side[2],
+			int (*pair)(void *arg, const struct riommu_context_visit *const v[2]),
+			void *arg)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < 2 && !err; i++) {
+		if (!dc || dc[i])
+			err = riommu_directory_open(&walkers[i], dc ? dc[i] : NULL,
+						    &side[i].directory);
+		if (!err)
+			err = advance(&side[i]);
+	}
+	if (!err)
+		err = go_through(side, pair, arg);
+	for (unsigned i = 0; i < 2; i++)
+		riommu_directory_close(side[i].directory);
+	return err;
+}
+
+struct devices {
+	int (*pair)(void *arg, const struct riommu_dc *const dc[2]);
+	void *arg;
+};
+
+static int device_pair(void *arg, const struct riommu_context_visit *const v[2])
+{
+	const struct devices *d = arg;
+
+	return d->pair(d->arg, (const struct riommu_dc *const[2]){v[0] ? v[0]->dc : NULL,
+								  v[1] ? v[1]->dc : NULL});
+}
+
+int compare_devices(const struct riommu_comparison *c,
+		    int (*pair)(void *arg, const struct riommu_dc *const dc[2]), void *arg)
+{
+	struct devices d = {pair, arg};
+	struct side side[2] = {{.gaps = &c->gaps[0]}, {.gaps = &c->gaps[1]}};
+
+	return side_by_side(c->walker, NULL, side, device_pair, &d);
 }
 
 /* -- the same pages ------------------------------------------------------------------------------------------- */
@@ -157,35 +233,16 @@ static int tell_gaps(struct contexts *x, const struct compare_list gaps[2], bool
 	return err;
 }
 
-static int collect_pc(void *arg, const struct riommu_pc_visit *v)
-{
-	const struct collecting *c = arg;
-
-	if (!v->pc)
-		return compare_add_gap(c->gaps, v->first_id, v->last_id, v->address, v->error);
-	return compare_add(c->ids, v->pc, sizeof(*v->pc));
-}
-
-static int by_process(const void *a, const void *b)
-{
-	const struct riommu_pc *x = a, *y = b;
-
-	return compare_numbers(x->process_id, y->process_id);
-}
-
-static int pc_pair(void *arg, const void *const element[2])
+static int pc_pair(void *arg, const struct riommu_context_visit *const v[2])
 {
 	struct contexts *x = arg;
-	const struct riommu_pc *a = element[0], *b = element[1];
+	const struct riommu_pc *a = v[0] ? v[0]->pc : NULL, *b = v[1] ? v[1]->pc : NULL;
 	struct riommu_context_change change = x->change;
 
 	if (a && b && a->ta == b->ta && a->fsc == b->fsc)
 		return 0;
 	change.is_process = true;
 	change.process_id = a ? a->process_id : b->process_id;
-	if ((!a && compare_in_gap(&x->gaps[0], change.process_id)) ||
-	    (!b && compare_in_gap(&x->gaps[1], change.process_id)))
-		return 0;
 	change.pc[0] = a;
 	change.pc[1] = b;
 	return x->visit(x->arg, &change);
@@ -202,25 +259,22 @@ static bool has_processes(const struct riommu_dc *dc)
 
 static int compare_processes(struct contexts *x)
 {
-	struct compare_list pcs[2] = {{0}};
+	const struct riommu_dc *dc[2] = {NULL, NULL};
+	struct side side[2];
 	int err = 0;
 
 	memset(x->gaps, 0, sizeof(x->gaps));
-	for (unsigned i = 0; i < 2 && !err; i++) {
-		struct collecting collecting = {.ids = &pcs[i], .gaps = &x->gaps[i]};
-
+	for (unsigned i = 0; i < 2; i++) {
+		side[i] = (struct side){.gaps = &x->gaps[i], .collect = &x->gaps[i]};
 		if (has_processes(x->change.dc[i]))
-			err = riommu_visit_pcs(&x->c->walker[i], x->change.dc[i], collect_pc,
-					       &collecting);
+			dc[i] = x->change.dc[i];
 	}
-	if (!err)
-		err = compare_merge(pcs, sizeof(struct riommu_pc), by_process, pc_pair, x);
+	if (dc[0] || dc[1])
+		err = side_by_side(x->c->walker, dc, side, pc_pair, x);
 	if (!err)
 		err = tell_gaps(x, x->gaps, true);
-	for (unsigned i = 0; i < 2; i++) {
-		free(pcs[i].v);
+	for (unsigned i = 0; i < 2; i++)
 		free(x->gaps[i].v);
-	}
 	return err;
 }
 
@@ -229,24 +283,17 @@ static bool same_dc(const struct riommu_dc *a, const struct riommu_dc *b)
 	return a->dwords == b->dwords && !memcmp(a->dw, b->dw, a->dwords * sizeof(a->dw[0]));
 }
 
-static int dc_pair(void *arg, const void *const element[2])
+static int dc_pair(void *arg, const struct riommu_dc *const dc[2])
 {
 	struct contexts *x = arg;
 	struct riommu_context_change *change = &x->change;
-	struct riommu_dc dc[2];
-	uint32_t id = *(const uint32_t *)(element[0] ? element[0] : element[1]);
 	int err = 0;
 
-	*change = (struct riommu_context_change){.device_id = id};
-	for (unsigned i = 0; i < 2; i++) {
-		if (!element[i] && compare_in_gap(&x->c->gaps[i], id))
-			return 0; /* the gap is told itself */
-		if (element[i] && compare_find(&x->c->walker[i], id, &dc[i]))
-			change->dc[i] = &dc[i];
-	}
-	if (!change->dc[0] && !change->dc[1])
-		return 0;
-	if (!change->dc[0] || !change->dc[1] || !same_dc(&dc[0], &dc[1]))
+	*change = (struct riommu_context_change){
+		.device_id = dc[0] ? dc[0]->device_id : dc[1]->device_id,
+		.dc = {dc[0], dc[1]},
+	};
+	if (!dc[0] || !dc[1] || !same_dc(dc[0], dc[1]))
 		err = x->visit(x->arg, change);
 	return err ? err : compare_processes(x);
 }
@@ -256,7 +303,7 @@ int riommu_compare_contexts(const struct riommu_comparison *c,
 			    void *arg)
 {
 	struct contexts x = {.c = c, .visit = visit, .arg = arg};
-	int err = compare_merge(c->ids, sizeof(uint32_t), compare_ids, dc_pair, &x);
+	int err = compare_devices(c, dc_pair, &x);
 
 	return err ? err : tell_gaps(&x, c->gaps, false);
 }

@@ -23,7 +23,6 @@ int compare_merge(const struct compare_list lists[2], size_t len,
 		  int (*pair)(void *arg, const void *const element[2]), void *arg);
 
 int compare_numbers(uint64_t a, uint64_t b);
-int compare_ids(const void *a, const void *b); /* of uint32_t */
 
 struct compare_gap {
 	uint32_t first_id, last_id;
@@ -33,12 +32,15 @@ struct compare_gap {
 
 struct riommu_comparison {
 	struct riommu_walker walker[2];
-	struct compare_list ids[2];  /* of devices with a context: uint32_t */
-	struct compare_list gaps[2]; /* struct compare_gap */
+	struct compare_list gaps[2]; /* of the device directories: struct compare_gap */
 };
 
-/* The context of a device: false where it is empty, or not to be had. */
-bool compare_find(const struct riommu_walker *w, uint32_t device_id, struct riommu_dc *dc);
+/*
+ * Goes through both device directories side by side: PAIR gets the contexts of a device, NULL where it has none. What a gap of one side
+ * may hold is passed over. A non-zero return ends it, and is returned.
+ */
+int compare_devices(const struct riommu_comparison *c,
+		    int (*pair)(void *arg, const struct riommu_dc *const dc[2]), void *arg);
 
 /* Adds ids that could not be looked at; neighbours are one gap. */
 int compare_add_gap(struct compare_list *gaps, uint32_t first_id, uint32_t last_id,

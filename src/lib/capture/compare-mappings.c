@@ -13,9 +13,9 @@
 
 /* A space in one of both systems. */
 struct half {
-	size_t dc; /* index plus 1 of its device context; 0: there is no such space */
+	uint32_t dc; /* index plus 1 of its device context; 0: there is no such space */
 	bool has_pc;
-	struct riommu_pc pc;
+	uint64_t address, ta, fsc; /* of the process context */
 };
 
 struct member {
@@ -31,15 +31,16 @@ struct groups {
 	struct compare_list members; /* struct member */
 	struct riommu_space_ref *refs;
 
-	uint64_t
-		at_once; /* so many members are held at most; those of one device are always together */
+	uint64_t at_once;    /* when so many members are held, they are compared */
 	uint32_t entered_by; /* the device whose spaces entered so many tables */
 	uint64_t entered[2];
 
-	/* of the device at work: struct member, one half filled; and processes that could not be looked at */
-	struct compare_list found[2], gaps[2];
+	/* of the device at work: */
 	uint32_t device_id;
-	unsigned side;
+	const struct riommu_dc *dc[2];
+	uint32_t dc_index[2];        /* in `dcs`, plus 1 */
+	uint64_t held;               /* members */
+	struct compare_list gaps[2]; /* processes that could not be looked at */
 };
 
 /* False: there is no such space. */
@@ -54,24 +55,12 @@ static bool space_of(const struct groups *g, const struct member *m, unsigned si
 		.kind = m->ref.kind,
 		.dc = ((const struct riommu_dc *)g->dcs.v)[half->dc - 1],
 		.has_pc = half->has_pc,
-		.pc = half->pc,
+		.pc = {.process_id = m->ref.process_id, /* under tc.DPE that of the device is 0 */
+		       .address = half->address,
+		       .ta = half->ta,
+		       .fsc = half->fsc},
 	};
 	return true;
-}
-
-static int found_space(void *arg, const struct riommu_space_visit *v)
-{
-	struct groups *g = arg;
-	struct member m = {.ref = {.device_id = g->device_id}};
-
-	if (!v->space) /* the comparison of contexts tells it */
-		return compare_add_gap(&g->gaps[g->side], v->first_id, v->last_id, v->address,
-				       v->error);
-	m.ref.kind = v->space->kind;
-	m.ref.process_id = v->space->kind == RIOMMU_SPACE_PROCESS ? v->space->pc.process_id : 0;
-	m.half[g->side] =
-		(struct half){.dc = g->dcs.count, .has_pc = v->space->has_pc, .pc = v->space->pc};
-	return compare_add(&g->found[g->side], &m, sizeof(m));
 }
 
 static int ref_order(const struct riommu_space_ref *a, const struct riommu_space_ref *b)
@@ -109,53 +98,143 @@ static int by_tables(const void *a, const void *b, void *arg)
 	return order ? order : by_ref(a, b);
 }
 
-static int space_pair(void *arg, const void *const element[2])
-{
-	struct groups *g = arg;
-	const struct member *a = element[0], *b = element[1];
-	struct member m = a ? *a : *b;
-
-	for (unsigned side = 0; side < 2; side++)
-		if (!element[side] && m.ref.kind == RIOMMU_SPACE_PROCESS &&
-		    compare_in_gap(&g->gaps[side], m.ref.process_id))
-			return 0;
-	if (a && b)
-		m.half[1] = b->half[1];
-	return compare_add(&g->members, &m, sizeof(m));
-}
-
-static int find_spaces(struct groups *g)
-{
-	const struct riommu_walker *w = &g->c->walker[g->side];
-	struct riommu_dc dc;
-	int err;
-
-	if (!compare_find(w, g->device_id, &dc))
-		return 0;
-	err = compare_add(&g->dcs, &dc, sizeof(dc));
-	return err ? err : riommu_visit_spaces(w, &dc, found_space, g);
-}
+/* -- the spaces of a device ------------------------------------------------------------------------------------ */
 
 static int compare_groups(struct groups *g);
 
-static int add_device(void *arg, const void *const element[2])
+static int hold_dcs(struct groups *g)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < 2 && !err; i++) {
+		g->dc_index[i] = 0;
+		if (!g->dc[i])
+			continue;
+		err = compare_add(&g->dcs, g->dc[i], sizeof(*g->dc[i]));
+		g->dc_index[i] = (uint32_t)g->dcs.count;
+	}
+	return err;
+}
+
+/* The spaces of one side. */
+struct side {
+	struct riommu_spaces *spaces; /* NULL: there is no context */
+	struct compare_list *gaps;
+	struct riommu_space_visit v; /* the next one */
+	struct riommu_space_ref ref;
+	bool more; /* there is one */
+};
+
+static int advance(struct side *s)
+{
+	int err;
+
+	s->more = false;
+	while (s->spaces && (err = riommu_spaces_next(s->spaces, &s->v)) != 0) {
+		const struct riommu_space *space = s->v.space;
+
+		if (err < 0)
+			return err;
+		if (space) {
+			s->ref.kind = space->kind;
+			s->ref.process_id =
+				space->kind == RIOMMU_SPACE_PROCESS ? space->pc.process_id : 0;
+			s->more = true;
+			return 0;
+		}
+		/* the comparison of contexts tells it */
+		err = compare_add_gap(s->gaps, s->v.first_id, s->v.last_id, s->v.address,
+				      s->v.error);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void fill_half(const struct groups *g, struct member *m, unsigned i,
+		      const struct riommu_space *space)
+{
+	m->half[i] = (struct half){.dc = g->dc_index[i], .has_pc = space->has_pc};
+	if (!space->has_pc)
+		return;
+	m->half[i].address = space->pc.address;
+	m->half[i].ta = space->pc.ta;
+	m->half[i].fsc = space->pc.fsc;
+}
+
+/* Spaces of one device are looked at together, unless it alone has too many. */
+static int hold(struct groups *g, struct member *m, const struct side side[2], const bool in[2])
+{
+	int err = 0;
+
+	if (g->held >= g->at_once) {
+		err = compare_groups(g);
+		if (!err)
+			err = hold_dcs(g);
+		g->held = 0;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (in[i])
+			fill_half(g, m, i, side[i].v.space);
+	g->held++;
+	return err ? err : compare_add(&g->members, m, sizeof(*m));
+}
+
+/* Both are at their first space. A gap before the next space of a side is known by then. */
+static int go_through(struct groups *g, struct side side[2])
+{
+	int err = 0;
+
+	while (!err && (side[0].more || side[1].more)) {
+		int order = !side[0].more   ? 1
+			    : !side[1].more ? -1
+					    : ref_order(&side[0].ref, &side[1].ref);
+		const bool in[2] = {order <= 0, order >= 0};
+		struct member m = {.ref = side[order > 0].ref};
+		bool known = true;
+
+		for (unsigned i = 0; i < 2; i++)
+			known &= in[i] || m.ref.kind != RIOMMU_SPACE_PROCESS ||
+				 !compare_in_gap(side[i].gaps, m.ref.process_id);
+		if (known)
+			err = hold(g, &m, side, in);
+		for (unsigned i = 0; i < 2 && !err; i++)
+			if (in[i])
+				err = advance(&side[i]);
+	}
+	return err;
+}
+
+static int add_spaces(struct groups *g)
+{
+	struct side side[2];
+	int err = hold_dcs(g);
+
+	for (unsigned i = 0; i < 2; i++) {
+		g->gaps[i].count = 0;
+		side[i] = (struct side){.gaps = &g->gaps[i], .ref.device_id = g->device_id};
+		if (!err && g->dc[i])
+			err = riommu_spaces_open(&g->c->walker[i], g->dc[i], &side[i].spaces);
+		if (!err)
+			err = advance(&side[i]);
+	}
+	if (!err)
+		err = go_through(g, side);
+	for (unsigned i = 0; i < 2; i++)
+		riommu_spaces_close(side[i].spaces);
+	return err;
+}
+
+static int add_device(void *arg, const struct riommu_dc *const dc[2])
 {
 	struct groups *g = arg;
 	int err = g->members.count >= g->at_once ? compare_groups(g) : 0;
 
-	g->device_id = *(const uint32_t *)(element[0] ? element[0] : element[1]);
-	for (g->side = 0; g->side < 2 && !err; g->side++) {
-		struct compare_list *found = &g->found[g->side];
-
-		found->count = g->gaps[g->side].count = 0;
-		if (element[g->side])
-			err = find_spaces(g);
-		else if (compare_in_gap(&g->c->gaps[g->side], g->device_id))
-			return 0; /* what is not known is not compared */
-		if (found->count)
-			qsort(found->v, found->count, sizeof(struct member), by_ref);
-	}
-	return err ? err : compare_merge(g->found, sizeof(struct member), by_ref, space_pair, g);
+	g->device_id = dc[0] ? dc[0]->device_id : dc[1]->device_id;
+	g->held = 0;
+	for (unsigned i = 0; i < 2; i++)
+		g->dc[i] = dc[i];
+	return err ? err : add_spaces(g);
 }
 
 /* -- ranges --------------------------------------------------------------------------------------------------- */
@@ -445,15 +524,13 @@ int riommu_compare_mappings(const struct riommu_comparison *c,
 			   .visit = visit,
 			   .arg = arg,
 			   .at_once = riommu_spaces_at_once(&c->walker[RIOMMU_NEW])};
-	int err = compare_merge(c->ids, sizeof(uint32_t), compare_ids, add_device, &g);
+	int err = compare_devices(c, add_device, &g);
 
 	if (!err)
 		err = compare_groups(&g);
 	free(g.dcs.v);
 	free(g.members.v);
-	for (unsigned side = 0; side < 2; side++) {
-		free(g.found[side].v);
+	for (unsigned side = 0; side < 2; side++)
 		free(g.gaps[side].v);
-	}
 	return err;
 }

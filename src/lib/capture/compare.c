@@ -26,11 +26,6 @@ int compare_numbers(uint64_t a, uint64_t b)
 	return a < b ? -1 : a > b;
 }
 
-int compare_ids(const void *a, const void *b)
-{
-	return compare_numbers(*(const uint32_t *)a, *(const uint32_t *)b);
-}
-
 static const void *element_at(const struct compare_list *list, size_t i, size_t len)
 {
 	return i < list->count ? (const uint8_t *)list->v + i * len : NULL;

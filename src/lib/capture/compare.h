@@ -52,7 +52,7 @@ int riommu_compare_registers(const struct riommu_iommu *const iommu[2],
 
 /* -- contexts --------------------------------------------------------------------------------------------------- */
 
-/* What is compared of an IOMMU that is in both. Memory grows with the number of contexts: 4 bytes for each. */
+/* What is compared of an IOMMU that is in both. Memory does not grow with the number of contexts. */
 struct riommu_comparison;
 
 /* WALKERS are copied. *C is the caller's to close, also after an error. */
@@ -105,7 +105,7 @@ struct riommu_mapping_change {
 
 /*
  * Mappings of leaves of another size that lead to the same place are alike. Where ddtp is Bare, every device is taken to have an
- * identity. Memory: some 16 MiB, and 200 bytes for each space; none for a mapping.
+ * identity. Memory: some 16 MiB, and 150 bytes for each of -O spaces= spaces; none for a mapping.
  */
 int riommu_compare_mappings(const struct riommu_comparison *c,
 			    int (*visit)(void *arg, const struct riommu_mapping_change *change),

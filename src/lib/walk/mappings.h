@@ -41,6 +41,16 @@ struct riommu_space_visit {
 int riommu_visit_spaces(const struct riommu_walker *walker, const struct riommu_dc *dc,
 			int (*visit)(void *arg, const struct riommu_space_visit *v), void *arg);
 
+/*
+ * The same, one after the other, when the caller asks for the next one. WALKER has to stay, DC is copied. -ENOMEM; *S is the caller's to
+ * close. Next: 1 with *V filled, which is good until the next call, 0 behind the last one, or -ENOMEM.
+ */
+struct riommu_spaces;
+int riommu_spaces_open(const struct riommu_walker *walker, const struct riommu_dc *dc,
+		       struct riommu_spaces **s);
+void riommu_spaces_close(struct riommu_spaces *s);
+int riommu_spaces_next(struct riommu_spaces *s, struct riommu_space_visit *v);
+
 /* An order of spaces of one IOMMU, 0 where requests of both go through the same tables in the same way. */
 int riommu_space_order(const struct riommu_space *a, const struct riommu_space *b);
 

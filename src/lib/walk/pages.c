@@ -197,9 +197,8 @@ static int process_page(void *arg, uint64_t page, enum riommu_structure structur
 	return tell(((const struct processes *)arg)->p, page, structure, level, error);
 }
 
-static int process_node(void *arg, const struct walk_node *node)
+static int process_node(const struct processes *in, const struct walk_node *node)
 {
-	const struct processes *in = arg;
 	struct riommu_pc pc = {.process_id = node->first_id, .address = node->address};
 
 	if (!node->dw)
@@ -309,22 +308,33 @@ static int device_page(void *arg, uint64_t page, enum riommu_structure structure
 	return tell(arg, page, structure, level, error);
 }
 
-static int visit_fsc(struct pages *p, const struct riommu_dc *dc)
+static int visit_processes(struct pages *p, const struct riommu_dc *dc)
 {
 	struct processes in = {p, dc};
-	struct walk_directory_visitor visitor = {process_enter, process_page, process_node, &in};
+	struct walk_directory_visitor visitor = {process_enter, process_page, &in};
+	struct walk_directory directory; /* not cleared: it is large */
+	struct walk_node node;
+	int err = 0;
+
+	walk_begin_processes(&directory, p->w, dc, &visitor);
+	while (!err && walk_next_node(&directory, &node))
+		err = process_node(&in, &node);
+	return err ? err : directory.err;
+}
+
+static int visit_fsc(struct pages *p, const struct riommu_dc *dc)
+{
 
 	if (walk_dc_two_stage(dc) && !p->guest_tables)
 		return 0;
 	if (dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_PDTV)
-		return walk_visit_processes(p->w, dc, &visitor);
+		return visit_processes(p, dc);
 	return visit_first_stage(p, dc, dc->dw[RIOMMU_DC_FSC]);
 }
 
 /* Nothing behind a context that is not valid or misconfigured is ever walked. */
-static int device_node(void *arg, const struct walk_node *node)
+static int device_node(struct pages *p, const struct walk_node *node)
 {
-	struct pages *p = arg;
 	struct riommu_dc dc = {
 		.device_id = node->first_id, .address = node->address, .dwords = node->dwords};
 	unsigned rule;
@@ -369,9 +379,16 @@ int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,
 			  .visit = visit,
 			  .arg = arg,
 			  .max = riommu_max_pages(walker)};
-	struct walk_directory_visitor visitor = {device_enter, device_page, device_node, &p};
-	int err = walk_visit_devices(walker, &visitor);
+	struct walk_directory_visitor visitor = {device_enter, device_page, &p};
+	struct walk_directory directory;
+	struct walk_node node;
+	int err = 0;
 
+	walk_begin_devices(&directory, walker, &visitor);
+	while (!err && walk_next_node(&directory, &node))
+		err = device_node(&p, &node);
+	if (!err)
+		err = directory.err;
 	if (!err)
 		err = visit_msi_tables(&p);
 	base_set_free(&p.seen);

@@ -16,20 +16,51 @@ struct walk_node {
 
 /*
  * What to do with a directory on the way. Each may be NULL; a non-zero return ends the visit with that value, except:
- * ENTER is asked before a page is read and returns 1 for yes, 0 to leave the page out (NODE then gets -ELOOP). PAGE tells how its read went.
+ * ENTER is asked before a page is read and returns 1 for yes, 0 to leave the page out (its ids are a node with -ELOOP). PAGE tells how
+ * its read went.
  */
 struct walk_directory_visitor {
 	int (*enter)(void *arg, uint64_t page, enum riommu_structure structure, unsigned level);
 	int (*page)(void *arg, uint64_t page, enum riommu_structure structure, unsigned level,
 		    int error);
-	int (*node)(void *arg, const struct walk_node *node);
 	void *arg;
 };
 
-/* The device directory, or the process directory of DC, by ascending id. */
-int walk_visit_devices(const struct riommu_walker *w, const struct walk_directory_visitor *visitor);
-int walk_visit_processes(const struct riommu_walker *w, const struct riommu_dc *dc,
-			 const struct walk_directory_visitor *visitor);
+/*
+ * A directory under way. Both have the same shape: up to three levels, 512 pointers a page, contexts in the last. It holds one page a
+ * level. 12 KiB: not to be cleared, nor copied.
+ */
+struct walk_directory {
+	const struct riommu_walker *w;
+	struct riommu_dc behind; /* a process directory: whose; its addresses may be a guest's */
+	struct walk_directory_visitor visitor;
+	bool is_process;
+	bool big_endian;
+	uint8_t id_bits;     /* of all levels that the structure knows */
+	uint8_t leaf_bits;   /* of the id that select a context within its page */
+	uint8_t leaf_dwords; /* of a context */
+	uint8_t levels;      /* not yet entered; 0: begun, or nothing to enter */
+	uint64_t root;
+	int err; /* what ended it */
+
+	unsigned depth; /* of the pages that are open, the root first */
+	struct walk_directory_page {
+		uint64_t address;
+		uint32_t first_id, next; /* entry */
+		unsigned level;
+		uint8_t bytes[RIOMMU_PAGE_SIZE];
+	} page[3];
+	uint64_t dw[RIOMMU_DC_DWORDS]; /* of the node */
+};
+
+/* The device directory, or the process directory of DC, from its begin. VISITOR and DC are copied. */
+void walk_begin_devices(struct walk_directory *d, const struct riommu_walker *w,
+			const struct walk_directory_visitor *visitor);
+void walk_begin_processes(struct walk_directory *d, const struct riommu_walker *w,
+			  const struct riommu_dc *dc, const struct walk_directory_visitor *visitor);
+
+/* The next node, by ascending id. False: there is no other one, or D->err. NODE's words are good until the next call. */
+bool walk_next_node(struct walk_directory *d, struct walk_node *node);
 
 /*
  * LEN bytes of a table within one page: in the source's own memory where it lends that until it is closed, else copied to BUF. Either

@@ -189,6 +189,27 @@ struct riommu_pc_visit {
 int riommu_visit_pcs(const struct riommu_walker *walker, const struct riommu_dc *dc,
 		     int (*visit)(void *arg, const struct riommu_pc_visit *v), void *arg);
 
+/*
+ * The same, one after the other, when the caller asks for the next one: for two directories side by side. The device directory of
+ * WALKER, which has to stay, or the process directory of DC (NULL: none), which is copied. -ENOMEM; *D is the caller's to close.
+ */
+struct riommu_directory;
+int riommu_directory_open(const struct riommu_walker *walker, const struct riommu_dc *dc,
+			  struct riommu_directory **d);
+void riommu_directory_close(struct riommu_directory *d);
+
+/* A context, which is good until the next call, or what could not be read (neither DC nor PC). */
+struct riommu_context_visit {
+	const struct riommu_dc *dc;
+	const struct riommu_pc *pc;
+	uint32_t first_id, last_id;
+	uint64_t address;
+	int error;
+};
+
+/* 1 with *V filled, 0 behind the last one, or -ENOMEM. */
+int riommu_directory_next(struct riommu_directory *d, struct riommu_context_visit *v);
+
 /* What -O max-pages= says: enumerations of tables that may be hostile end there. */
 uint64_t riommu_max_pages(const struct riommu_walker *walker);
 
