@@ -349,6 +349,22 @@ START_TEST(a_process_directory_that_is_not_held_is_no_change)
 }
 END_TEST
 
+/* The part that is not held lies between what both have: it hides its own ids, and no others. */
+START_TEST(a_part_of_a_process_directory_that_is_not_held_hides_its_ids)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		put_dc(&side[i], 1, RIOMMU_TC_V | RIOMMU_TC_PDTV, (uint64_t)2 << 60 | TABLES >> 12);
+		for (uint64_t page = 0; page < 3; page++)
+			put(&side[i], TABLES + 8 * page, PTE(TABLES + 0x1000 * (page + 1), 1));
+		put(&side[i], TABLES + 0x3000 + 16 * 88, 1 | (uint64_t)i << 12);
+	}
+	memory_page(side[0].memory, TABLES + 0x1000);
+	put(&side[1], TABLES + 0x1000 + 16 * 10, 1);
+	put(&side[1], TABLES + 0x2000 + 16 * 44, 1);
+	ck_assert_str_eq(compare_contexts(), "-/1.10 1.600/1.600 !0:256..511 ");
+}
+END_TEST
+
 START_TEST(off_has_no_contexts)
 {
 	put_dc(&side[0], 1, RIOMMU_TC_V, 0);
@@ -606,6 +622,50 @@ START_TEST(processes_are_paired_by_their_id)
 	expect_change(all, 0, 0x1000, 0x1fff, 0x90000000, 0x90001000);
 	ck_assert_uint_eq(all->refs[0][0].kind, RIOMMU_SPACE_PROCESS);
 	ck_assert_uint_eq(all->refs[0][0].process_id, 4);
+}
+END_TEST
+
+/* Processes FIRST and up, one for each of ROOTS. */
+static void put_processes(struct side *s, uint64_t pdt, uint64_t first, const uint64_t *roots,
+			  size_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		put(s, pdt + (first + i) * 16, 1);
+		put(s, pdt + (first + i) * 16 + 8, SV39 | roots[i] >> 12);
+	}
+}
+
+/* A device with more processes than are held at once: each is told, once; those with the same tables (3 and 5) apart. */
+START_TEST(processes_of_one_device_come_in_turns)
+{
+	struct changes *all;
+
+	for (unsigned s = 0; s < 2; s++) {
+		uint64_t pdt = side[s].next, root[4];
+
+		side[s].next += 0x1000;
+		for (uint64_t i = 0; i < 4; i++) {
+			root[i] = i == 2 ? root[0] : side[s].next;
+			if (i == 2)
+				continue;
+			side[s].next += 0x1000;
+			memory_page(side[s].memory, root[i]);
+			map(&side[s], root[i], 0x1000, 0x90000000 + s * 0x1000, FLAGS);
+		}
+		put_dc(&side[s], 1, RIOMMU_TC_V | RIOMMU_TC_PDTV, (uint64_t)1 << 60 | pdt >> 12);
+		put_processes(&side[s], pdt, 3, root, 4);
+	}
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, 3);
+	ck_assert_uint_eq(all->v[0].ref_count, 2);
+	ck_assert_int_eq(riommu_option_set(ctx, "spaces", "2"), 0);
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		expect_change(all, i, 0x1000, 0x1fff, 0x90000000, 0x90001000);
+		ck_assert_uint_eq(all->v[i].ref_count, 1);
+		ck_assert_uint_eq(all->refs[i][0].process_id, 3 + i);
+	}
 }
 END_TEST
 
@@ -957,6 +1017,7 @@ int main(void)
 	tcase_add_test(tc, process_contexts_come_go_and_change);
 	tcase_add_test(tc, a_directory_that_is_not_held_is_no_change);
 	tcase_add_test(tc, a_process_directory_that_is_not_held_is_no_change);
+	tcase_add_test(tc, a_part_of_a_process_directory_that_is_not_held_hides_its_ids);
 	tcase_add_test(tc, off_has_no_contexts);
 	tcase_add_test(tc, same_mappings_are_not_told);
 	tcase_add_test(tc, a_mapping_comes_and_one_goes);
@@ -965,6 +1026,7 @@ int main(void)
 	tcase_add_test(tc, spaces_with_the_same_tables_are_told_once);
 	tcase_add_test(tc, spaces_come_in_turns);
 	tcase_add_test(tc, processes_are_paired_by_their_id);
+	tcase_add_test(tc, processes_of_one_device_come_in_turns);
 	tcase_add_test(tc, processes_that_cannot_be_looked_at_are_no_change);
 	tcase_add_test(tc, bare_is_an_identity);
 	tcase_add_loop_test(tc, a_table_that_is_not_held_is_no_change, 0, 2);

@@ -126,6 +126,32 @@ START_TEST(three_levels_make_the_device_id)
 }
 END_TEST
 
+/* Who goes through two directories side by side asks each for its next context when it wants it, and may leave. */
+START_TEST(two_visits_under_way_do_not_disturb_each_other)
+{
+	static const uint32_t ids[] = {2, 7, 63};
+	struct riommu_directory *d[2];
+	struct riommu_context_visit v[2];
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(ids); i++)
+		put_dc(ROOT, ids[i], RIOMMU_DC_TC, 1);
+	ck_assert_int_eq(riommu_directory_open(&w, NULL, &d[0]), 0);
+	ck_assert_int_eq(riommu_directory_open(&w, NULL, &d[1]), 0);
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(ids); i++) {
+		for (unsigned k = 0; k < 2; k++)
+			ck_assert_int_eq(riommu_directory_next(d[k], &v[k]), 1);
+		for (unsigned k = 0; k < 2; k++) {
+			ck_assert_uint_eq(v[k].dc->device_id, ids[i]);
+			ck_assert_ptr_null(v[k].pc);
+		}
+	}
+	riommu_directory_close(d[1]); /* before its end */
+	for (unsigned again = 0; again < 2; again++)
+		ck_assert_int_eq(riommu_directory_next(d[0], &v[0]), 0);
+	riommu_directory_close(d[0]);
+}
+END_TEST
+
 START_TEST(off_bare_and_reserved_modes_have_no_directory)
 {
 	struct contexts c = {0};
@@ -776,7 +802,9 @@ static TCase *contexts_case(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, contexts_come_in_order_and_empty_ones_do_not);
 	tcase_add_loop_test(tc, three_levels_make_the_device_id, 0, 4);
+	tcase_add_test(tc, two_visits_under_way_do_not_disturb_each_other);
 	tcase_add_loop_test(tc, off_bare_and_reserved_modes_have_no_directory, 0, 2);
+	tcase_add_test(tc, two_visits_under_way_do_not_disturb_each_other);
 	tcase_add_loop_test(tc, off_bare_and_reserved_modes_have_no_directory, 5, 16);
 	tcase_add_test(tc, what_cannot_be_read_is_told_with_its_ids);
 	tcase_add_loop_test(tc, an_absent_root_hides_all_ids, 0, 2);
