@@ -257,14 +257,15 @@ static bool has_text(const uint8_t *bytes, size_t len, const char *text, size_t 
 }
 
 /*
- * The names that the driver gives to sysfs. Where even the name of the IOMMU is nowhere in the Image the driver is not
- * either; the name of the PCI driver is only a module's name, and its absence proves less.
+ * The names that the driver gives to sysfs, and the one that it looks for in the device tree. Where even these are nowhere in the
+ * Image the driver is not either; the name of the PCI driver is only a module's name, and its absence proves less.
  */
 static void read_texts(const uint8_t *bytes, size_t len, struct kernel *k)
 {
-	static const char name[] = "riscv-iommu@", pci[] = "iommu_pci",
+	static const char name[] = "riscv-iommu@", match[] = "riscv,iommu", pci[] = "iommu_pci",
 			  probe[] = "riscv_iommu_pci_probe";
-	bool any = has_text(bytes, len, name, sizeof(name) - 1);
+	bool any = has_text(bytes, len, name, sizeof(name) - 1) ||
+		   has_text(bytes, len, match, sizeof(match));
 
 	k->driver[DRIVER_PLATFORM] = any ? ANSWER_YES : ANSWER_NO;
 	k->driver[DRIVER_PCI] = !any ? ANSWER_NO : ANSWER_UNKNOWN;

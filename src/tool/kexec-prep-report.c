@@ -231,6 +231,30 @@ static void print_entry(const struct riommu_record_entry *e, uint64_t hz)
 	print_time(e->ticks, hz);
 }
 
+/* -u: the entries of that IOMMU only. A record has no names. */
+static bool narrow(struct prep *p, struct riommu_record *record)
+{
+	const char *only = p->options.iommu;
+	uint32_t kept = 0;
+	uint64_t base;
+
+	if (!only)
+		return true;
+	if (riommu_parse_u64(only, &base)) {
+		out_error(&p->out, -ENODEV,
+			  "-u %.64s: a record has no names, only base addresses: choose by one",
+			  only);
+		return false;
+	}
+	for (uint32_t i = 0; i < record->used; i++)
+		if (record->entry[i].base == base)
+			record->entry[kept++] = record->entry[i];
+	record->used = kept;
+	if (!kept)
+		out_error(&p->out, -ENODEV, "-u 0x%" PRIx64 ": the record has no such IOMMU", base);
+	return kept;
+}
+
 /* What the whole of it says, in a line; the status follows. */
 static const char *verdict(struct prep *p, const struct riommu_record *record)
 {
@@ -267,7 +291,7 @@ void prep_report(struct prep *p, int argc, char **argv)
 	}
 	sandbox(&p->options, SANDBOX_READING, stderr);
 	out_begin(&p->out, PREP_SCHEMA, NULL);
-	if (!find_record(p, &record, path, sizeof(path))) {
+	if (!find_record(p, &record, path, sizeof(path)) || !narrow(p, &record)) {
 		out_member(&p->out, "record", NULL);
 		return;
 	}

@@ -566,6 +566,14 @@ class Report(Prep):
         self.assertIn(b"device tree", self.prep("-i", self.machine(), "report", status=2).err)
         self.prep("-i", self.path("nothing"), "report", status=1)
 
+    def test_one_iommu_of_the_record(self):
+        path = self.write("record", record(entry(), entry(base=0x3020000, status=TRAP)))
+        one, = self.answer("-i", path, "-u", "0x3010000", "report")["iommus"]
+        self.assertEqual((one["base"], one["status"]), ("0x3010000", "blocked"))
+        self.answer("-i", path, "-u", "0x3020000", "report", status=7)
+        for name in ("0x3030000", "3010000.iommu"):
+            self.assertIsNone(self.answer("-i", path, "-u", name, "report", status=3)["record"])
+
     def test_text(self):
         out = self.prep(*self.machine_with(record(entry(ticks=7), entry(base=0x3020000, status=TRAP))), "report", status=7).out.decode()
         for word in ("3LVL", "Off", "0x3010000", "0x3020000", "7 ticks", "blocked", "trap"):
@@ -653,7 +661,8 @@ class Check(Prep):
         self.machine()
         note = {"kernel": "7.2"}
         core = self.machine(iommu_name="0000:00:02.0", note=note)
-        self.assertIn("driver-unknown", self.ids(["-i", core], self.write("vmlinuz", image(texts=b"\0riscv-iommu@%s\0"))))
+        for text in (b"\0riscv-iommu@%s\0", b"\0riscv,iommu\0"):
+            self.assertIn("driver-unknown", self.ids(["-i", core], self.write("vmlinuz", image(texts=text))))
 
     def test_severity(self):
         root = self.root(registers=common.Machine().registers)

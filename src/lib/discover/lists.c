@@ -97,11 +97,6 @@ void riommu_list_sort(struct riommu_system *sys)
 
 /* -- lookup ------------------------------------------------------------------------------------------------ */
 
-static bool is_hex(const char *text)
-{
-	return text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-}
-
 size_t riommu_system_find_iommu(const struct riommu_system *sys, const char *text)
 {
 	static const char prefix[] = "riscv-iommu@";
@@ -113,7 +108,7 @@ size_t riommu_system_find_iommu(const struct riommu_system *sys, const char *tex
 		if (!strcmp(sys->iommus[i].name, text))
 			return i;
 	}
-	if (is_hex(text) && !riommu_parse_u64(text, &base))
+	if (!riommu_parse_u64(text, &base))
 		return riommu_list_iommu_at(sys, base);
 	return RIOMMU_NO_IOMMU;
 }

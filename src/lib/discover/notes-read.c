@@ -8,6 +8,7 @@
 #ifdef HAVE_JSON
 
 #include <json-c/json.h>
+#include <stdio.h>
 
 #define MAX_NOTE  (16u << 20)
 #define MAX_DEPTH 8
@@ -17,63 +18,105 @@ static int damaged(struct riommu_system *sys, const char *what)
 	return riommu_fail(sys->ctx, -EBADMSG, "%s: machine note: %s", sys->path, what);
 }
 
-/* The member KEY if it is there and not null; -EBADMSG when it is not of TYPE. */
-static int member(struct riommu_system *sys, struct json_object *obj, const char *key,
-		  enum json_type type, struct json_object **value)
+static int bad_value(struct riommu_system *sys, const char *key)
 {
-	*value = NULL;
-	if (!json_object_object_get_ex(obj, key, value) || !*value)
-		return 0;
-	return json_object_is_type(*value, type) ? 0 : damaged(sys, key);
+	char words[96];
+
+	snprintf(words, sizeof(words), "the value of \"%s\" makes no sense", key);
+	return damaged(sys, words);
+}
+
+/* The member KEY; NULL when it is not there, or null. */
+static struct json_object *member(struct json_object *obj, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(obj, key, &value) ? value : NULL;
+}
+
+/* Other tools write captures, too: what reads as a text, a number ("group": 3) does as well. */
+static bool is_scalar(struct json_object *value)
+{
+	return !json_object_is_type(value, json_type_object) &&
+	       !json_object_is_type(value, json_type_array);
+}
+
+/* KEY as a text, which is a part of OBJ, and its length. -ENOENT when it is missing. */
+static int scalar(struct riommu_system *sys, struct json_object *obj, const char *key,
+		  const char **text, size_t *len)
+{
+	struct json_object *value = member(obj, key);
+
+	if (!value)
+		return -ENOENT;
+	if (!is_scalar(value))
+		return bad_value(sys, key);
+	*text = json_object_get_string(value);
+	if (!*text)
+		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
+	*len = json_object_is_type(value, json_type_string)
+		       ? (size_t)json_object_get_string_len(value)
+		       : strlen(*text);
+	return 0;
 }
 
 static int get_text(struct riommu_system *sys, struct json_object *obj, const char *key, char *to,
 		    size_t size)
 {
-	struct json_object *value;
-	int err = member(sys, obj, key, json_type_string, &value);
+	const char *text;
+	size_t len;
+	int err = scalar(sys, obj, key, &text, &len);
 
-	if (!err && value)
-		riommu_copy_name(to, size, json_object_get_string(value),
-				 (size_t)json_object_get_string_len(value));
-	return err;
+	if (!err)
+		riommu_copy_name(to, size, text, len);
+	return err == -ENOENT ? 0 : err;
 }
 
-/* "0x.." at most MAX. -ENOENT when it is missing. */
-static int get_hex(struct riommu_system *sys, struct json_object *obj, const char *key,
-		   uint64_t max, uint64_t *to)
+/* A number of at most MAX, as users write them: hex with 0x, or decimal. -ENOENT when it is missing. */
+static int get_number(struct riommu_system *sys, struct json_object *obj, const char *key,
+		      uint64_t max, uint64_t *to)
 {
-	struct json_object *value;
-	int err = member(sys, obj, key, json_type_string, &value);
 	const char *text;
+	size_t len;
+	int err = scalar(sys, obj, key, &text, &len);
 
-	if (err || !value)
-		return err ? err : -ENOENT;
-	text = json_object_get_string(value);
-	if (strncmp(text, "0x", 2) || strlen(text) != (size_t)json_object_get_string_len(value) ||
-	    riommu_parse_u64(text, to) || *to > max)
-		return damaged(sys, key);
+	if (err)
+		return err;
+	if (strlen(text) != len || riommu_parse_u64(text, to) || *to > max)
+		return bad_value(sys, key);
+	return 0;
+}
+
+/* The IOMMU of a device, by its base or its name; none when it is no IOMMU of this capture. */
+static int get_iommu(struct riommu_system *sys, struct json_object *obj, size_t *iommu)
+{
+	const char *text;
+	size_t len;
+	int err = scalar(sys, obj, "iommu", &text, &len);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (!len || strlen(text) != len)
+		return bad_value(sys, "iommu");
+	*iommu = riommu_system_find_iommu(sys, text);
 	return 0;
 }
 
 static int parse_device(struct riommu_system *sys, struct json_object *obj)
 {
 	struct riommu_device device = {.iommu = RIOMMU_NO_IOMMU};
-	uint64_t id, base;
+	uint64_t id;
 	int err;
 
 	if (!json_object_is_type(obj, json_type_object))
-		return damaged(sys, "devices");
-	err = get_hex(sys, obj, "device_id", RIOMMU_DEVICE_ID_MAX, &id);
+		return bad_value(sys, "devices");
+	err = get_number(sys, obj, "device_id", RIOMMU_DEVICE_ID_MAX, &id);
 	if (err)
 		return err == -ENOENT ? damaged(sys, "a device without device_id") : err;
 	device.device_id = (uint32_t)id;
-	err = get_hex(sys, obj, "iommu", UINT64_MAX, &base);
+	err = get_iommu(sys, obj, &device.iommu);
 	if (!err)
-		device.iommu = riommu_list_iommu_at(sys, base);
-	else if (err != -ENOENT)
-		return err;
-	err = get_text(sys, obj, "name", device.name, sizeof(device.name));
+		err = get_text(sys, obj, "name", device.name, sizeof(device.name));
 	if (!err)
 		err = get_text(sys, obj, "driver", device.driver, sizeof(device.driver));
 	if (!err)
@@ -91,10 +134,10 @@ static int parse_region(struct riommu_system *sys, struct json_object *obj)
 	int err;
 
 	if (!json_object_is_type(obj, json_type_object))
-		return damaged(sys, "memory");
-	err = get_hex(sys, obj, "start", UINT64_MAX, &start);
+		return bad_value(sys, "memory");
+	err = get_number(sys, obj, "start", UINT64_MAX, &start);
 	if (!err)
-		err = get_hex(sys, obj, "end", UINT64_MAX, &end);
+		err = get_number(sys, obj, "end", UINT64_MAX, &end);
 	if (!err && end < start)
 		err = -ENOENT;
 	if (err)
@@ -107,11 +150,13 @@ static int parse_region(struct riommu_system *sys, struct json_object *obj)
 static int parse_list(struct riommu_system *sys, struct json_object *obj, const char *key,
 		      int (*parse)(struct riommu_system *sys, struct json_object *item))
 {
-	struct json_object *list;
-	int err = member(sys, obj, key, json_type_array, &list);
+	struct json_object *list = member(obj, key);
+	int err = 0;
 
-	if (err || !list)
-		return err;
+	if (!list)
+		return 0;
+	if (!json_object_is_type(list, json_type_array))
+		return bad_value(sys, key);
 	for (size_t i = 0; i < json_object_array_length(list) && !err; i++)
 		err = parse(sys, json_object_array_get_idx(list, i));
 	return err;
