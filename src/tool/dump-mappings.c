@@ -372,8 +372,7 @@ static bool parse(struct listing *l, int argc)
 	struct dump *d = l->d;
 
 	l->args = (struct riommu_mapping_args){.second_stage_only = d->gpa, .last = UINT64_MAX};
-	if (riommu_parse_u64(riommu_option(d->ctx, "max-pages"), &l->max_pages))
-		l->max_pages = UINT64_MAX;
+	l->max_pages = riommu_option_number(d->ctx, "max-pages");
 	if (argc != 1) {
 		out_error(
 			&d->out, -EINVAL,

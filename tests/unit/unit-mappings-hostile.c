@@ -171,6 +171,40 @@ START_TEST(noise_ends)
 }
 END_TEST
 
+/* A first-stage table is a guest's address: what keeps the second stage from leading there is what is told. */
+static const struct {
+	uint64_t
+		target; /* of the second stage's pointer to where the first-stage root is looked for */
+	bool poisoned;
+	int error;
+} ways_there[] = {
+	{0x8f000000, false, -ENODATA},
+	{0x8f000000, true, -EHWPOISON},
+	{BIT(PAS), false, -EFAULT},
+};
+
+START_TEST(a_first_stage_behind_a_second_that_fails_is_unreadable_for_its_reason)
+{
+	const struct riommu_mapping_args args = {.last = UINT64_MAX};
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4);
+	static struct listing l;
+	struct riommu_space space;
+
+	if (ways_there[_i].poisoned)
+		memory_poison(m.memory, ways_there[_i].target);
+	map(&second, 0x40000000, 2, POINTER(ways_there[_i].target));
+	m.dw[RIOMMU_DC_FSC] = MODE(RIOMMU_FSC_SV39) | 0x40000;
+	space = device_space();
+	ck_assert_int_eq(list(&l, &space, &args), 0);
+	ck_assert_uint_ge(l.count, 1);
+	ck_assert_int_eq(l.v[0].kind, RIOMMU_MAPPING_UNREADABLE);
+	ck_assert_int_eq(l.v[0].error, ways_there[_i].error);
+	if (ways_there[_i].error ==
+	    -ENODATA) /* the table that is not there, not the one behind it */
+		ck_assert_uint_eq(l.v[0].address, ways_there[_i].target);
+}
+END_TEST
+
 TCase *hostile_case(void)
 {
 	TCase *tc = tcase_create("hostile");
@@ -185,5 +219,8 @@ TCase *hostile_case(void)
 	tcase_add_test(tc, a_mask_of_every_other_page_ends);
 	tcase_add_test(tc, shared_tables_over_scattered_memory_end);
 	tcase_add_loop_test(tc, noise_ends, 0, 20);
+	tcase_add_loop_test(tc,
+			    a_first_stage_behind_a_second_that_fails_is_unreadable_for_its_reason,
+			    0, RIOMMU_ARRAY_SIZE(ways_there));
 	return tc;
 }

@@ -548,6 +548,19 @@ START_TEST(a_mask_that_lies_ends_at_the_bound)
 }
 END_TEST
 
+START_TEST(a_range_that_ends_before_it_starts_is_refused)
+{
+	struct riommu_mapping_totals totals;
+
+	put_context(1);
+	all.count = 0;
+	ck_assert_int_eq(riommu_visit_reached(&m.w, 1, 0, keep, NULL, &totals), -EINVAL);
+	ck_assert_int_eq(riommu_visit_reachable(&m.w, UINT64_MAX, 0, keep, NULL, NULL), -EINVAL);
+	ck_assert_uint_eq(all.count, 0);
+	ck_assert_uint_eq(totals.pages, 0);
+}
+END_TEST
+
 TCase *reached_case(void)
 {
 	TCase *tc = tcase_create("reached");
@@ -578,5 +591,6 @@ TCase *reached_case(void)
 	tcase_add_test(tc, pages_that_are_missing_are_one_entry);
 	tcase_add_loop_test(tc, there_may_be_no_msi_table, 0, 2);
 	tcase_add_test(tc, a_mask_that_lies_ends_at_the_bound);
+	tcase_add_test(tc, a_range_that_ends_before_it_starts_is_refused);
 	return tc;
 }

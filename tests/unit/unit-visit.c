@@ -657,6 +657,94 @@ START_TEST(msi_tables_on_top_of_each_other_end)
 }
 END_TEST
 
+/* 16 pages, which 19 tables share in part: few pages, but each is gone over again and again. */
+START_TEST(msi_tables_that_share_all_their_pages_end)
+{
+	static const unsigned bases[] = {0, 1, 2, 4, 8, 3, 5, 6, 9, 10, 12};
+	struct pages p = {0};
+	unsigned id = 0;
+
+	for (unsigned i = 0; i < 16; i++)
+		memory_page(mem, 0x94000000 + (uint64_t)i * 0x1000);
+	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "21"), 0); /* 1 + 4 + 16 */
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(bases); i++)
+		put_msi(id++, 0xfff, 0x94000000 + (uint64_t)bases[i] * 0x1000);
+	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_uint_eq(p.total, 21);
+	for (unsigned half = 0; half < 2; half++)
+		for (unsigned i = 0; i < 4; i++)
+			put_msi(id++, 0x7ff, 0x94000000 + half * 0x8000u + (i ? 0x800u << i : 0));
+	p = (struct pages){0};
+	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), -EOVERFLOW);
+	ck_assert_uint_le(p.total, 21);
+}
+END_TEST
+
+/* Tables are remembered until all pages of small ones were seen: that has a bound, too. */
+START_TEST(more_msi_tables_than_pages_are_not_remembered)
+{
+	struct pages p = {0};
+
+	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "9"), 0);
+	for (unsigned i = 0; i < 10; i++)
+		put_msi(i, 0xff, 0x94000000 + (uint64_t)(i % 2) * 0x1000);
+	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), -EOVERFLOW);
+	ck_assert_uint_eq(p.total, 5); /* the directory and the root: no MSI table */
+}
+END_TEST
+
+/* -- without memory ----------------------------------------------------------------------------- */
+
+START_TEST(without_memory_all_is_told_as_unreadable)
+{
+	struct riommu_source *memory = w.memory;
+	struct contexts c = {.count = 0};
+	struct pages p = {0};
+	int error = _i ? -EACCES : -ENODATA;
+
+	w.memory = NULL;
+	w.memory_error = _i ? -EACCES : 0;
+	ck_assert_int_eq(riommu_visit_dcs(&w, see_dc, &c), 0);
+	ck_assert_uint_eq(c.count, 0);
+	ck_assert_uint_eq(c.gaps, 1);
+	ck_assert_int_eq(c.gap[0].error, error);
+	ck_assert_uint_eq(c.gap[0].address, ROOT);
+	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_uint_eq(p.count, 1);
+	ck_assert_int_eq(p.v[0].error, error);
+	w.memory = memory;
+}
+END_TEST
+
+/* -- what a step decodes by ------------------------------------------------------------------------ */
+
+START_TEST(each_entry_on_the_way_has_its_layout)
+{
+	struct riommu_step step = {.size = 8, .value = {7, 0}};
+
+	step.structure = RIOMMU_S_DDTE;
+	ck_assert_ptr_eq(riommu_step_layout(&step, 0, 0, 0), riommu_layout_ddte());
+	step.structure = RIOMMU_S_PDTE;
+	ck_assert_ptr_eq(riommu_step_layout(&step, 0, 0, 0), riommu_layout_pdte());
+	step.structure = RIOMMU_S_MSI_PTE;
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_ptr_eq(riommu_step_layout(&step, i, 0, 0), riommu_layout_msi_pte(i, 7));
+	for (unsigned i = 0; i < 2; i++) {
+		step.structure = RIOMMU_S_PC;
+		ck_assert_ptr_eq(riommu_step_layout(&step, i, RIOMMU_TC_SXL, 0),
+				 riommu_layout_pc(i, RIOMMU_TC_SXL));
+	}
+	step.structure = RIOMMU_S_DC;
+	ck_assert_ptr_eq(riommu_step_layout(&step, RIOMMU_DC_FSC, RIOMMU_TC_PDTV, 0),
+			 riommu_layout_dc(RIOMMU_DC_FSC, RIOMMU_TC_PDTV, 0));
+	for (unsigned size = 4; size <= 8; size += 4) {
+		step.structure = RIOMMU_S_GPTE;
+		step.size = (uint8_t)size;
+		ck_assert_ptr_eq(riommu_step_layout(&step, 0, 0, 0), riommu_layout_pte(size == 4));
+	}
+}
+END_TEST
+
 /* -- loops and noise --------------------------------------------------------------------------- */
 
 START_TEST(a_table_that_points_at_itself_is_visited_once_a_level)
@@ -836,6 +924,10 @@ static TCase *pages_case(void)
 	tcase_add_test(tc, a_lying_mask_stops_at_the_bound_after_the_small_tables);
 	tcase_add_test(tc, a_mask_and_a_base_of_all_ones_end);
 	tcase_add_test(tc, msi_tables_on_top_of_each_other_end);
+	tcase_add_test(tc, msi_tables_that_share_all_their_pages_end);
+	tcase_add_test(tc, more_msi_tables_than_pages_are_not_remembered);
+	tcase_add_loop_test(tc, without_memory_all_is_told_as_unreadable, 0, 2);
+	tcase_add_test(tc, each_entry_on_the_way_has_its_layout);
 	tcase_add_test(tc, a_table_that_points_at_itself_is_visited_once_a_level);
 	tcase_add_test(tc, a_directory_that_points_at_itself_is_visited_once_a_level);
 	tcase_add_test(tc, pages_of_all_ones_lead_nowhere);

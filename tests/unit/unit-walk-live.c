@@ -114,6 +114,26 @@ START_TEST(tables_that_never_hold_still_are_given_up_on_after_a_few_walks)
 }
 END_TEST
 
+/* The way ends earlier, or at an entry that cannot be read any more: that is another walk, too. */
+START_TEST(a_way_of_another_length_is_another_walk)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+
+	map(&s, IOVA, 0, MAPPED);
+	entry = slot(&s, IOVA, 1);
+	values[0] = riommu_get64(memory_bytes(m.memory, entry) + (entry & RIOMMU_PAGE_MASK), false);
+	ask(RIOMMU_READ, IOVA);
+	expect_ok(PAGE);
+	values[1] = 0;
+	answers = 2;
+	readings = 0;
+	riommu_translate_live(&m.w, &m.q, &m.t, &m.trace);
+	expect_fault(13);
+	ck_assert(m.t.changed);
+	ck_assert_uint_eq(readings, 3);
+}
+END_TEST
+
 START_TEST(without_a_trace_it_is_the_same)
 {
 	leaf_reads_as(1, (const uint64_t[]){MAPPED});
@@ -137,6 +157,7 @@ TCase *walk_live_case(void)
 	tcase_add_test(tc, an_entry_that_goes_meanwhile_is_a_fault_and_the_change_is_told);
 	tcase_add_test(tc, a_page_that_moves_is_seen_where_it_is_now);
 	tcase_add_test(tc, tables_that_never_hold_still_are_given_up_on_after_a_few_walks);
+	tcase_add_test(tc, a_way_of_another_length_is_another_walk);
 	tcase_add_test(tc, without_a_trace_it_is_the_same);
 	return tc;
 }

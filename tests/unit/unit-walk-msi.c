@@ -327,6 +327,24 @@ START_TEST(ats_request_for_an_interrupt_file_is_granted_read_and_write)
 }
 END_TEST
 
+/* To execute is asked for by a process only (PASID); it is not granted, and reading is. */
+START_TEST(ats_request_of_a_process_to_execute_an_interrupt_file_is_granted_the_rest)
+{
+	guest_memory(&g);
+	process_context(RIOMMU_PDTP_PD8, 3, RIOMMU_PC_V, 0);
+	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_EN_ATS;
+	m.q.type = RIOMMU_ATS;
+	m.q.has_process_id = true;
+	m.q.process_id = 3;
+	ask(RIOMMU_EXEC, FILE);
+	expect_ok(NPPN);
+	ck_assert_uint_eq(m.t.permissions, PERM_RW);
+	m.q.type = RIOMMU_UNTRANSLATED;
+	ask(RIOMMU_EXEC, FILE);
+	expect_fault(1);
+}
+END_TEST
+
 /* -- leaves of the second stage around the window ------------------------------------------------ */
 
 START_TEST(leaf_beside_the_window_shrinks_to_leave_it_out)
@@ -411,6 +429,8 @@ TCase *walk_msi_case(void)
 	tcase_add_test(tc, mask_of_all_ones_makes_an_address_beyond_pas);
 	tcase_add_test(tc, table_with_data_corruption_is_270);
 	tcase_add_loop_test(tc, ats_request_for_an_interrupt_file_is_granted_read_and_write, 0, 6);
+	tcase_add_test(tc,
+		       ats_request_of_a_process_to_execute_an_interrupt_file_is_granted_the_rest);
 	tcase_add_test(tc, leaf_beside_the_window_shrinks_to_leave_it_out);
 	tcase_add_test(tc, leaf_without_a_window_keeps_its_size);
 	tcase_add_test(tc, napot_leaf_beside_the_window_shrinks_to_a_page);

@@ -27,8 +27,7 @@ struct visit {
 static int begin(struct visit *v, struct riommu_system *sys, size_t iommu)
 {
 	v->ctx = sys->ctx;
-	if (riommu_parse_u64(riommu_option(v->ctx, "max-pages"), &v->max_pages))
-		v->max_pages = UINT64_MAX;
+	v->max_pages = riommu_option_number(v->ctx, "max-pages");
 	return api_walker(sys, iommu, &v->walker);
 }
 

@@ -174,9 +174,8 @@ int riommu_device_find(const struct riommu_system *sys, const char *text, size_t
 int riommu_save(struct riommu_system *sys, const char *path)
 {
 	struct riommu_capture_report report;
-	const char *guests = riommu_option(sys->ctx, "guest-tables");
-	int err = riommu_capture_save(sys, path, guests && *guests == '1', PACKAGE_VERSION, NULL,
-				      NULL, &report);
+	bool guests = riommu_option_number(sys->ctx, "guest-tables");
+	int err = riommu_capture_save(sys, path, guests, PACKAGE_VERSION, NULL, NULL, &report);
 
 	if (!err && report.truncated)
 		return riommu_fail(sys->ctx, -EOVERFLOW, "%s: stopped at -O max-pages=%s", path,

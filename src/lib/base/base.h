@@ -68,6 +68,9 @@ struct riommu_option {
 /* True if the user set KEY. */
 bool riommu_option_is_set(const struct riommu_ctx *ctx, const char *key);
 
+/* The number that KEY has, a count, an address or 0|1, by what was set or the default: both were checked. */
+uint64_t riommu_option_number(const struct riommu_ctx *ctx, const char *key);
+
 /* The Ith parameter for a listing, false past the end. */
 bool riommu_option_at(const struct riommu_ctx *ctx, size_t i, struct riommu_option *out);
 

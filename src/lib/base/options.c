@@ -139,6 +139,14 @@ const char *riommu_option(const struct riommu_ctx *ctx, const char *key)
 	return ctx->options[index] ? ctx->options[index] : entry->def;
 }
 
+uint64_t riommu_option_number(const struct riommu_ctx *ctx, const char *key)
+{
+	uint64_t number = 0;
+
+	riommu_parse_u64(riommu_option(ctx, key), &number);
+	return number;
+}
+
 bool riommu_option_is_set(const struct riommu_ctx *ctx, const char *key)
 {
 	size_t index;

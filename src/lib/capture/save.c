@@ -119,11 +119,9 @@ static int by_address(const void *a, const void *b)
 
 static int collect(struct pages *p, const struct riommu_system *sys, bool guest_tables)
 {
-	const char *max = riommu_option(sys->ctx, "max-pages");
 	int err = 0;
 
-	if (!max || riommu_parse_u64(max, &p->max))
-		return riommu_fail(sys->ctx, -EINVAL, "-O max-pages= is not a number");
+	p->max = riommu_option_number(sys->ctx, "max-pages");
 	if (!sys->memory)
 		return 0;
 	for (size_t i = 0; i < sys->iommu_count && !err; i++)

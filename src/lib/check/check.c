@@ -188,8 +188,7 @@ int riommu_check(const struct riommu_system *sys, size_t iommu,
 	struct check c = {.sys = sys, .index = iommu, .iommu = &sys->iommus[iommu], .args = args};
 	uint64_t capabilities;
 
-	if (riommu_parse_u64(riommu_option(sys->ctx, "max-pages"), &c.max_pages))
-		return riommu_fail(sys->ctx, -EINVAL, "parameter max-pages is no number");
+	c.max_pages = riommu_option_number(sys->ctx, "max-pages");
 	/* an address is compared where PAS is known: 64 bits hold any */
 	c.pas = riommu_iommu_reg(c.iommu, RIOMMU_REG_CAPABILITIES, &capabilities)
 			? 63

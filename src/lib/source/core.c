@@ -645,7 +645,6 @@ static void core_close(struct riommu_source *src)
 
 static int core_open(struct riommu_source *src, const char *path)
 {
-	const char *excluded = riommu_option(src->ctx, "excluded");
 	struct core *core;
 	int err;
 
@@ -660,7 +659,7 @@ static int core_open(struct riommu_source *src, const char *path)
 		err = load_headers(src, core);
 	if (!err) {
 		sort_segments(core);
-		core->rest_is_zero = core->note_count || (excluded && !strcmp(excluded, "zero"));
+		core->rest_is_zero = core->note_count || riommu_option_is_set(src->ctx, "excluded");
 		err = lay_out(src, core);
 	}
 	if (err)

@@ -304,7 +304,6 @@ static void find_ram(struct riommu_source *src)
 
 static int open_dump(struct riommu_source *src, struct kdump *kdump)
 {
-	const char *excluded = riommu_option(src->ctx, "excluded");
 	kdump_status status;
 
 	kdump->dump = kdump_new();
@@ -323,7 +322,7 @@ static int open_dump(struct riommu_source *src, struct kdump *kdump)
 		kdump->dump = NULL;
 		return err;
 	}
-	kdump->rest_is_zero = excluded && !strcmp(excluded, "zero");
+	kdump->rest_is_zero = riommu_option_is_set(src->ctx, "excluded");
 	if (kdump->rest_is_zero)
 		find_ram(src);
 	return 0;

@@ -33,7 +33,8 @@ static int get_base(struct riommu_source *src, struct raw *raw)
 				   "%s: a raw image does not say where it belongs; give the "
 				   "physical address of its first byte with -O base=ADDR",
 				   src->path);
-	if (riommu_parse_u64(text, &raw->base) || !riommu_add(raw->base, raw->size - 1, &last))
+	raw->base = riommu_option_number(src->ctx, "base");
+	if (!riommu_add(raw->base, raw->size - 1, &last))
 		return riommu_fail(src->ctx, -EINVAL,
 				   "%s: %llu bytes from -O base=%s go past the end of addresses",
 				   src->path, (unsigned long long)raw->size, text);

@@ -30,8 +30,6 @@ uint64_t walk_msi_limit(const struct walk *k, uint64_t gpa, uint64_t size)
 {
 	unsigned step = k->w->fctl & RIOMMU_FCTL_GXL ? 10 : 9;
 
-	if (!walk_msi_enabled(k))
-		return size;
 	/* NAPOT leaves shrink to single pages, superpages by whole levels. */
 	while (size > RIOMMU_PAGE_SIZE) {
 		uint64_t differs =
@@ -104,8 +102,7 @@ enum riommu_result walk_msi(struct walk *k, uint64_t gpa, struct walk_leaf *leaf
 	enum riommu_result r;
 	int err;
 
-	if (!walk_msi_enabled(k) ||
-	    ((gpn ^ k->dc.dw[RIOMMU_DC_MSI_ADDR_PATTERN]) & walk_msi_compared(k)))
+	if ((gpn ^ k->dc.dw[RIOMMU_DC_MSI_ADDR_PATTERN]) & walk_msi_compared(k))
 		return RIOMMU_OK;
 	file = riommu_extract(gpn, walk_msi_mask(k));
 	/* OR, not add: a table that is not aligned to its size aliases (AIA) */

@@ -351,12 +351,10 @@ static int device_node(struct pages *p, const struct walk_node *node)
 	return err ? err : keep_msi_table(p, &dc);
 }
 
+/* A walker without memory has no parameters either. */
 static uint64_t count_option(const struct riommu_walker *w, const char *key, uint64_t otherwise)
 {
-	const char *text = w->memory ? riommu_option(w->memory->ctx, key) : NULL;
-	uint64_t n;
-
-	return text && !riommu_parse_u64(text, &n) ? n : otherwise;
+	return w->memory ? riommu_option_number(w->memory->ctx, key) : otherwise;
 }
 
 uint64_t riommu_max_pages(const struct riommu_walker *w)
@@ -366,9 +364,7 @@ uint64_t riommu_max_pages(const struct riommu_walker *w)
 
 uint64_t riommu_spaces_at_once(const struct riommu_walker *w)
 {
-	uint64_t n = count_option(w, "spaces", DEFAULT_SPACES);
-
-	return n ? n : 1;
+	return count_option(w, "spaces", DEFAULT_SPACES);
 }
 
 int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,

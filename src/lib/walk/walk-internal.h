@@ -157,7 +157,7 @@ enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
 enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use use,
 				 struct walk_leaf *leaf);
 
-/* MSI page table (msi.c): *OUT->msi stays NONE when GPA is not that of a virtual interrupt file. */
+/* MSI page table (msi.c) of a context that has one: *OUT->msi stays NONE when GPA is not that of a virtual interrupt file. */
 enum riommu_result walk_msi(struct walk *k, uint64_t gpa, struct walk_leaf *leaf,
 			    struct riommu_translation *out);
 
@@ -174,7 +174,7 @@ static inline bool walk_msi_enabled(const struct walk *k)
 uint64_t walk_msi_mask(const struct walk *k);
 uint64_t walk_msi_compared(const struct walk *k);
 
-/* The largest part of a leaf of SIZE around GPA that no virtual interrupt file lies in. */
+/* Likewise: the largest part of a leaf of SIZE around GPA that no virtual interrupt file lies in. */
 uint64_t walk_msi_limit(const struct walk *k, uint64_t gpa, uint64_t size);
 
 /* Widest guest physical address, for MSI matching (MGPAW). */
