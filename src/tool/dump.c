@@ -494,6 +494,7 @@ int TOOL_MAIN(dump_main)(int argc, char **argv)
 	check_owners(used, command);
 	check_company(&d, command);
 	out_init(&d.out, d.ctx, d.options.json);
+	d.out.needs_iommus = true;
 	if (!command->offline || d.options.save) {
 		if (d.options.input && !d.options.save)
 			sandbox(&d.options, SANDBOX_READING, stderr);

@@ -22,6 +22,9 @@ static size_t rank(enum status status)
 	return i;
 }
 
+/* For a command that has none to show, and for one that came to nothing. */
+#define NO_IOMMUS ",\"iommus\":[]"
+
 /* The envelope that was begun and has not ended: die() ends it. */
 static struct out *envelope;
 
@@ -103,7 +106,8 @@ void out_abort(const char *why)
 	for (char *at = text; *at; at++)
 		if (*at == '"' || *at == '\\')
 			*at = '\'';
-	printf("%s,\"complete\":false,\"errors\":[\"%s\"]}\n", envelope->in_list ? "]" : "", text);
+	printf("%s%s,\"complete\":false,\"errors\":[\"%s\"]}\n", envelope->in_list ? "]" : "",
+	       envelope->needs_iommus ? NO_IOMMUS : "", text);
 	envelope = NULL;
 }
 
@@ -123,6 +127,8 @@ void out_list_begin(struct out *out, const char *key)
 	if (!in_json(out))
 		return;
 	printf(",\"%s\":[", key);
+	if (!strcmp(key, "iommus"))
+		out->needs_iommus = false;
 	out->first_item = true;
 	out->in_list = true;
 }
@@ -200,7 +206,8 @@ int out_end(struct out *out)
 {
 	if (in_json(out) && out->opened) {
 		json_plain(out->errors);
-		printf(",\"complete\":%s,\"errors\":", out->error_count ? "false" : "true");
+		printf("%s,\"complete\":%s,\"errors\":", out->needs_iommus ? NO_IOMMUS : "",
+		       out->error_count ? "false" : "true");
 		put(out->errors);
 		fputs("}\n", stdout);
 		envelope = NULL;

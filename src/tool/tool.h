@@ -167,6 +167,7 @@ struct out {
 	bool opened;        /* the JSON envelope was begun */
 	bool in_list;       /* a list of it is open */
 	bool first_item;    /* of the list that is open */
+	bool needs_iommus;  /* the schema wants a list of that name, which was not printed yet */
 	enum status status; /* the worst so far, by the order of design 3.4 */
 	size_t error_count;
 	struct json_object *errors; /* their texts */

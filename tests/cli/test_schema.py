@@ -44,6 +44,15 @@ class Fits(common.Case):
     def test_every_command_on_the_small_machine(self):
         self.on_capture(self.machine())
 
+    def test_commands_that_come_to_nothing(self):
+        core, missing = self.machine(), self.path("missing")
+        for args in (["-i", missing, "list"], ["-i", core, "-u", "nobody", "list"], ["-i", core, "list", "x"], ["-i", core, "mappings"],
+                     ["-i", core, "whomaps", "x"], ["-i", core, "msi"], ["-i", core, "processes"], ["-i", core, "translate"], ["-i", core, "regs", "x"],
+                     ["-i", core, "check", "x"], ["-i", core, "faults", "x"], ["-i", core, "counters", "--interval", "1"], ["diff", core], ["diff", core, missing],
+                     ["explain"], *(["-i", missing, command] for command in common.COMMANDS)):
+            with self.subTest(args=args):
+                self.command(*args)
+
     def test_every_command_with_names_from_notes(self):
         note = {"model": "board", "kernel": "7.2", "time": "2026-11-01T00:00:00Z", "devices": [
             {"device_id": "0x8", "name": "0000:00:01.0", "driver": "x", "group": "3", "domain_type": "DMA",
