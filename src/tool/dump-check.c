@@ -309,7 +309,7 @@ _Noreturn void dump_check_rules(void)
 
 		print_wrapped(stdout, r->title, (size_t)n - 1, 39);
 	}
-	exit(fflush(stdout) || ferror(stdout) ? STATUS_ERROR : STATUS_DONE);
+	out_exit();
 }
 
 /* -- the whole ------------------------------------------------------------------------------------------------------ */

@@ -50,6 +50,20 @@ static void put(struct json_object *obj)
 	json_object_put(obj);
 }
 
+/* A full disk shows only at the end: a truncated answer must not look like success. */
+static bool all_is_out(void)
+{
+	if (out_flush())
+		return true;
+	fprintf(stderr, "%s: standard output: %s\n", program, strerror(output_error));
+	return false;
+}
+
+void out_exit(void)
+{
+	exit(all_is_out() ? STATUS_DONE : STATUS_ERROR);
+}
+
 void out_line(struct json_object *obj)
 {
 	put(obj);
@@ -215,11 +229,8 @@ int out_end(struct out *out)
 		json_object_put(out->errors);
 	}
 	out->errors = NULL;
-	/* A full disk shows only here: a truncated answer must not look like success. */
-	if (!out_flush()) {
-		fprintf(stderr, "%s: standard output: %s\n", program, strerror(output_error));
+	if (!all_is_out())
 		out_status(out, STATUS_ERROR);
-	}
 	if (out->status == STATUS_USAGE)
 		try_help();
 	return (int)out->status;

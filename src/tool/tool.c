@@ -98,14 +98,14 @@ static _Noreturn void version(void)
 	       "Features:%s\n"
 	       "License GPL-2.0-or-later. There is NO WARRANTY, to the extent permitted by law.\n",
 	       program, PACKAGE_NAME, PACKAGE_VERSION, FEATURES);
-	exit(fflush(stdout) || ferror(stdout) ? STATUS_ERROR : STATUS_DONE);
+	out_exit();
 }
 
 static _Noreturn void list_methods(void)
 {
 	for (const struct riommu_source_ops *const *s = riommu_sources(); *s; s++)
 		printf("%-10s %s\n", (*s)->name, (*s)->help);
-	exit(fflush(stdout) ? STATUS_ERROR : STATUS_DONE);
+	out_exit();
 }
 
 static _Noreturn void list_parameters(const struct riommu_ctx *ctx)
@@ -114,7 +114,7 @@ static _Noreturn void list_parameters(const struct riommu_ctx *ctx)
 
 	for (size_t i = 0; riommu_option_at(ctx, i, &o); i++)
 		printf("%s=%s\n        %s\n", o.key, o.def ? o.def : "", o.help);
-	exit(fflush(stdout) ? STATUS_ERROR : STATUS_DONE);
+	out_exit();
 }
 
 static void set_parameter(struct riommu_ctx *ctx, const char *arg)
@@ -194,6 +194,7 @@ int next_option(int argc, char **argv, const char *letters, const struct option 
 	int c;
 
 	argv[0] = (char *)(uintptr_t)program; /* getopt's messages begin as ours do */
+	unsetenv("POSIXLY_CORRECT"); /* options may stand behind the command: image IN -o OUT */
 	c = getopt_long(argc, argv, letters, names, NULL);
 	if (c == '?') {
 		try_help();
@@ -254,7 +255,7 @@ bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char 
 		return true;
 	case 'h':
 		help(stdout);
-		exit(fflush(stdout) || ferror(stdout) ? STATUS_ERROR : STATUS_DONE);
+		out_exit();
 	case 'V':
 		version();
 	default:

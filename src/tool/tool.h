@@ -197,6 +197,9 @@ struct json_object *source_json(const struct riommu_system *sys);
 /* What was printed goes out. False when that fails, or has failed: out_end() says why. */
 bool out_flush(void);
 
+/* Ends a program that has printed what it was asked for before it looked at anything: help, lists of what there is. */
+_Noreturn void out_exit(void);
+
 /* An object as a line of its own, for output that is a stream of them; OBJ is consumed. */
 void out_line(struct json_object *obj);
 

@@ -855,6 +855,8 @@ class Vmcore(Prep):
         done = self.ran("-i", self.vmcore, "-O", f"record={self.record(state=NEVER_RUN)}", "list", status=3)
         self.assertIn(b"did not run", done.err)
         self.ran("-i", self.vmcore, "-O", f"record={self.write('bad', b'x')}", "list", status=5)
+        path = self.write("unaligned", record(entry(base=0x3010010)))
+        self.assertIn(b"0x3010010", self.ran("-i", self.vmcore, "-O", f"record={path}", "list", status=5).err)
         self.ran("-i", self.vmcore, "-O", f"record={self.path('nothing')}", "list", status=1)
         done = self.ran(*self.options, "-i", self.vmcore, "list", status=3)
         self.assertIn(b"no handover record", done.err)

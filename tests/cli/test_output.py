@@ -261,6 +261,7 @@ class StandardOutput(common.Case):
                 quiet = not common.call(*args).out
                 # a usage error outranks it, and there may be nothing to print
                 self.assertIn(done.status, (1, 2) if not quiet else (1, 2, 5), str(done))
+                self.assertTrue(quiet or b"standard output: No space left" in done.err, str(done))
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
     def test_full_disk_in_a_batch_is_status_one(self):

@@ -142,6 +142,11 @@ class OneShot(common.Case):
 
 
 class Options(common.Case):
+    def test_options_stand_behind_the_command_under_posixly_correct_too(self):
+        core = self.machine()
+        done = self.ran("translate", "8", "0x1000", "--access", "w", "-i", core, env={"POSIXLY_CORRECT": "1"})
+        self.assertEqual(done.out, self.ran("-i", core, "--access", "w", "translate", "8", "0x1000").out)
+
     def test_help_lists_every_command_and_option(self):
         out = self.ran("--help").out.decode()
         for command in common.COMMANDS:

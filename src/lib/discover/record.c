@@ -137,6 +137,11 @@ static int take_entry(struct riommu_system *sys, const struct riommu_record_entr
 			   (unsigned long long)e->base, riommu_record_status_name(e->status));
 		return 0;
 	}
+	if (e->base & (RIOMMU_REGS_SIZE - 1))
+		return riommu_fail(sys->ctx, -EBADMSG,
+				   "handover record: an IOMMU at 0x%llx, which is not aligned to "
+				   "4 KiB",
+				   (unsigned long long)e->base);
 	err = riommu_list_iommu(sys, e->base, "", RIOMMU_FOUND_RECORD, "handover record", &index);
 	return err ? err : set_registers(sys, e);
 }
