@@ -496,8 +496,10 @@ int TOOL_MAIN(dump_main)(int argc, char **argv)
 	out_init(&d.out, d.ctx, d.options.json);
 	d.out.needs_iommus = true;
 	if (!command->offline || d.options.save) {
-		if (d.options.input && !d.options.save)
-			sandbox(&d.options, SANDBOX_READING, stderr);
+		sandbox(&d.options,
+			d.hardware && !d.options.input ? SANDBOX_ASKING
+						       : opening_level(&d.options, false),
+			stderr);
 		/* the lines of --batch have no envelope */
 		d.sys = open_system(&d.out, d.batch ? NULL : DUMP_SCHEMA, &d.options);
 	}

@@ -20,15 +20,24 @@
 #define LABEL 9
 #define NAMES 400 /* bytes of names of devices that a finding has room for */
 
+/* What this machine says of itself: read as a whole before tables are, since nothing can be opened then. */
+struct host {
+	bool *driven;           /* by IOMMU: a driver has it */
+	struct riommu_dt *tree; /* NULL: there is none */
+	char *framebuffers;     /* /proc/fb; NULL: not to be read */
+	const char *lockdown;   /* NULL: it is not locked down, or that is not known */
+	enum answer loaded, loaded_crash;
+	bool own_record; /* of how this kernel was started */
+};
+
 struct check {
 	struct prep *p;
 	struct prep_kernel kernel;
 	bool has_kernel;
-	char *command_line;               /* NULL: not known */
-	bool kexec, panic;                /* which handovers are looked at */
-	char program[1024], version[160]; /* kexec: where it is, and what it says of itself; "" */
-	int program_error;                /* why it could not be asked */
-	unsigned count[3];                /* findings by severity */
+	char *command_line; /* NULL: not known */
+	bool kexec, panic;  /* which handovers are looked at */
+	struct host host;
+	unsigned count[3]; /* findings by severity */
 };
 
 /* -- findings ----------------------------------------------------------------------------------------------------- */
@@ -267,18 +276,20 @@ static void check_panic(struct check *c, const struct riommu_iommu *iommu, bool 
 }
 
 /* Whether the kernel has a driver at work. A capture shows that by the groups of devices, which only that driver makes. */
-static bool is_driven(const struct riommu_system *sys, size_t index)
+static bool is_driven(const struct check *c, size_t index)
 {
+	const struct riommu_system *sys = c->p->sys;
+
 	for (size_t i = 0; !sys->live && i < sys->device_count; i++)
 		if (sys->devices[i].iommu == index && sys->devices[i].group[0])
 			return true;
-	return riommu_system_driven(sys, index);
+	return sys->live && c->host.driven[index];
 }
 
 static void check_state(struct check *c, size_t index)
 {
 	const struct riommu_iommu *iommu = &c->p->sys->iommus[index];
-	bool driven = is_driven(c->p->sys, index);
+	bool driven = is_driven(c, index);
 	uint64_t value, *ddtp = riommu_iommu_reg(iommu, RIOMMU_REG_DDTP, &value) ? NULL : &value;
 
 	if (is_blocked(c, iommu)) {
@@ -598,7 +609,7 @@ static void check_framebuffers(struct check *c)
 {
 	static const char *const drivers[] = {"simple", "EFI",     "VESA",
 					      "efidrm", "vesadrm", "ofdrm"};
-	char *text = read_text(c->p, "proc.path", "/fb"), *next = NULL;
+	char *text = c->host.framebuffers, *next = NULL;
 
 	for (char *line = text ? strtok_r(text, "\n", &next) : NULL; line;
 	     line = strtok_r(NULL, "\n", &next)) {
@@ -615,7 +626,6 @@ static void check_framebuffers(struct check *c)
 			break;
 		}
 	}
-	free(text);
 }
 
 /* -- the system --------------------------------------------------------------------------------------------------------- */
@@ -624,7 +634,7 @@ static void check_loaded(struct check *c, bool crash)
 {
 	const char *what = crash ? "crash kernel" : "kernel for kexec -e";
 
-	switch (kernel_loaded(c->p, crash)) {
+	switch (crash ? c->host.loaded_crash : c->host.loaded) {
 	case ANSWER_YES:
 		finding(c, RIOMMU_INFO, crash ? "crash-loaded" : "kexec-loaded", NULL, NULL,
 			"a %s is loaded (from which Image cannot be seen)", what);
@@ -677,36 +687,40 @@ static void kexec_version(const char *path, char *text, size_t size, int *err)
 		;
 }
 
-/* Before the rights for it are given up. */
-static void ask_kexec_tools(struct check *c)
+void prep_check_before(struct prep *p)
 {
-	if (kexec_find(c->p, c->program, sizeof(c->program))) {
-		kexec_version(c->program, c->version, sizeof(c->version), &c->program_error);
+	struct kexec_tools *k = &p->kexec;
+
+	if (p->options.input)
+		return;
+	if (kexec_find(p, k->program, sizeof(k->program))) {
+		kexec_version(k->program, k->version, sizeof(k->version), &k->error);
 	} else {
-		c->program_error = errno;
-		c->program[0] = '\0';
+		k->error = errno;
+		k->program[0] = '\0';
 	}
 }
 
 static void check_kexec_tools(struct check *c)
 {
-	const char *path = c->program, *text = c->version;
+	const struct kexec_tools *k = &c->p->kexec;
+	const char *path = k->program, *text = k->version;
 	unsigned major, minor, patch;
 	int used = 0;
 
 	if (!path[0]) {
-		bool absent = !c->program_error || c->program_error == ENOENT;
+		bool absent = !k->error || k->error == ENOENT;
 
 		finding(c, RIOMMU_WARNING, "kexec-missing", NULL,
 			"install kexec-tools, or -O kexec.path=FILE",
 			"the program kexec is not here%s%s", absent ? "" : ": ",
-			absent ? "" : strerror(c->program_error));
+			absent ? "" : strerror(k->error));
 		return;
 	}
 	if (sscanf(text, "kexec-tools %u.%u.%u%n", &major, &minor, &patch, &used) != 3)
 		finding(c, RIOMMU_INFO, "kexec-version", NULL, NULL,
-			"%s does not say its version%s%s", path, c->program_error ? ": " : "",
-			c->program_error ? strerror(c->program_error) : "");
+			"%s does not say its version%s%s", path, k->error ? ": " : "",
+			k->error ? strerror(k->error) : "");
 	else if (c->panic && major * 1000000 + minor * 1000 + patch <= 2000032 &&
 		 strncmp(text + used, ".git", 4))
 		finding(c, RIOMMU_INFO, "kexec-version", NULL,
@@ -722,20 +736,17 @@ static void check_kexec_tools(struct check *c)
 /* kexec takes this kernel's device tree unless it is given one: with the record of how this kernel was started. */
 static void check_own_record(struct check *c)
 {
-	char *text = read_text(c->p, "dt.path", RIOMMU_RECORD_NODE "/" RIOMMU_RECORD_PROPERTY);
-
-	if (text)
+	if (c->host.own_record)
 		finding(c, RIOMMU_INFO, "own-record", NULL,
 			"use load, or kexec --dtb with a tree by dtb",
 			"this kernel's device tree has the record of its own start; a kernel "
 			"loaded by plain kexec "
 			"inherits it, and a report there would tell of the wrong handover");
-	free(text);
 }
 
 static void check_system(struct check *c)
 {
-	const char *level = lockdown_level(c->p);
+	const char *level = c->host.lockdown;
 
 	if (level)
 		finding(c, RIOMMU_ERROR, "lockdown", NULL, "boot without lockdown (Secure Boot)",
@@ -748,6 +759,36 @@ static void check_system(struct check *c)
 		check_loaded(c, true);
 	check_kexec_tools(c);
 	check_own_record(c);
+}
+
+/* -- what is read before nothing can be opened ------------------------------------------------------------------------ */
+
+static void ask_host(struct check *c)
+{
+	struct prep *p = c->p;
+	struct host *h = &c->host;
+	char *record;
+
+	h->driven = need(calloc(p->sys->iommu_count, sizeof(*h->driven)));
+	for (size_t i = 0; i < p->sys->iommu_count; i++)
+		h->driven[i] = riommu_system_driven(p->sys, i);
+	riommu_dt_load(p->sys, &h->tree);
+	h->framebuffers = read_text(p, "proc.path", "/fb");
+	h->lockdown = lockdown_level(p);
+	if (c->kexec)
+		h->loaded = kernel_loaded(p, false);
+	if (c->panic)
+		h->loaded_crash = kernel_loaded(p, true);
+	record = read_text(p, "dt.path", RIOMMU_RECORD_NODE "/" RIOMMU_RECORD_PROPERTY);
+	h->own_record = record;
+	free(record);
+}
+
+static void forget_host(struct host *h)
+{
+	free(h->driven);
+	riommu_dt_free(h->tree);
+	free(h->framebuffers);
 }
 
 /* -- all of it ------------------------------------------------------------------------------------------------------------ */
@@ -766,7 +807,8 @@ static void check_all(struct check *c)
 		check_crash_memory(c);
 	if (!p->sys->live) /* the rest is of the machine that this runs on */
 		return;
-	riommu_system_firmware_dma(p->sys, see_firmware, c);
+	if (c->host.tree)
+		riommu_firmware_dma(c->host.tree, see_firmware, c);
 	check_framebuffers(c);
 	check_system(c);
 }
@@ -780,16 +822,15 @@ void prep_check(struct prep *p, int argc, char **argv)
 		return;
 	}
 	out_begin(&p->out, PREP_SCHEMA, p->sys);
-	if (p->sys->live)
-		ask_kexec_tools(&c);
 	sandbox(&p->options, SANDBOX_READING, stderr);
 	if (argc && !prep_kernel_open(p, argv[0], &c.kernel))
 		return;
 	c.has_kernel = argc;
 	if (p->append || p->sys->live) /* a capture is of another machine than this */
 		c.command_line = next_command_line(p);
-	if (!p->sys->live)
-		sandbox(&p->options, SANDBOX_CLOSED, stderr);
+	if (p->sys->live)
+		ask_host(&c);
+	sandbox(&p->options, SANDBOX_CLOSED, stderr);
 	out_list_begin(&p->out, "findings");
 	check_all(&c);
 	out_list_end(&p->out);
@@ -797,6 +838,7 @@ void prep_check(struct prep *p, int argc, char **argv)
 		printf("%u error%s, %u warning%s\n", c.count[RIOMMU_ERROR],
 		       c.count[RIOMMU_ERROR] == 1 ? "" : "s", c.count[RIOMMU_WARNING],
 		       c.count[RIOMMU_WARNING] == 1 ? "" : "s");
+	forget_host(&c.host);
 	free(c.command_line);
 	prep_kernel_close(&c.kernel);
 }

@@ -236,11 +236,12 @@ static bool output_given(struct prep *p, const char *input)
 	return false;
 }
 
-/* Writes the file; reported when it fails. */
+/* Writes the file, which is the last that is done; reported when it fails. */
 static bool write_output(struct prep *p, const void *bytes, size_t len, unsigned mode)
 {
 	int err = riommu_write_file(p->ctx, p->output, bytes, len, mode);
 
+	sandbox(&p->options, SANDBOX_CLOSED, stderr);
 	if (err)
 		out_error(&p->out, err, "%s", riommu_error(p->ctx)); /* which names the file */
 	return !err;
@@ -256,7 +257,7 @@ void prep_image(struct prep *p, int argc, char **argv)
 	}
 	if (!output_given(p, argv[0]))
 		return;
-	sandbox(&p->options, SANDBOX_CREATING, stderr);
+	sandbox(&p->options, SANDBOX_CREATING, stderr); /* the machine's files are open */
 	out_begin(&p->out, PREP_SCHEMA, p->sys);
 	if (!prep_kernel_open(p, argv[0], &k))
 		return;

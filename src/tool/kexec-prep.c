@@ -9,13 +9,13 @@
 
 static const struct prep_command commands[] = {
 	{"check", "[IMAGE]", "will the handover go well? (default)", false,
-	 UNLESS_MINIMAL(prep_check)},
-	{"image", "IN -o OUT", "put the stub into a kernel Image", false,
+	 UNLESS_MINIMAL(prep_check_before), UNLESS_MINIMAL(prep_check)},
+	{"image", "IN -o OUT", "put the stub into a kernel Image", false, NULL,
 	 UNLESS_MINIMAL(prep_image)},
-	{"dtb", "-o OUT", "put the empty record into a device tree", true,
+	{"dtb", "-o OUT", "put the empty record into a device tree", true, NULL,
 	 UNLESS_MINIMAL(prep_dtb)},
-	{"load", "IMAGE", "image, dtb and kexec in one", false, UNLESS_MINIMAL(prep_load)},
-	{"report", "", "what the stub saw and did before this kernel", true, prep_report},
+	{"load", "IMAGE", "image, dtb and kexec in one", false, NULL, UNLESS_MINIMAL(prep_load)},
+	{"report", "", "what the stub saw and did before this kernel", true, NULL, prep_report},
 };
 
 enum {
@@ -300,6 +300,17 @@ static void tell_unread_registers(struct prep *p)
 	}
 }
 
+/* What is left until the sources are open. `load` starts kexec, which needs all there is. */
+static void begin_sandbox(struct prep *p, const struct prep_command *command)
+{
+	bool starts = command->run == UNLESS_MINIMAL(prep_load) && !p->plan;
+
+	if (command->before)
+		command->before(p);
+	if (!starts)
+		sandbox(&p->options, opening_level(&p->options, p->output != NULL), stderr);
+}
+
 int TOOL_MAIN(kexec_prep_main)(int argc, char **argv)
 {
 	static struct prep p; /* big: 512 overrides */
@@ -319,6 +330,7 @@ int TOOL_MAIN(kexec_prep_main)(int argc, char **argv)
 	check_company(&p, command);
 	out_init(&p.out, p.ctx, p.options.json);
 	if (!command->offline) {
+		begin_sandbox(&p, command);
 		p.sys = open_system(&p.out, PREP_SCHEMA, &p.options);
 		tell_unread_registers(&p);
 		check_policies(&p);

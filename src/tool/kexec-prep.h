@@ -14,6 +14,12 @@ struct policy_option {
 	enum riommu_policy policy;
 };
 
+/* What the program kexec said when it was asked. */
+struct kexec_tools {
+	char program[1024], version[160]; /* where it is, and what it says of itself; "" */
+	int error;                        /* why it could not be asked */
+};
+
 struct prep {
 	struct riommu_ctx *ctx;
 	struct options options;
@@ -30,6 +36,7 @@ struct prep {
 	enum riommu_severity severity; /* --severity: from here on it is a finding */
 	struct policy_option policies[64];
 	size_t policy_count;
+	struct kexec_tools kexec; /* check */
 };
 
 struct prep_command {
@@ -37,10 +44,14 @@ struct prep_command {
 	const char *args; /* for the help */
 	const char *help;
 	bool offline; /* needs no IOMMU: sys is NULL */
+	/* NULL, or what comes before rights are given up, and before the first byte from outside is looked at. */
+	void (*before)(struct prep *p);
 	/* ARGV holds the arguments behind the command's name. Reports through p->out. */
 	void (*run)(struct prep *p, int argc, char **argv);
 };
 
+/* Of this machine: asks the program kexec for its version. */
+void prep_check_before(struct prep *p);
 void prep_check(struct prep *p, int argc, char **argv);
 void prep_image(struct prep *p, int argc, char **argv);
 void prep_dtb(struct prep *p, int argc, char **argv);

@@ -13,7 +13,7 @@ void tell_remedy(struct quiesce *t)
 {
 	size_t i = 0;
 
-	if (!next_iommu(t, &i))
+	if (!t->sys->live || !next_iommu(t, &i))
 		return;
 	struct riommu_way ways[8];
 	size_t n = riommu_ways(t->ctx, t->sys->iommus[i].base, ways, RIOMMU_ARRAY_SIZE(ways));

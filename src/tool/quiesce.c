@@ -256,6 +256,7 @@ static void run(struct quiesce *t)
 int TOOL_MAIN(quiesce_main)(int argc, char **argv)
 {
 	static struct quiesce t; /* big: 512 overrides */
+	bool reads;
 	int status;
 
 	program = "iommu-quiesce";
@@ -267,13 +268,16 @@ int TOOL_MAIN(quiesce_main)(int argc, char **argv)
 	/* a reader that goes away must not end us half way */
 	signal(SIGPIPE, SIG_IGN);
 	out_init(&t.out, t.ctx, t.options.json);
+	reads = t.plan && t.action != ACTION_UNDO; /* which takes the lock */
+	if (reads)
+		sandbox(&t.options, opening_level(&t.options, false), stderr);
 	t.sys = open_system(&t.out, QUIESCE_SCHEMA, &t.options);
 	if (t.options.iommu)
 		t.only = riommu_system_find_iommu(t.sys, t.options.iommu);
 	if (t.options.save)
-		save_capture(&t.out, t.sys, &t.options, false);
-	if (t.plan && t.action != ACTION_UNDO) /* which takes the lock */
-		sandbox(&t.options, SANDBOX_LOOKING, stderr);
+		save_capture(&t.out, t.sys, &t.options, t.options.input);
+	if (reads) /* of this machine the plan asks sysfs as it is made */
+		sandbox(&t.options, t.sys->live ? SANDBOX_LOOKING : SANDBOX_CLOSED, stderr);
 	run(&t);
 	report(&t);
 	status = out_end(&t.out);

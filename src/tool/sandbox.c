@@ -48,11 +48,17 @@ static void say(FILE *f, const char *fmt, ...)
  * What is still needed: to open files of others; memory, registers and the whole of a PCI config space, which the kernel grants by
  * who opens them; to give a file its name in a directory of others.
  */
+#define TO_READ (CAP(DAC_READ_SEARCH))
+#define TO_LOOK (TO_READ | CAP(SYS_RAWIO) | CAP(SYS_ADMIN))
+#define TO_MAKE (TO_READ | CAP(DAC_OVERRIDE) | CAP(FOWNER))
+
 static const uint64_t needed[] = {
-	[SANDBOX_LOOKING] = CAP(DAC_READ_SEARCH) | CAP(SYS_RAWIO) | CAP(SYS_ADMIN),
-	[SANDBOX_READING] = CAP(DAC_READ_SEARCH),
-	[SANDBOX_SAVING] = CAP(DAC_READ_SEARCH) | CAP(DAC_OVERRIDE) | CAP(FOWNER),
-	[SANDBOX_CREATING] = CAP(DAC_READ_SEARCH) | CAP(DAC_OVERRIDE) | CAP(FOWNER),
+	[SANDBOX_ASKING] = TO_LOOK | TO_MAKE,
+	[SANDBOX_MAKING] = TO_LOOK | TO_MAKE,
+	[SANDBOX_LOOKING] = TO_LOOK,
+	[SANDBOX_CREATING] = TO_MAKE,
+	[SANDBOX_READING] = TO_READ,
+	[SANDBOX_SAVING] = TO_MAKE,
 	[SANDBOX_CLOSED] = 0,
 };
 
@@ -138,7 +144,8 @@ extern void __gcov_init(void *) __attribute__((weak));
 #define SELF UINT64_MAX
 #define LOW  UINT32_MAX
 
-#define CREATING (1u << SANDBOX_CREATING)
+#define ASKING   (1u << SANDBOX_ASKING)
+#define CREATING (1u << SANDBOX_CREATING | 1u << SANDBOX_MAKING | ASKING)
 #define LOOKING  (1u << SANDBOX_LOOKING | 1u << SANDBOX_READING | CREATING)
 #define SAVING   (1u << SANDBOX_SAVING | CREATING)
 #define OPEN     (LOOKING | SAVING) /* what is between them and the end */
@@ -195,6 +202,9 @@ static const struct rule rules[] = {
 	{CREATING, "openat", 2, O_CREAT | O_EXCL, O_CREAT | O_EXCL},
 	{CREATING, "open", 1, O_CREAT | O_EXCL, O_CREAT | O_EXCL},
 	{SAVING, "rename renameat renameat2 unlink unlinkat fchmod", ANY, 0, 0},
+	/* memory, where registers are */
+	{ASKING, "openat", 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDWR},
+	{ASKING, "open", 1, O_ACCMODE | O_CREAT | O_TRUNC, O_RDWR},
 	/* to give up more */
 	{OPEN, "seccomp capset capget", ANY, 0, 0},
 	{OPEN, "prctl", 0, LOW, PR_SET_SECCOMP},
@@ -249,11 +259,15 @@ static int load_filter(enum sandbox level)
 
 static void forbid_calls(enum sandbox level, FILE *f)
 {
+	static const char read_only[] = "files can only be opened to be read",
+			  or_anew[] = "files can only be opened to be read, or made anew";
 	static const char *const words[] = {
-		[SANDBOX_LOOKING] = "files can only be opened to be read",
-		[SANDBOX_READING] = "files can only be opened to be read",
+		[SANDBOX_ASKING] = "files can only be opened as they are, or made anew",
+		[SANDBOX_MAKING] = or_anew,
+		[SANDBOX_LOOKING] = read_only,
+		[SANDBOX_CREATING] = or_anew,
+		[SANDBOX_READING] = read_only,
 		[SANDBOX_SAVING] = "no file can be opened; what is saved can be renamed",
-		[SANDBOX_CREATING] = "files can only be opened to be read, or made anew",
 		[SANDBOX_CLOSED] = "no file can be opened; what is open can be read and written",
 	};
 	int err;
@@ -282,8 +296,12 @@ static void forbid_calls(enum sandbox level, FILE *f)
 
 void sandbox(const struct options *o, enum sandbox level, FILE *words)
 {
+	static int in_force = -1; /* the process has one, too */
 	FILE *f = o->verbose ? words : NULL;
 
+	if (in_force == (int)level)
+		return;
+	in_force = (int)level;
 	if (o->no_sandbox) {
 		if (level == SANDBOX_CLOSED)
 			say(f, "all are kept (--no-sandbox)");
@@ -291,4 +309,11 @@ void sandbox(const struct options *o, enum sandbox level, FILE *words)
 	}
 	drop_capabilities(level, f);
 	forbid_calls(level, f);
+}
+
+enum sandbox opening_level(const struct options *o, bool makes)
+{
+	if (o->input)
+		return makes || o->save ? SANDBOX_CREATING : SANDBOX_READING;
+	return makes || o->save ? SANDBOX_MAKING : SANDBOX_LOOKING;
 }

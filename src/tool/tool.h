@@ -143,10 +143,12 @@ enum riommu_severity severity_option(const char *arg);
 
 /* What can still be done, by what is still to do. Of several calls each takes away more. */
 enum sandbox {
-	SANDBOX_LOOKING,  /* files of this machine are opened, to be read */
+	SANDBOX_ASKING, /* as MAKING; the registers of this machine are opened to be written, too */
+	SANDBOX_MAKING, /* as LOOKING; new files are made */
+	SANDBOX_LOOKING, /* files of this machine are opened, to be read: memory and registers, too */
+	SANDBOX_CREATING, /* files are opened, to be read; new ones are made */
 	SANDBOX_READING,  /* files are opened, to be read */
 	SANDBOX_SAVING,   /* the file of --save, which is open, gets its name */
-	SANDBOX_CREATING, /* files are opened, to be read; new ones are made */
 	SANDBOX_CLOSED,   /* what is open is read and written, and that is all */
 };
 
@@ -155,6 +157,9 @@ enum sandbox {
  * given up is kept. WORDS gets what came of it where -v asks for that.
  */
 void sandbox(const struct options *o, enum sandbox level, FILE *words);
+
+/* What open_system() needs, before the first byte from outside is looked at. MAKES: new files come besides --save. */
+enum sandbox opening_level(const struct options *o, bool makes);
 
 /* -- output ------------------------------------------------------------------------------------------------- */
 

@@ -82,25 +82,25 @@ static void open_watches(struct top *t)
 	for (size_t i = 0; i < t->sys->iommu_count; i++)
 		if (top_selected(t, i) && riommu_watch_new(t->sys, i, &t->watches[i]))
 			die(STATUS_ERROR, "%s", riommu_error(t->ctx));
-	t->start = top_clock();
 }
 
 void top_open(struct top *t)
 {
-	int err = t->options.input ? riommu_is_recording(t->ctx, t->options.input) : 0;
+	int err;
 
+	sandbox(&t->options, opening_level(&t->options, t->record), stderr);
+	err = t->options.input ? riommu_is_recording(t->ctx, t->options.input) : 0;
 	if (err < 0)
 		die(status_of(err), "%s", riommu_error(t->ctx));
-	if (t->options.input && !t->options.save)
-		sandbox(&t->options, SANDBOX_READING, stderr);
 	if (err) {
 		open_recording(t);
 	} else {
 		t->sys = open_system(&t->out, NULL, &t->options);
 		t->source = t->sys->live ? TOP_LIVE : TOP_CAPTURE;
-		if (t->options.save)
-			save_capture(&t->out, t->sys, &t->options, false);
 		open_watches(t);
+		if (t->options.save) /* the screen opens its terminal then, --record its file */
+			save_capture(&t->out, t->sys, &t->options, t->batch && !t->record);
+		t->start = top_clock();
 	}
 	if (!top_column_tells(t, t->sort))
 		t->sort = COLUMN_BEFORE;

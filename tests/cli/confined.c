@@ -137,8 +137,9 @@ static void try_fork(void)
 static int level_of(const char *word)
 {
 	static const char *const levels[] = {
-		[SANDBOX_LOOKING] = "looking", [SANDBOX_READING] = "reading",
-		[SANDBOX_SAVING] = "saving",   [SANDBOX_CREATING] = "creating",
+		[SANDBOX_ASKING] = "asking",   [SANDBOX_MAKING] = "making",
+		[SANDBOX_LOOKING] = "looking", [SANDBOX_CREATING] = "creating",
+		[SANDBOX_READING] = "reading", [SANDBOX_SAVING] = "saving",
 		[SANDBOX_CLOSED] = "closed",
 	};
 

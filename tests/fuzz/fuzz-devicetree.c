@@ -135,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	static struct riommu_record record;
 	struct feed f = {bytes, len};
 	struct riommu_system none = {.live = true};
+	struct riommu_dt *dt;
 	struct riommu_ctx *ctx;
 	unsigned count = 0;
 
@@ -149,7 +150,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	fuzz_file("fdt.path", f.at, f.left);
 	live_look(ctx);
 	none.ctx = ctx;
-	riommu_system_firmware_dma(&none, firmware, &count);
+	if (!riommu_dt_load(&none, &dt))
+		riommu_firmware_dma(dt, firmware, &count);
+	riommu_dt_free(dt);
 	riommu_record_from_fdt(ctx, f.at, f.left, &record);
 	put_record(ctx, f.at, f.left);
 	riommu_ctx_free(ctx);

@@ -35,9 +35,6 @@ int riommu_pci_base(const struct riommu_system *sys, const char *name, uint64_t 
 int riommu_discover_class(struct riommu_system *sys);
 
 /* devicetree.c: IOMMUs, the model, and which device_id a function or platform device has on which IOMMU. */
-struct riommu_dt;
-int riommu_dt_load(struct riommu_system *sys, struct riommu_dt **dt);
-void riommu_dt_free(struct riommu_dt *dt);
 /* The tree itself, checked by fdt_check_full(). */
 const void *riommu_dt_blob(const struct riommu_dt *dt);
 int riommu_dt_iommus(struct riommu_dt *dt, struct riommu_system *sys);

@@ -132,10 +132,14 @@ struct riommu_firmware_dma {
 	char device[128]; /* the node of the device that uses it, "" when the tree does not say */
 };
 
-/* Calls FOUND for each that this machine's device tree tells of; non-zero from it ends the search. -errno without a tree. */
-int riommu_system_firmware_dma(struct riommu_system *sys,
-			       int (*found)(void *arg, const struct riommu_firmware_dma *dma),
-			       void *arg);
+/* This machine's device tree, as it is or made of /proc/device-tree. */
+struct riommu_dt;
+int riommu_dt_load(struct riommu_system *sys, struct riommu_dt **dt);
+void riommu_dt_free(struct riommu_dt *dt);
+
+/* Calls FOUND for each that DT tells of; non-zero from it ends the search. */
+int riommu_firmware_dma(const struct riommu_dt *dt,
+			int (*found)(void *arg, const struct riommu_firmware_dma *dma), void *arg);
 
 /* By name, "riscv-iommu@NAME", or base in hex. RIOMMU_NO_IOMMU when there is none. */
 size_t riommu_system_find_iommu(const struct riommu_system *sys, const char *text);

@@ -55,23 +55,17 @@ static bool look_at(const void *blob, int node, struct riommu_firmware_dma *dma)
 	return true;
 }
 
-int riommu_system_firmware_dma(struct riommu_system *sys,
-			       int (*found)(void *arg, const struct riommu_firmware_dma *dma),
-			       void *arg)
+int riommu_firmware_dma(const struct riommu_dt *dt,
+			int (*found)(void *arg, const struct riommu_firmware_dma *dma), void *arg)
 {
+	const void *blob = riommu_dt_blob(dt);
 	struct riommu_firmware_dma dma;
-	struct riommu_dt *dt;
-	int err = riommu_dt_load(sys, &dt), depth = 0;
-	const void *blob;
+	int err = 0, depth = 0;
 
-	if (err)
-		return err;
-	blob = riommu_dt_blob(dt);
 	for (int node = fdt_next_node(blob, 0, &depth); node >= 0 && depth > 0 && !err;
 	     node = fdt_next_node(blob, node, &depth)) {
 		if (look_at(blob, node, &dma))
 			err = found(arg, &dma);
 	}
-	riommu_dt_free(dt);
 	return err;
 }
