@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Is what is installed built the way it should be? By the headers of the ELF files, as readelf shows them.
 
-    hardening.py [FILE...]      default: $PROGRAMS and $LIBRARY, as they were built
+    hardening.py [FILE...]      default: $PROGRAMS and $LIBRARY, as they were built; of what is installed, see installed.py
 
 * no segment is writable and executable, and no stack is executable;
-* nothing is looked for in a folder that the file itself names, unless it is $LIBDIR;
+* nothing is looked for in a folder that the file itself names, unless it is $RUNPATH;
 * nothing is setuid or setgid;
 * what configure said it would do ($HARDENING: its flags) was done: relocations read-only and done at the start, programs at an address
   that is chosen anew, stack protector, checked copies.
@@ -22,7 +22,7 @@ import unittest
 FLAGS = os.environ.get("HARDENING", "").split()
 BUILDER = os.environ.get("BUILDER_FLAGS", "")  # who builds has the last word
 READELF = os.environ.get("READELF") or shutil.which("readelf")
-FILES = [os.path.abspath(f) for f in (sys.argv[1:] or os.environ.get("PROGRAMS", "").split() + [os.environ.get("LIBRARY", "")]) if f]
+FILES = [os.path.abspath(f) for f in (*os.environ.get("PROGRAMS", "").split(), os.environ.get("LIBRARY", "")) if f]
 
 
 def real(path):
@@ -59,7 +59,7 @@ class Built(unittest.TestCase):
     def test_libraries_are_looked_for_where_the_system_has_them(self):
         def look(path):
             folders = re.findall(r"\((?:RPATH|RUNPATH)\).*\[(.*)\]", readelf("-d", path))
-            self.assertEqual([f for f in folders if f != os.environ.get("LIBDIR")], [])
+            self.assertEqual([f for f in folders if f != os.environ.get("RUNPATH")], [])
         self.each(look)
 
     def test_nothing_runs_as_somebody_else(self):
@@ -102,6 +102,8 @@ class Built(unittest.TestCase):
 
 
 def main():
+    if sys.argv[1:]:
+        FILES[:] = map(os.path.abspath, sys.argv[1:])
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(Built)
     done = unittest.TextTestRunner(stream=sys.stdout).run(suite)
     bad = len({str(getattr(t, "test_case", t)) for t, _ in done.failures + done.errors})

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What was installed, as a stranger uses it: pkg-config, a compiler, examples/reach.c. `make installcheck` runs this.
 
-PKG_CONFIG, CC, CFLAGS, VERSION, and where things are: LIBDIR, INCLUDEDIR, MANDIR, SBINDIR; PKG_CONFIG_PATH and
-PKG_CONFIG_SYSROOT_DIR are pkg-config's own. The last line is `N passed, N failed, N skipped`.
+PKG_CONFIG, CC, CFLAGS, VERSION, and where things are: LIBDIR, INCLUDEDIR, MANDIR, SBINDIR; what hardening.py takes; PKG_CONFIG_PATH
+and PKG_CONFIG_SYSROOT_DIR are pkg-config's own. The last line is `N passed, N failed, N skipped`.
 """
 import glob
 import os
@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
 import symbols  # noqa: E402
+from hardening import Built as Hardened  # noqa: E402,F401  what hardening.py looks at, of the files that were installed
 
 ENV = os.environ
 LIBDIR, INCLUDEDIR, MANDIR, SBINDIR = (ENV.get(name, "") for name in ("LIBDIR", "INCLUDEDIR", "MANDIR", "SBINDIR"))
