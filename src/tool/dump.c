@@ -85,6 +85,15 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+#ifdef MINIMAL
+#define HARDWARE_HELP ""
+#else
+#define HARDWARE_HELP                                                                    \
+	"      --hardware           ask the IOMMU too (tr_req) and compare; can add a\n" \
+	"                           fault record, set A bits, fill caches\n"             \
+	"      --force              with --hardware: although a driver owns the IOMMU\n"
+#endif
+
 static void help(FILE *f)
 {
 	fprintf(f, "Usage: iommu-dump [OPTIONS] [COMMAND [ARGS]]\n"
@@ -104,10 +113,7 @@ static void help(FILE *f)
 		   "      --priv               supervisor privilege is requested\n"
 		   "      --type TYPE          untranslated (default), translated or ats\n"
 		   "      --batch FILE|-       one request a line: DEVICE IOVA [KEY=VALUE...]\n"
-		   "      --steps              with --batch: the steps too\n"
-		   "      --hardware           ask the IOMMU too (tr_req) and compare; can add a\n"
-		   "                           fault record, set A bits, fill caches\n"
-		   "      --force              with --hardware: although a driver owns the IOMMU\n"
+		   "      --steps              with --batch: the steps too\n" HARDWARE_HELP
 		   "mappings:\n"
 		   "      --process PID        only this process_id\n"
 		   "      --range A-B|A+SIZE   only these addresses\n"

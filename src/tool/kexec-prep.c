@@ -60,6 +60,23 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+static const char own_help[] =
+	"\nimage, dtb, load:\n"
+	"  -o, --output OUT         write OUT; it is complete or not there\n"
+	"      --in DTB             start from this device tree, not this machine's\n"
+	"      --policy [NAME=]block|leave\n"
+	"                           of all IOMMUs or of one: block its DMA (default), or\n"
+	"                           only record its state (repeatable)\n"
+	"      --force              although the next kernel cannot drive an IOMMU\n"
+	"load, check:\n"
+	"  -l, --load               for kexec -e, reboot (default of load)\n"
+	"  -p, --load-panic         for a panic: the crash kernel\n"
+	"      --initrd FILE        its initrd\n"
+	"      --append TEXT        its command line (default: this kernel's)\n"
+	"      --plan               only show what would be done\n"
+	"      --severity LEVEL     info, warning (default) or error: from this on a\n"
+	"                           finding makes the exit status 7\n\n";
+
 static void help(FILE *f)
 {
 	fprintf(f, "Usage: iommu-kexec-prep [OPTIONS] [COMMAND [ARGS]]\n"
@@ -74,22 +91,7 @@ static void help(FILE *f)
 		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].args);
 		fprintf(f, "  %-24s %s\n", left, commands[i].help);
 	}
-	fprintf(f,
-		"\nimage, dtb, load:\n"
-		"  -o, --output OUT         write OUT; it is complete or not there\n"
-		"      --in DTB             start from this device tree, not this machine's\n"
-		"      --policy [NAME=]block|leave\n"
-		"                           of all IOMMUs or of one: block its DMA (default), or\n"
-		"                           only record its state (repeatable)\n"
-		"      --force              although the next kernel cannot drive an IOMMU\n"
-		"load, check:\n"
-		"  -l, --load               for kexec -e, reboot (default of load)\n"
-		"  -p, --load-panic         for a panic: the crash kernel\n"
-		"      --initrd FILE        its initrd\n"
-		"      --append TEXT        its command line (default: this kernel's)\n"
-		"      --plan               only show what would be done\n"
-		"      --severity LEVEL     info, warning (default) or error: from this on a\n"
-		"                           finding makes the exit status 7\n\n");
+	fputs(IS_MINIMAL ? "\n" : own_help, f);
 	fputs(common_help, f);
 	fprintf(f, "\nExit status: 0 done, 1 error, 2 usage, 3 no IOMMU, 4 refused, 5 data missing "
 		   "or\n"

@@ -77,9 +77,11 @@ const char common_help[] =
 	"      --base ADDR          an IOMMU's registers are here; no discovery\n"
 	"      --reg [IOMMU:]NAME=VALUE\n"
 	"                           supply or override a register (repeatable)\n"
+#ifdef HAVE_JSON
 	"  -J, --json               one JSON object on standard output\n"
+#endif
 	"      --save FILE          save a capture of what was read\n"
-	"      --no-sandbox         keep all rights after opening what is read\n"
+	"      --no-sandbox         keep all rights (see SECURITY CONSIDERATIONS)\n"
 	"  -v, --verbose            say what is done; twice: more\n"
 	"  -h, --help               this help\n"
 	"  -V, --version            version and licence\n";
