@@ -136,6 +136,8 @@ DIR *__wrap_opendir(const char *path)
 	return path_fails(path, "opendir") ? NULL : __real_opendir(path);
 }
 
+FILES(NULL, struct dirent *, readdir, (DIR * dir), dir)
+
 /* These can be interrupted, too. */
 #define TRANSFER(name, buffer, parameters, ...)                                                   \
 	ssize_t __real_##name(int fd, buffer bytes, size_t size parameters);                      \

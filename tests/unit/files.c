@@ -33,7 +33,7 @@ void files_end(void)
 
 const char *below(const char *name)
 {
-	static char path[8][256];
+	static char path[8][1200];
 	static unsigned turn;
 
 	turn = (turn + 1) % 8;
@@ -57,7 +57,7 @@ void write_text(const char *name, const char *text)
 
 void make_dir(const char *name)
 {
-	char path[256];
+	char path[1201];
 
 	snprintf(path, sizeof(path), "%s/", below(name));
 	for (char *at = path + strlen(root) + 1; (at = strchr(at, '/')); at++) {

@@ -112,6 +112,32 @@ START_TEST(a_set_parameter_wins_over_its_default)
 }
 END_TEST
 
+/* Names of sysfs are put behind it: what is too long is refused here, and nowhere else in silence. */
+START_TEST(a_path_that_leaves_no_room_for_names_is_refused)
+{
+	char path[RIOMMU_OPTION_PATH_MAX + 2];
+
+	memset(path, 'x', sizeof(path));
+	path[RIOMMU_OPTION_PATH_MAX + 1] = '\0';
+	ck_assert_int_eq(riommu_option_set(ctx, "sysfs.path", path), -EINVAL);
+	ck_assert_str_eq(riommu_error(ctx),
+			 "parameter sysfs.path: the path is longer than 700 bytes");
+	ck_assert(!riommu_option_is_set(ctx, "sysfs.path"));
+	path[RIOMMU_OPTION_PATH_MAX] = '\0';
+	ck_assert_int_eq(riommu_option_set(ctx, "sysfs.path", path), 0);
+	ck_assert_str_eq(riommu_option(ctx, "sysfs.path"), path);
+}
+END_TEST
+
+START_TEST(a_number_is_that_which_was_set_or_the_default)
+{
+	ck_assert_uint_eq(riommu_option_number(ctx, "max-pages"), 1048576);
+	ck_assert_uint_eq(riommu_option_number(ctx, "guest-tables"), 0);
+	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "0x10"), 0);
+	ck_assert_uint_eq(riommu_option_number(ctx, "max-pages"), 16);
+}
+END_TEST
+
 START_TEST(a_parameter_without_default_has_no_value)
 {
 	ck_assert_ptr_null(riommu_option(ctx, "be_writable"));
@@ -303,6 +329,8 @@ int main(void)
 	tcase_add_test(tc, log_drops_what_is_above_the_level);
 	tcase_add_test(tc, every_parameter_is_listed_with_help_and_a_valid_default);
 	tcase_add_test(tc, a_set_parameter_wins_over_its_default);
+	tcase_add_test(tc, a_path_that_leaves_no_room_for_names_is_refused);
+	tcase_add_test(tc, a_number_is_that_which_was_set_or_the_default);
 	tcase_add_test(tc, a_parameter_without_default_has_no_value);
 	tcase_add_loop_test(tc, a_bad_parameter_is_refused_and_named, 0,
 			    (int)RIOMMU_ARRAY_SIZE(bad_options));

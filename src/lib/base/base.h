@@ -65,6 +65,8 @@ struct riommu_option {
 	const char *help;
 };
 
+#define RIOMMU_OPTION_PATH_MAX 700 /* bytes of a path; names are put behind it */
+
 /* True if the user set KEY. */
 bool riommu_option_is_set(const struct riommu_ctx *ctx, const char *key);
 

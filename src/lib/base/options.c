@@ -84,6 +84,10 @@ static int check_value(struct riommu_ctx *ctx, const struct option_entry *entry,
 		if (!*value)
 			return riommu_fail(ctx, -EINVAL, "parameter %s: the path is empty",
 					   entry->key);
+		if (strlen(value) > RIOMMU_OPTION_PATH_MAX)
+			return riommu_fail(ctx, -EINVAL,
+					   "parameter %s: the path is longer than %d bytes",
+					   entry->key, RIOMMU_OPTION_PATH_MAX);
 		break;
 	case OPTION_COUNT:
 		if (riommu_parse_u64(value, &number) || !number)

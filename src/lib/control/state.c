@@ -66,8 +66,7 @@ static int read_boot_id(const struct state *s, char boot_id[48])
 	size_t len;
 	int err;
 
-	if (!riommu_path(s->ctx, path, "proc.path", "/sys/kernel/random/boot_id"))
-		return riommu_fail(s->ctx, -ENAMETOOLONG, "parameter proc.path is too long");
+	riommu_path(s->ctx, path, "proc.path", "/sys/kernel/random/boot_id");
 	err = riommu_read_file(path, 256, &text, &len);
 	if (err)
 		return riommu_fail(s->ctx, err, "%s: %s; without it a state cannot be kept", path,

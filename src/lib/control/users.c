@@ -106,18 +106,23 @@ static int follow_all(struct search *s, const char *path, const char *where, con
 	struct dirent *entry;
 	DIR *dir;
 
-	if (snprintf(below, sizeof(below), "%s/%s", path, where) >= (int)sizeof(below))
+	if (snprintf(below, sizeof(below), "%s/%s", path, where) >= (int)sizeof(below)) {
+		lost(s, path, ENAMETOOLONG);
 		return 0;
+	}
 	dir = opendir(below);
 	if (!dir) {
 		lost(s, below, errno);
 		return 0;
 	}
 	while (!s->result && (entry = next_entry(s, dir, path))) {
-		if (entry->d_name[0] != '.' && !strncmp(entry->d_name, prefix, strlen(prefix)) &&
-		    snprintf(below, sizeof(below), "%s/%s/%s", path, where, entry->d_name) <
-			    (int)sizeof(below))
+		if (entry->d_name[0] == '.' || strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		if (snprintf(below, sizeof(below), "%s/%s/%s", path, where, entry->d_name) <
+		    (int)sizeof(below))
 			follow_block(s, below, depth + 1);
+		else
+			lost(s, path, ENAMETOOLONG);
 	}
 	closedir(dir);
 	return s->result;
@@ -161,8 +166,9 @@ static int follow_node(struct search *s, const char *node)
 	const char *name = realpath(node, real) ? real : node;
 
 	name = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
-	if (!riommu_path(s->q->ctx, path, "sysfs.path", "/class/block/%s", name))
-		return 0;
+	if (strlen(name) > NAME_MAX)
+		return 0; /* whoever mounts chooses this text: it is none of a device */
+	riommu_path(s->q->ctx, path, "sysfs.path", "/class/block/%s", name);
 	riommu_copy_name(s->user.name, sizeof(s->user.name), name, strlen(name));
 	return follow_block(s, path, 0);
 }
@@ -233,8 +239,7 @@ static int mount_line(struct search *s, char *line)
 
 		riommu_copy_name(s->user.name, sizeof(s->user.name), name, strlen(name));
 	}
-	if (!riommu_path(s->q->ctx, path, "sysfs.path", "/dev/block/%u:%u", major, minor))
-		return 0;
+	riommu_path(s->q->ctx, path, "sysfs.path", "/dev/block/%u:%u", major, minor);
 	return follow_block(s, path, 0);
 }
 
@@ -258,8 +263,7 @@ static int each_line(struct search *s, const char *file, bool without,
 	size_t len;
 	int err;
 
-	if (!riommu_path(s->q->ctx, path, "proc.path", "%s", file))
-		return riommu_fail(s->q->ctx, -ENAMETOOLONG, "parameter proc.path is too long");
+	riommu_path(s->q->ctx, path, "proc.path", "%s", file);
 	err = riommu_read_file(path, MAX_LIST, &text, &len);
 	if (err == -ENOENT && without)
 		return 0;
@@ -289,8 +293,7 @@ static bool is_up(const struct search *s, const char *name)
 	size_t len;
 	int err;
 
-	if (!riommu_path(s->q->ctx, path, "sysfs.path", "/class/net/%s/flags", name))
-		return false;
+	riommu_path(s->q->ctx, path, "sysfs.path", "/class/net/%s/flags", name);
 	err = riommu_read_file(path, 64, &text, &len);
 	if (err) /* when in doubt, it is named */
 		return err != -ENOENT && err != -ENOTDIR;
@@ -306,8 +309,7 @@ static void follow_net(struct search *s, const char *name)
 	char path[RIOMMU_PATH_MAX], target[RIOMMU_PATH_MAX];
 	ssize_t len;
 
-	if (!riommu_path(s->q->ctx, path, "sysfs.path", "/class/net/%s", name))
-		return;
+	riommu_path(s->q->ctx, path, "sysfs.path", "/class/net/%s", name);
 	len = readlink(path, target, sizeof(target) - 1);
 	if (len < 0) {
 		lost(s, path, errno); /* but for "bonding_masters" and its like */
@@ -325,8 +327,7 @@ static int each_net(struct search *s)
 	struct dirent *entry;
 	DIR *dir;
 
-	if (!riommu_path(s->q->ctx, path, "sysfs.path", "/class/net"))
-		return riommu_fail(s->q->ctx, -ENAMETOOLONG, "parameter sysfs.path is too long");
+	riommu_path(s->q->ctx, path, "sysfs.path", "/class/net");
 	dir = opendir(path);
 	if (!dir && errno == ENOENT)
 		return 0; /* a kernel without networks */

@@ -185,8 +185,7 @@ static int load_files(struct riommu_system *sys, char **blob)
 	char path[RIOMMU_PATH_MAX];
 	int err;
 
-	if (!riommu_path(sys->ctx, path, "dt.path", "/."))
-		return -ENAMETOOLONG;
+	riommu_path(sys->ctx, path, "dt.path", "/.");
 	copy.blob = *blob = malloc(MAX_TREE);
 	if (!*blob)
 		return -ENOMEM;
@@ -208,8 +207,7 @@ static int load_blob(struct riommu_system *sys, char **blob)
 	size_t len;
 	int err;
 
-	if (!riommu_path(sys->ctx, path, "fdt.path", "%s", ""))
-		return -ENAMETOOLONG;
+	riommu_path(sys->ctx, path, "fdt.path", "%s", "");
 	err = riommu_read_file(path, MAX_TREE, blob, &len);
 	if (err) {
 		riommu_left_out(sys->ctx, path, err); /* the files may do */

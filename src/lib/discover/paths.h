@@ -5,10 +5,13 @@
 
 #include "base/base.h"
 
-#define RIOMMU_PATH_MAX 1024
+#define RIOMMU_PATH_MAX (RIOMMU_OPTION_PATH_MAX + 324)
 
-/* The parameter KEY and what follows it, as one path; false when that is too long. */
-bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key,
+/*
+ * The parameter KEY and what follows it, as one path. There is room for any parameter and any name that a directory may hold
+ * (NAME_MAX); a longer one, which is no name of a file, is cut, and names none then either.
+ */
+void riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key,
 		 const char *fmt, ...) RIOMMU_PRINTF(4, 5);
 
 /*

@@ -16,8 +16,7 @@ static int read_number(struct riommu_system *sys, const char *name, const char *
 	size_t len;
 	int err;
 
-	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices/%s/%s", name, file))
-		return -ENAMETOOLONG;
+	riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices/%s/%s", name, file);
 	err = riommu_read_file(path, 64, &text, &len);
 	if (err)
 		return riommu_left_out(sys->ctx, path, err) ? -ENOMEM : -ENODATA;
@@ -35,8 +34,7 @@ int riommu_pci_base(const struct riommu_system *sys, const char *name, uint64_t 
 	size_t len;
 	int err;
 
-	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices/%s/resource", name))
-		return -ENAMETOOLONG;
+	riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices/%s/resource", name);
 	err = riommu_read_file(path, 64u << 10, &text, &len);
 	if (err)
 		return err;
@@ -78,8 +76,7 @@ int riommu_discover_pci(struct riommu_system *sys)
 	int err = 0;
 	DIR *dir;
 
-	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices"))
-		return 0;
+	riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices");
 	dir = opendir(path);
 	if (!dir)
 		return riommu_left_out(sys->ctx, path, -errno); /* mostly: no PCI here */

@@ -20,8 +20,7 @@ static bool is_live_vmcore(const struct riommu_system *sys, const char *input)
 	char path[RIOMMU_PATH_MAX], *there, *here;
 	bool same;
 
-	if (!riommu_path(sys->ctx, path, "proc.path", "/vmcore"))
-		return false;
+	riommu_path(sys->ctx, path, "proc.path", "/vmcore");
 	there = realpath(path, NULL);
 	here = realpath(input, NULL);
 	same = there && here && !strcmp(there, here);
@@ -64,8 +63,7 @@ static int read_live(struct riommu_system *sys, struct riommu_record *record)
 	char path[RIOMMU_PATH_MAX];
 	int err;
 
-	if (!riommu_path(sys->ctx, path, "dt.path", RIOMMU_RECORD_NODE "/" RIOMMU_RECORD_PROPERTY))
-		return -ENAMETOOLONG;
+	riommu_path(sys->ctx, path, "dt.path", RIOMMU_RECORD_NODE "/" RIOMMU_RECORD_PROPERTY);
 	err = read_record(sys, path, record);
 	if (err != -ENOENT && err != -ENOTDIR)
 		return err;

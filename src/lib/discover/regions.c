@@ -43,8 +43,7 @@ int riommu_discover_regions(struct riommu_system *sys)
 	size_t len;
 	int err;
 
-	if (!riommu_path(sys->ctx, path, "proc.path", "/iomem"))
-		return 0;
+	riommu_path(sys->ctx, path, "proc.path", "/iomem");
 	err = riommu_read_file(path, MAX_IOMEM, &text, &len);
 	if (err)
 		return riommu_left_out(sys->ctx, path, err);

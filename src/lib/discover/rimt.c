@@ -234,8 +234,7 @@ int riommu_rimt_load(struct riommu_system *sys, struct riommu_rimt **rimt)
 	int err;
 
 	*rimt = NULL;
-	if (!riommu_path(sys->ctx, path, "acpi.path", "/RIMT"))
-		return -ENAMETOOLONG;
+	riommu_path(sys->ctx, path, "acpi.path", "/RIMT");
 	err = riommu_read_file(path, MAX_TABLE, &bytes, &len);
 	if (err)
 		return riommu_fail(sys->ctx, err, "%s: %s", path, strerror(-err));
@@ -256,8 +255,8 @@ static void name_by_iomem(struct riommu_system *sys, uint64_t base, const char *
 	char path[RIOMMU_PATH_MAX], *text, *next = NULL;
 	size_t len;
 
-	if (!riommu_path(sys->ctx, path, "proc.path", "/iomem") ||
-	    riommu_read_file(path, MAX_TABLE, &text, &len))
+	riommu_path(sys->ctx, path, "proc.path", "/iomem");
+	if (riommu_read_file(path, MAX_TABLE, &text, &len))
 		return;
 	for (char *line = strtok_r(text, "\n", &next); line && !name[0];
 	     line = strtok_r(NULL, "\n", &next)) {

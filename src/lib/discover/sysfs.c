@@ -13,18 +13,15 @@
 
 #define CLASS_PREFIX "riscv-iommu@"
 
-bool riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key,
+void riommu_path(const struct riommu_ctx *ctx, char path[RIOMMU_PATH_MAX], const char *key,
 		 const char *fmt, ...)
 {
-	int head = snprintf(path, RIOMMU_PATH_MAX, "%s", riommu_option(ctx, key)), tail;
+	int head = snprintf(path, RIOMMU_PATH_MAX, "%s", riommu_option(ctx, key));
 	va_list ap;
 
-	if (head < 0 || head >= RIOMMU_PATH_MAX)
-		return false;
 	va_start(ap, fmt);
-	tail = vsnprintf(path + head, (size_t)(RIOMMU_PATH_MAX - head), fmt, ap);
+	vsnprintf(path + head, (size_t)(RIOMMU_PATH_MAX - head), fmt, ap);
 	va_end(ap);
-	return tail >= 0 && tail < RIOMMU_PATH_MAX - head;
 }
 
 int riommu_left_out(struct riommu_ctx *ctx, const char *path, int err)
@@ -94,8 +91,9 @@ bool riommu_system_driven(const struct riommu_system *sys, size_t iommu)
 	bool driven = false;
 	DIR *dir;
 
-	if (!sys->live || !riommu_path(sys->ctx, path, "sysfs.path", "/class/iommu"))
+	if (!sys->live)
 		return false;
+	riommu_path(sys->ctx, path, "sysfs.path", "/class/iommu");
 	dir = opendir(path);
 	if (!dir)
 		return errno != ENOENT; /* a kernel without IOMMUs has no such directory */
@@ -119,8 +117,7 @@ int riommu_discover_class(struct riommu_system *sys)
 	int err = 0;
 	DIR *dir;
 
-	if (!riommu_path(sys->ctx, path, "sysfs.path", "/class/iommu"))
-		return 0;
+	riommu_path(sys->ctx, path, "sysfs.path", "/class/iommu");
 	dir = opendir(path);
 	if (!dir)
 		return riommu_left_out(sys->ctx, path, -errno);
@@ -145,8 +142,7 @@ static bool read_link(const struct riommu_system *sys, const char *bus, const ch
 	char path[RIOMMU_PATH_MAX];
 	ssize_t len;
 
-	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/%s/devices/%s/%s", bus, name, file))
-		return false;
+	riommu_path(sys->ctx, path, "sysfs.path", "/bus/%s/devices/%s/%s", bus, name, file);
 	len = readlink(path, to, size - 1);
 	if (len < 0) {
 		riommu_left_out(sys->ctx, path, -errno);
@@ -178,9 +174,9 @@ static int read_domain_type(const struct riommu_system *sys, const char *group, 
 	size_t len;
 	int err;
 
-	if (!group[0] ||
-	    !riommu_path(sys->ctx, path, "sysfs.path", "/kernel/iommu_groups/%s/type", group))
+	if (!group[0])
 		return 0;
+	riommu_path(sys->ctx, path, "sysfs.path", "/kernel/iommu_groups/%s/type", group);
 	err = riommu_read_file(path, 64, &text, &len);
 	if (err)
 		return riommu_left_out(sys->ctx, path, err);
@@ -249,9 +245,8 @@ static int add_by_rimt(struct riommu_system *sys, const struct riommu_rimt *rimt
 	size_t iommu, len;
 	int err;
 
-	if (!riommu_path(sys->ctx, path, "sysfs.path",
-			 "/bus/platform/devices/%s/firmware_node/path", name))
-		return 0;
+	riommu_path(sys->ctx, path, "sysfs.path", "/bus/platform/devices/%s/firmware_node/path",
+		    name);
 	err = riommu_read_file(path, RIOMMU_PATH_MAX, &object, &len);
 	if (err)
 		return riommu_left_out(sys->ctx, path, err);
@@ -304,8 +299,7 @@ static int each_device(struct riommu_system *sys, const struct ids *ids, const c
 	int err = 0;
 	DIR *dir;
 
-	if (!riommu_path(sys->ctx, path, "sysfs.path", "/bus/%s/devices", bus))
-		return 0;
+	riommu_path(sys->ctx, path, "sysfs.path", "/bus/%s/devices", bus);
 	dir = opendir(path);
 	if (!dir)
 		return riommu_left_out(sys->ctx, path, -errno);

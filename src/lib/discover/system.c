@@ -470,8 +470,7 @@ static int read_line(struct riommu_system *sys, const char *key, const char *fil
 	size_t len;
 	int err;
 
-	if (!riommu_path(sys->ctx, path, key, "%s", file))
-		return 0;
+	riommu_path(sys->ctx, path, key, "%s", file);
 	err = riommu_read_file(path, size, &text, &len);
 	if (err)
 		return riommu_left_out(sys->ctx, path, err);

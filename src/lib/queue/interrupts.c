@@ -55,8 +55,9 @@ int queue_interrupts(const struct riommu_system *sys, size_t iommu, int *fd, uin
 	size_t len;
 	int err;
 
-	if (!sys->live || !riommu_path(sys->ctx, path, "proc.path", "/interrupts"))
+	if (!sys->live)
 		return -ENODATA;
+	riommu_path(sys->ctx, path, "proc.path", "/interrupts");
 	err = riommu_read_again(fd, path, TEXT_MAX, &text, &len);
 	if (err)
 		return err;
