@@ -99,9 +99,9 @@ static void count_contexts(struct dump *d, struct summary *s)
 	riommu_visit_dcs(&walker, count_context, s);
 	s->counted = true;
 	if (s->unreadable)
-		out_error(&d->out, s->unreadable_error,
-			  "%s: %" PRIu64 " parts of the device directory cannot be read",
-			  s->iommu->name, s->unreadable);
+		out_error(&d->out, dump_gap_error(s->unreadable_error),
+			  "%s: %" PRIu64 " part%s of the device directory cannot be read",
+			  s->iommu->name, s->unreadable, s->unreadable == 1 ? "" : "s");
 }
 
 static void summarize(struct dump *d, size_t index, struct summary *s)
@@ -319,8 +319,8 @@ static void print_contexts(struct dump *d, const struct summary *s)
 	else if (s->unreadable)
 		snprintf(text, sizeof(text),
 			 "at least %" PRIu64 " valid, %" PRIu64 " not valid; %" PRIu64
-			 " parts of the directory cannot be read",
-			 s->valid, s->not_valid, s->unreadable);
+			 " part%s of the directory cannot be read",
+			 s->valid, s->not_valid, s->unreadable, s->unreadable == 1 ? "" : "s");
 	else
 		snprintf(text, sizeof(text), "%" PRIu64 " valid, %" PRIu64 " not valid", s->valid,
 			 s->not_valid);

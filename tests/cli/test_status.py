@@ -308,6 +308,12 @@ class FakeMachine(common.Case):
         for command in ("list", "devices"):
             self.assertNotIn(b"kcore", self.ran("-i", self.path("zero.core"), command).out)
 
+    def test_directory_where_there_is_no_memory_is_damaged_data(self):
+        core = self.machine(registers={"ddtp": 0xffffffffff000 >> 12 << 10 | 2})
+        for command in (["list"], ["devices"], ["whomaps", "0x90000000"], ["check"]):
+            with self.subTest(command=command):
+                self.object("-i", core, "-O", "absent=fault", *command, status=7 if command == ["check"] else 5)
+
     def test_list_says_why_not_and_what_to_do(self):
         root = self.fake_root()
         done = common.call(*root, "list")
