@@ -484,15 +484,6 @@ static void list_devices(struct dump *d, size_t iommu)
 
 /* -- one device, in full ----------------------------------------------------------------------- */
 
-static const struct riommu_device *known_device(const struct dump *d, size_t iommu,
-						uint32_t device_id)
-{
-	for (size_t i = 0; i < d->sys->device_count; i++)
-		if (d->sys->devices[i].iommu == iommu && d->sys->devices[i].device_id == device_id)
-			return &d->sys->devices[i];
-	return NULL;
-}
-
 /* The next device with the id of DEVICE: the system lists them by id. NULL when there is none. */
 static const struct riommu_device *next_alias(const struct dump *d,
 					      const struct riommu_device *device)
@@ -586,7 +577,7 @@ static void no_dc(struct listing *l, uint32_t device_id, const struct riommu_dev
 static bool locate(struct listing *l, uint32_t device_id, struct riommu_dc *dc)
 {
 	unsigned mode = (unsigned)riommu_bits(l->walker.ddtp, 3, 0);
-	const struct riommu_device *device = known_device(l->d, l->iommu, device_id);
+	const struct riommu_device *device = riommu_system_device(l->d->sys, l->iommu, device_id);
 	struct riommu_translation t = {0};
 	enum riommu_result result = RIOMMU_OK;
 
@@ -612,7 +603,7 @@ static void show_device(struct dump *d, const char *text)
 	l.iommu = ref.iommu;
 	if (!dump_walker(d, ref.iommu, &l.walker, &missing) || !locate(&l, ref.device_id, &dc))
 		return;
-	device = known_device(d, ref.iommu, ref.device_id);
+	device = riommu_system_device(d->sys, ref.iommu, ref.device_id);
 	if (!in_json(&d->out))
 		print_dc(&l, &dc, device);
 	else
@@ -702,7 +693,8 @@ static enum dump_place_state find_place(struct listing *l, const char *text,
 									     : DUMP_PLACE_NONE;
 	if (in_json(&l->d->out))
 		out_item(&l->d->out,
-			 dc_json(l, &place->dc, known_device(l->d, ref.iommu, ref.device_id)));
+			 dc_json(l, &place->dc,
+				 riommu_system_device(l->d->sys, ref.iommu, ref.device_id)));
 	return is_in_use(l, &place->dc) ? DUMP_PLACE_CONTEXT : DUMP_PLACE_NONE;
 }
 
@@ -867,7 +859,7 @@ struct json_object *dump_dc_json(struct dump *d, size_t iommu, const struct riom
 {
 	struct listing l = {.d = d, .iommu = iommu, .walker = *w};
 
-	return dc_json(&l, dc, known_device(d, iommu, dc->device_id));
+	return dc_json(&l, dc, riommu_system_device(d->sys, iommu, dc->device_id));
 }
 
 struct json_object *dump_pc_json(struct dump *d, size_t iommu, const struct riommu_walker *w,

@@ -307,18 +307,13 @@ static void check_state(struct check *c, size_t index)
 /* -- DMA over the crash kernel -------------------------------------------------------------------------------------- */
 
 /* How what a device reaches and the memory of the crash kernel lie to each other: the last that applies. */
-enum overlap { OVERLAP_NONE, OVERLAP_UNKNOWN, OVERLAP_SOME, OVERLAP_ALL };
-
-struct device_overlap {
-	uint32_t device_id;
-	enum overlap overlap;
-};
+enum overlap { NO_CONTEXT, OVERLAP_NONE, OVERLAP_UNKNOWN, OVERLAP_SOME, OVERLAP_ALL };
 
 struct windows {
 	struct check *c;
 	size_t iommu;
-	struct device_overlap *devices; /* of valid contexts, by ascending id */
-	size_t device_count, device_size;
+	uint8_t *overlaps; /* enum overlap, by device_id; NULL: no contexts were seen */
+	uint32_t last;     /* the highest device_id with a valid context */
 	unsigned identity, overlap, apart, translated, unreadable;
 	char identity_names[NAMES], overlap_names[NAMES], translated_names[NAMES];
 };
@@ -339,23 +334,12 @@ static void add_name(const struct windows *w, char names[NAMES], uint32_t device
 		snprintf(names + used, NAMES - used, "%s0x%" PRIx32, used ? ", " : "", device_id);
 }
 
-static int by_device_id(const void *key, const void *element)
-{
-	uint32_t a = *(const uint32_t *)key,
-		 b = ((const struct device_overlap *)element)->device_id;
-
-	return (a > b) - (a < b);
-}
-
 static void mark(const struct windows *w, uint32_t device_id, enum overlap overlap)
 {
-	struct device_overlap *device = NULL;
+	uint8_t *known = &w->overlaps[device_id];
 
-	if (w->device_count)
-		device = bsearch(&device_id, w->devices, w->device_count, sizeof(*w->devices),
-				 by_device_id);
-	if (device && device->overlap < overlap)
-		device->overlap = overlap;
+	if (*known != NO_CONTEXT && *known < overlap)
+		*known = (uint8_t)overlap;
 }
 
 static bool is_crash_memory(const struct riommu_region *region)
@@ -401,7 +385,6 @@ static int see_reached(void *arg, const struct riommu_reached *r)
 static int see_context(void *arg, const struct riommu_dc_visit *v)
 {
 	struct windows *w = arg;
-	struct device_overlap *more;
 
 	if (!v->dc) {
 		w->unreadable++;
@@ -409,16 +392,8 @@ static int see_context(void *arg, const struct riommu_dc_visit *v)
 	}
 	if (!(v->dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V))
 		return 0;
-	if (w->device_count == w->device_size) {
-		size_t size = w->device_size ? w->device_size * 2 : 64;
-
-		more = realloc(w->devices, size * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		w->devices = more;
-		w->device_size = size;
-	}
-	w->devices[w->device_count++] = (struct device_overlap){v->dc->device_id, OVERLAP_NONE};
+	w->last = v->dc->device_id;
+	w->overlaps[w->last] = OVERLAP_NONE;
 	return 0;
 }
 
@@ -427,8 +402,10 @@ static void see_tables(struct windows *w, const struct riommu_walker *walker)
 {
 	const struct riommu_system *sys = w->c->p->sys;
 	uint64_t first = UINT64_MAX, last = 0;
-	int err = riommu_visit_dcs(walker, see_context, w);
+	int err;
 
+	w->overlaps = need(calloc((size_t)RIOMMU_DEVICE_ID_MAX + 1, 1));
+	err = riommu_visit_dcs(walker, see_context, w);
 	for (size_t i = 0; i < sys->region_count; i++) {
 		if (!is_crash_memory(&sys->regions[i]))
 			continue;
@@ -437,29 +414,31 @@ static void see_tables(struct windows *w, const struct riommu_walker *walker)
 	}
 	if (!err)
 		err = riommu_visit_reachable(walker, first, last, see_reached, w, NULL);
-	for (size_t i = 0; i < w->device_count; i++)
-		/* what was given up is told for each device; another error leaves all open */
-		if (err && err != -EOVERFLOW)
-			mark(w, w->devices[i].device_id, OVERLAP_UNKNOWN);
+	/* what was given up is told for each device; another error leaves all open */
+	for (uint32_t id = 0; err && err != -EOVERFLOW && id <= w->last; id++)
+		mark(w, id, OVERLAP_UNKNOWN);
 }
 
-static void count_device(struct windows *w, const struct device_overlap *device)
+static void count_device(struct windows *w, uint32_t device_id)
 {
-	switch (device->overlap) {
+	switch ((enum overlap)w->overlaps[device_id]) {
+	case NO_CONTEXT:
+		break;
 	case OVERLAP_ALL:
 		w->identity++;
-		add_name(w, w->identity_names, device->device_id);
+		add_name(w, w->identity_names, device_id);
 		break;
 	case OVERLAP_SOME:
 		w->overlap++;
-		add_name(w, w->overlap_names, device->device_id);
+		add_name(w, w->overlap_names, device_id);
 		break;
 	case OVERLAP_NONE:
 		w->apart++;
 		break;
-	default:
+	case OVERLAP_UNKNOWN:
 		w->translated++;
-		add_name(w, w->translated_names, device->device_id);
+		add_name(w, w->translated_names, device_id);
+		break;
 	}
 }
 
@@ -539,9 +518,9 @@ static void check_windows(struct check *c, size_t index, const char *where)
 	}
 	if (sys->memory && !riommu_walker_init(&walker, sys, index, &missing))
 		see_tables(&w, &walker);
-	for (size_t i = 0; i < w.device_count; i++)
-		count_device(&w, &w.devices[i]);
-	free(w.devices);
+	for (uint32_t id = 0; w.overlaps && id <= w.last; id++)
+		count_device(&w, id);
+	free(w.overlaps);
 	if (!w.identity && !w.overlap && !w.apart && !w.translated)
 		see_groups(&w);
 	report_windows(&w, where);

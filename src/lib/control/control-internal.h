@@ -97,6 +97,8 @@ struct riommu_quiesce_inside {
 	struct state state;
 	struct state_iommu **records;             /* of each of q->iommus; once prepared */
 	struct state_function **function_records; /* of each of q->functions; NULL: never written */
+	uint32_t *slots;   /* indexes plus 1 into q->functions, by their names' hash; 0: free */
+	size_t slot_count; /* a power of two */
 	bool prepared, no_registers;
 };
 

@@ -99,8 +99,12 @@ int control_plan_new(struct riommu_system *sys, struct riommu_hw *hw,
 	q->writes = calloc(functions + 21 * count + 1, sizeof(*q->writes));
 	inside->records = calloc(count + 1, sizeof(struct state_iommu *));
 	inside->function_records = calloc(functions + 1, sizeof(struct state_function *));
+	inside->slot_count = 16;
+	while (inside->slot_count < 2 * functions)
+		inside->slot_count *= 2;
+	inside->slots = calloc(inside->slot_count, sizeof(*inside->slots));
 	if (!q->iommus || !q->functions || !q->writes || !inside->records ||
-	    !inside->function_records)
+	    !inside->function_records || !inside->slots)
 		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
 	if (control_state_init(&inside->state, sys->ctx))
 		return -EINVAL;
@@ -118,6 +122,7 @@ void riommu_quiesce_close(struct riommu_quiesce *q)
 			control_state_remove(&q->inside->state);
 		control_state_end(&q->inside->state);
 		free(q->inside->records);
+		free(q->inside->slots);
 		free(q->inside->function_records);
 	}
 	free(q->inside);
@@ -277,64 +282,67 @@ void control_look_at_function(struct riommu_quiesce *q, struct riommu_quiesce_fu
 	f->kind = command & PCI_COMMAND_MASTER ? RIOMMU_FUNCTION_MASTER : RIOMMU_FUNCTION_QUIET;
 }
 
-static bool is_kept(const struct riommu_quiesce_args *args, const char *name)
+/* The slot of a function: that is 0 where the plan has none called NAME. */
+static uint32_t *slot_of(const struct riommu_quiesce *q, const char *name)
 {
-	for (size_t i = 0; i < args->keep_count; i++) {
-		if (!strcmp(args->keep[i], name))
-			return true;
-	}
-	return false;
-}
+	const struct riommu_quiesce_inside *in = q->inside;
+	uint64_t hash = 0;
+	size_t i;
 
-static bool is_known(const struct riommu_quiesce *q, const char *name)
-{
-	for (size_t i = 0; i < q->function_count; i++) {
-		if (!strcmp(q->functions[i].name, name))
-			return true;
-	}
-	return false;
+	for (const char *p = name; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 0x9e3779b97f4a7c15u;
+	for (i = (size_t)(hash >> 32) & (in->slot_count - 1); in->slots[i];
+	     i = (i + 1) & (in->slot_count - 1))
+		if (!strcmp(q->functions[in->slots[i] - 1].name, name))
+			break;
+	return &in->slots[i];
 }
 
 /* One that has several device_ids (aliases) is still one. */
-static void add_function(struct riommu_quiesce *q, const struct riommu_device *device, size_t iommu,
-			 const struct riommu_quiesce_args *args)
+static void add_function(struct riommu_quiesce *q, const struct riommu_device *device, size_t iommu)
 {
 	struct riommu_quiesce_function *f = &q->functions[q->function_count];
+	uint32_t *slot = slot_of(q, device->name);
 
-	if (is_known(q, device->name))
+	if (*slot)
 		return;
 	*f = (struct riommu_quiesce_function){.iommu = iommu};
 	memcpy(f->name, device->name, sizeof(f->name));
 	memcpy(f->driver, device->driver, sizeof(f->driver));
 	control_look_at_function(q, f);
-	if (is_kept(args, f->name) &&
-	    (f->kind == RIOMMU_FUNCTION_MASTER || f->kind == RIOMMU_FUNCTION_QUIET))
-		f->kind = RIOMMU_FUNCTION_KEPT;
 	if (f->kind == RIOMMU_FUNCTION_MASTER && !(q->skip & 1u << RIOMMU_STAGE_STOP))
 		f->command_new = (uint16_t)(f->command_old & ~PCI_COMMAND_MASTER);
-	q->function_count++;
+	*slot = (uint32_t)++q->function_count;
 }
 
-static void add_functions(struct riommu_quiesce *q, const struct riommu_quiesce_args *args)
+static void add_functions(struct riommu_quiesce *q)
 {
 	const struct riommu_system *sys = q->inside->sys;
 
 	for (size_t i = 0; i < q->iommu_count; i++) {
 		for (size_t j = 0; j < sys->device_count; j++) {
 			if (sys->devices[j].iommu == q->iommus[i].index && sys->devices[j].name[0])
-				add_function(q, &sys->devices[j], i, args);
+				add_function(q, &sys->devices[j], i);
 		}
 	}
 }
 
-static int check_keep(const struct riommu_quiesce *q, const struct riommu_quiesce_args *args)
+static int keep_functions(struct riommu_quiesce *q, const struct riommu_quiesce_args *args)
 {
 	for (size_t i = 0; i < args->keep_count; i++) {
-		if (!is_known(q, args->keep[i]))
+		uint32_t index = *slot_of(q, args->keep[i]);
+		struct riommu_quiesce_function *f;
+
+		if (!index)
 			return riommu_fail(q->ctx, -EINVAL,
 					   "%s, which is to be kept, is no device behind the "
 					   "IOMMUs that are to be blocked",
 					   args->keep[i]);
+		f = &q->functions[index - 1];
+		if (f->kind != RIOMMU_FUNCTION_MASTER && f->kind != RIOMMU_FUNCTION_QUIET)
+			continue;
+		f->kind = RIOMMU_FUNCTION_KEPT;
+		f->command_new = f->command_old;
 	}
 	return 0;
 }
@@ -460,8 +468,8 @@ static int make_plan(struct riommu_quiesce *q, const struct riommu_quiesce_args 
 		err = add_iommu(q, args->iommus ? args->iommus[i] : i, !args->no_registers);
 	if (err)
 		return err;
-	add_functions(q, args);
-	err = check_keep(q, args);
+	add_functions(q);
+	err = keep_functions(q, args);
 	return err || args->no_registers ? err : plan_writes(q);
 }
 

@@ -153,6 +153,10 @@ struct riommu_device_ref {
 size_t riommu_system_find_device(const struct riommu_system *sys, const char *text,
 				 struct riommu_device_ref *refs, size_t max);
 
+/* The first device, by name, with this id behind an IOMMU; NULL: none is known. The next ones of the list may have the same. */
+const struct riommu_device *riommu_system_device(const struct riommu_system *sys, size_t iommu,
+						 uint32_t device_id);
+
 /* The name of a device, NULL when none is known. */
 const char *riommu_system_device_name(const struct riommu_system *sys, size_t iommu,
 				      uint32_t device_id);

@@ -174,8 +174,8 @@ size_t riommu_system_find_device(const struct riommu_system *sys, const char *te
 	return found;
 }
 
-const char *riommu_system_device_name(const struct riommu_system *sys, size_t iommu,
-				      uint32_t device_id)
+const struct riommu_device *riommu_system_device(const struct riommu_system *sys, size_t iommu,
+						 uint32_t device_id)
 {
 	size_t lo = 0, hi = sys->device_count;
 
@@ -189,7 +189,15 @@ const char *riommu_system_device_name(const struct riommu_system *sys, size_t io
 			hi = mid;
 	}
 	if (lo < sys->device_count && sys->devices[lo].iommu == iommu &&
-	    sys->devices[lo].device_id == device_id && sys->devices[lo].name[0])
-		return sys->devices[lo].name;
+	    sys->devices[lo].device_id == device_id)
+		return &sys->devices[lo];
 	return NULL;
+}
+
+const char *riommu_system_device_name(const struct riommu_system *sys, size_t iommu,
+				      uint32_t device_id)
+{
+	const struct riommu_device *device = riommu_system_device(sys, iommu, device_id);
+
+	return device && device->name[0] ? device->name : NULL;
 }
