@@ -38,6 +38,7 @@ struct listing {
 	size_t column_count;
 	struct table *table;
 	size_t rows, total;
+	uint64_t visited; /* contexts */
 
 	/* Devices that the machine has, by ascending id, and the first that the directory has not yet reached */
 	const struct riommu_device **devices;
@@ -434,6 +435,7 @@ static int list_dc(void *arg, const struct riommu_dc_visit *v)
 	catch_up(l, v->first_id, l->absent);
 	if (v->dc) {
 		show_dc_of_all(l, v->dc);
+		progress("devices", ++l->visited);
 		return 0;
 	}
 	catch_up(l, (uint64_t)v->last_id + 1,
@@ -474,6 +476,7 @@ static void list_devices(struct dump *d, size_t iommu)
 		riommu_visit_dcs(&l.walker, list_dc, &l);
 	catch_up(&l, UINT64_MAX, l.absent);
 	flush_table(&l);
+	progress_end();
 	if (walkable && !in_json(&d->out) && !l.total)
 		printf("no device contexts, and no devices are known\n");
 	if (walkable && !in_json(&d->out) && dump_zero_root(d, l.walker.ddtp))
@@ -769,6 +772,8 @@ static int list_pc(void *arg, const struct riommu_pc_visit *v)
 {
 	struct listing *l = arg;
 
+	if (v->pc)
+		progress("processes", ++l->visited);
 	if (!v->pc)
 		add_gap(l, v->first_id, v->last_id, v->address, v->error);
 	else if (in_json(&l->d->out))
@@ -812,6 +817,7 @@ static void list_processes(struct listing *l)
 	if (!none)
 		riommu_visit_pcs(&l->walker, l->dc, list_pc, l);
 	flush_table(l);
+	progress_end();
 	if (!none && !l->total && !in_json(&l->d->out))
 		printf("the process directory is empty\n");
 	end_gaps(l);

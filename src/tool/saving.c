@@ -40,7 +40,7 @@ static void release_signals(const struct sigaction old[SIGNALS])
 		raise(interrupted);
 }
 
-static bool progress(void *arg, uint64_t found, uint64_t written)
+static bool pages_done(void *arg, uint64_t found, uint64_t written)
 {
 	const bool *tty = arg;
 
@@ -65,7 +65,7 @@ static int save(struct out *out, struct riommu_system *sys, const struct options
 	if (!err && confined)
 		sandbox(o, SANDBOX_SAVING, stderr);
 	if (!err)
-		err = riommu_capture_write(sys, &file, guest, PACKAGE_VERSION, progress, &tty,
+		err = riommu_capture_write(sys, &file, guest, PACKAGE_VERSION, pages_done, &tty,
 					   report);
 	riommu_file_end(&file);
 	if (tty)

@@ -5,6 +5,7 @@
 #include "tool.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,6 +40,24 @@ void try_help(void)
 	fprintf(stderr, "Try '%s --help' for more information.\n", program);
 }
 
+static bool progress_shown;
+
+void progress(const char *what, uint64_t count)
+{
+	/* rows on a terminal show it by themselves */
+	if (count % PROGRESS_STEP || !isatty(STDERR_FILENO) || isatty(STDOUT_FILENO))
+		return;
+	fprintf(stderr, "\r%s: %" PRIu64 " %s", program, count, what);
+	progress_shown = true;
+}
+
+void progress_end(void)
+{
+	if (progress_shown)
+		fputs("\r\033[K", stderr);
+	progress_shown = false;
+}
+
 static _Noreturn void die_va(enum status status, const char *fmt, va_list args)
 {
 	char text[8192];
@@ -46,6 +65,7 @@ static _Noreturn void die_va(enum status status, const char *fmt, va_list args)
 	vsnprintf(text, sizeof(text), fmt, args);
 	out_abort(text);
 	fflush(stdout);
+	progress_end();
 	fprintf(stderr, "%s: %s\n", program, text);
 	if (status == STATUS_USAGE)
 		try_help();
@@ -292,12 +312,14 @@ static void log_to_stderr(void *arg, enum riommu_log_level level, const char *me
 
 	if ((int)level > (int)RIOMMU_LOG_WARNING + o->verbose || !strcmp(message, logged))
 		return;
+	progress_end();
 	fprintf(stderr, "%s: %s\n", program, message);
 	snprintf(logged, sizeof(logged), "%s", message);
 }
 
 void print_message(const char *message)
 {
+	progress_end();
 	if (strcmp(message, logged) != 0)
 		fprintf(stderr, "%s: %s\n", program, message);
 	logged[0] = '\0';

@@ -127,6 +127,14 @@ bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char 
 /* A context whose messages go to stderr as "PROGRAM: message". */
 struct riommu_ctx *tool_ctx(const struct options *o);
 
+/*
+ * Says on a terminal how many there were up to now, every so often, while standard output goes elsewhere; and takes that away. Messages
+ * do that, too.
+ */
+#define PROGRESS_STEP 16384
+void progress(const char *what, uint64_t count);
+void progress_end(void);
+
 /* "PROGRAM: MESSAGE" to stderr, unless it is what a context has just logged there. */
 void print_message(const char *message);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What comes out: JSON that is valid whatever happens, text that fits, errors of standard output, speed."""
 import os
+import signal
 import subprocess
 import time
 import unittest
@@ -206,6 +207,60 @@ class Contents(common.Case):
         done = self.ran("-i", self.write("cut.core", content[:-5000]), "list", status=5)
         self.assertIn(b"cut.core", done.err)
         self.assertIn(b"truncated", done.err)
+
+
+class LongListing(common.Case):
+    """16,384 devices, which is where progress is shown first, and many tables of text one after the other."""
+    COUNT = 16384
+
+    def core(self):
+        m = common.Machine()
+        root, middle, leaves = m.DDT, m.DDT + 0x100000, m.DDT + 0x200000
+        m.memory.pages.pop(root, None)
+        m.memory.put64(root, common.UPPER(middle) | 1)
+        for page in range(self.COUNT // 64):
+            m.memory.put64(middle + 8 * page, common.UPPER(leaves + 4096 * page) | 1)
+            for i in range(64):
+                m.memory.put64(leaves + 4096 * page + 64 * i, 1)
+        m.registers["ddtp"] = common.UPPER(root) | 4
+        capture.write(self.path("long.core"), m.memory, m.registers)
+        return self.path("long.core")
+
+    def test_every_device_has_its_row(self):
+        ids = [f"{i:#x}" for i in range(self.COUNT)]
+        out = self.ran("-i", self.core(), "devices").out.decode()
+        self.assertEqual([line.split()[0] for line in out.splitlines() if " valid " in line], ids)
+        self.assertEqual([d["device_id"] for d in self.object("-i", self.core(), "devices")["devices"]], ids)
+
+    def on_terminal(self, *args):
+        """What standard error, which is a terminal, gets while standard output goes into a file."""
+        master, slave = os.openpty()
+        with open(self.path("out"), "wb") as out:
+            process = subprocess.Popen([common.TOOL, *args], stdin=slave, stdout=out, stderr=slave)
+        os.close(slave)
+        text = b""
+        try:
+            while more := os.read(master, 4096):
+                text += more
+        except OSError:  # nobody has the other end any more
+            pass
+        os.close(master)
+        self.assertEqual(process.wait(), 0, text)
+        return text
+
+    def test_a_terminal_shows_how_far_it_is(self):
+        core = self.core()
+        for args in ([], ["-J"]):
+            self.assertEqual(self.on_terminal("-i", core, *args, "devices"), b"\riommu-dump: 16384 devices\r\x1b[K")
+        self.assertEqual(self.on_terminal("-i", self.machine(), "devices"), b"")
+        self.assertEqual(self.ran("-i", core, "devices").err, b"")
+
+    def test_an_interrupt_ends_it_at_once(self):
+        process = subprocess.Popen([common.TOOL, "-J", "-i", self.core(), "devices"], stdout=subprocess.PIPE)
+        process.stdout.read(1000)  # it is at work; then it waits for us
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(20), -signal.SIGINT)
+        process.stdout.close()
 
 
 class Text(common.Case):
