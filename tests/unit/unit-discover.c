@@ -290,6 +290,36 @@ START_TEST(a_name_with_quotes_and_slashes_survives)
 }
 END_TEST
 
+/* As many devices as an IOMMU can have ids would be a note that is not read: some are left out, the memory is not. */
+START_TEST(a_machine_note_is_never_too_long_to_be_read)
+{
+	struct riommu_device device = {.iommu = 0, .driver = "a driver with a long name"};
+	struct riommu_system again = {.iommu_count = 0};
+	size_t count = 200000;
+	char *text;
+
+	core_begin();
+	core_some_registers();
+	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+	for (size_t i = 0; i < count; i++) {
+		device.device_id = (uint32_t)i;
+		snprintf(device.name, sizeof(device.name), "0000:%05zx", i);
+		ck_assert_int_eq(riommu_list_device(sys, &device), 0);
+	}
+	ck_assert_int_eq(riommu_list_region(sys, 0x80000000, 0xbfffffff, "System RAM", 10), 0);
+	ck_assert_int_eq(riommu_machine_json(sys, "1.2", &text), 0);
+	again.ctx = sys->ctx;
+	ck_assert_int_eq(riommu_machine_parse(&again, text, strlen(text)), 0);
+	ck_assert_uint_gt(again.device_count, 100000);
+	ck_assert_uint_lt(again.device_count, count);
+	ck_assert_str_eq(again.devices[again.device_count - 1].driver, device.driver);
+	ck_assert_uint_eq(again.region_count, 1);
+	free(again.devices);
+	free(again.regions);
+	free(text);
+}
+END_TEST
+
 /* By hand and not by json-c: so that a build without it writes what one with it reads. */
 START_TEST(a_machine_note_is_the_same_in_every_build)
 {
@@ -1267,6 +1297,7 @@ static void add_note_tests(TCase *tc)
 	tcase_add_test(tc, a_machine_note_gives_names_and_memory);
 	tcase_add_test(tc, a_machine_note_of_another_tool_is_understood);
 	tcase_add_test(tc, a_machine_note_survives_the_way_out_and_back);
+	tcase_add_test(tc, a_machine_note_is_never_too_long_to_be_read);
 	tcase_add_test(tc, a_name_with_quotes_and_slashes_survives);
 	tcase_add_loop_test(tc, a_machine_note_that_is_wrong_is_damage, 0,
 			    (int)RIOMMU_ARRAY_SIZE(bad_machines));

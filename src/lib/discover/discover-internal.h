@@ -23,7 +23,8 @@ void riommu_list_sort(struct riommu_system *sys);
 
 /* -- who fills them ------------------------------------------------------------------------------------------------ */
 
-/* notes.c: a capture's machine note. */
+/* notes-read.c: a capture's machine note. A longer one is not read, so none is written. */
+#define MACHINE_NOTE_MAX ((size_t)16 << 20)
 int riommu_machine_parse(struct riommu_system *sys, const char *text, size_t len);
 
 /* pci.c: IOMMUs by class 0806, from the PCI bus in sysfs. */

@@ -10,7 +10,6 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
-#define MAX_NOTE  (16u << 20)
 #define MAX_DEPTH 8
 
 static int damaged(struct riommu_system *sys, const char *what)
@@ -186,7 +185,7 @@ int riommu_machine_parse(struct riommu_system *sys, const char *text, size_t len
 	struct json_object *obj;
 	int err;
 
-	if (!len || len > MAX_NOTE)
+	if (!len || len > MACHINE_NOTE_MAX)
 		return damaged(sys, len ? "larger than 16 MiB" : "empty");
 	tok = json_tokener_new_ex(MAX_DEPTH);
 	if (!tok)

@@ -107,6 +107,23 @@ static void methods(FILE *f, const struct riommu_system *sys)
 	put_string(f, memory);
 }
 
+#define LONGEST_ITEM 2048              /* more than a device or a region takes */
+#define REGIONS_ROOM ((size_t)1 << 20) /* is kept for them: /proc/iomem has some hundred */
+
+/* Whether an item fits into the first MAX bytes. What does not is left out, and that is told once. */
+static bool has_room(FILE *f, const struct riommu_system *sys, size_t max, const char *what,
+		     size_t i, size_t count)
+{
+	long at = ftell(f);
+
+	if (at >= 0 && (size_t)at + LONGEST_ITEM <= max)
+		return true;
+	riommu_log(sys->ctx, RIOMMU_LOG_WARNING,
+		   "the capture names %zu of %zu %s: it would not be read with more", i, count,
+		   what);
+	return false;
+}
+
 static void machine(FILE *f, const struct riommu_system *sys, const char *tool_version)
 {
 	const char *before = "";
@@ -121,11 +138,16 @@ static void machine(FILE *f, const struct riommu_system *sys, const char *tool_v
 	methods(f, sys);
 	fputs("],\"devices\":[", f);
 	for (size_t i = 0; i < sys->device_count; i++) {
+		if (!has_room(f, sys, MACHINE_NOTE_MAX - REGIONS_ROOM, "devices", i,
+			      sys->device_count))
+			break;
 		fputs(i ? "," : "", f);
 		device(f, sys, &sys->devices[i]);
 	}
 	fputs("],\"memory\":[", f);
 	for (size_t i = 0; i < sys->region_count; i++) {
+		if (!has_room(f, sys, MACHINE_NOTE_MAX, "ranges of memory", i, sys->region_count))
+			break;
 		fputs(i ? "," : "", f);
 		region(f, &sys->regions[i]);
 	}
