@@ -435,6 +435,24 @@ static enum parsed parse_assignment(struct dump *d, const char *text, bool alone
 	return strcasecmp(name, "cause") == 0 ? show_cause_value(d, dw, n) : show_record(d, dw, n);
 }
 
+/* A register as `regs` prints it, "0x010  ddtp = 0x20080004  ...", and as people type it, "ddtp 0x20080004" or "ddtp: 0x20080004". */
+static enum parsed parse_register_words(struct dump *d, const char *text)
+{
+	char name[32], value[32];
+	int offset = 0, reg;
+	uint64_t dw;
+
+	sscanf(text, "0x%*3x %n", &offset);
+	text += offset;
+	if (sscanf(text, "%31[A-Za-z0-9_] %*1[=:] %31s", name, value) != 2 &&
+	    sscanf(text, "%31[A-Za-z0-9_] %31s", name, value) != 2)
+		return NOT_MINE;
+	reg = riommu_reg_by_name(name);
+	if (reg < 0 || riommu_parse_u64(value, &dw))
+		return NOT_MINE;
+	return show_register(d, &riommu_registers()[reg], &dw, 1);
+}
+
 /* -- bare numbers ------------------------------------------------------------------------------------------------ */
 
 /* Doublewords of a record are hex, with 0x or without, as tools that dump memory print them. */
@@ -492,6 +510,8 @@ static enum parsed explain_text(struct dump *d, const char *text, bool alone)
 
 	if (parsed == NOT_MINE)
 		parsed = parse_assignment(d, text, alone);
+	if (parsed == NOT_MINE)
+		parsed = parse_register_words(d, text);
 	if (parsed == NOT_MINE)
 		parsed = parse_record(d, text, alone);
 	return parsed;

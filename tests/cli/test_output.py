@@ -139,6 +139,15 @@ class Contents(common.Case):
     def test_explain_from_standard_input(self):
         self.assertIn(b"Read page fault", self.ran("explain", "-", stdin=KERNEL_LINE.encode() + b"\n").out)
 
+    def test_explain_a_register_as_it_is_typed_and_printed(self):
+        expected = self.object("explain", "ddtp=0x20080004")["explained"]
+        line, = (x for x in self.ran("-i", self.machine(registers={"ddtp": 0x20080004}), "regs", "ddtp").out.splitlines() if b"0x010" in x)
+        for args in (["ddtp 0x20080004"], ["ddtp", "0x20080004"], ["ddtp: 0x20080004"], ["DDTP", "=", "0x20080004"], [line.decode()]):
+            self.assertEqual(self.object("explain", *args)["explained"], expected, args)
+        self.assertEqual(self.object("explain", "-", stdin=b"noise 5\n" + line + b"\n")["explained"], expected)
+        for text in ("ddtp 0x", "ddtp", "ddtp zero", "pc : 0x80000000", "nobody 5"):
+            self.ran("explain", text, status=2)
+
     def test_explain_a_register(self):
         self.assertIn(b"0x80200000", self.ran("explain", "ddtp=0x20080004").out)
         self.assertIn(b"3LVL", self.ran("explain", "ddtp=0x20080004").out)
