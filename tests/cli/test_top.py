@@ -388,14 +388,34 @@ class Live(Case):
         self.debugfs({k: v for k, v in self.machine_now.registers.items() if v is not None}, live=True)
 
     def start(self, *args):
-        return subprocess.Popen([common.TOP, *self.root, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                env=dict(os.environ, LC_ALL="C"))
+        with open(self.path("out"), "wb") as out, open(self.path("err"), "wb") as err:
+            running = subprocess.Popen([common.TOP, *self.root, *args], stdout=out, stderr=err, env=dict(os.environ, LC_ALL="C"))
+        self.addCleanup(running.wait)
+        self.addCleanup(running.kill)
+        self.until(self.told)
+        return running
+
+    def told(self):
+        """The whole lines so far."""
+        with open(self.path("out"), "rb") as out:
+            return out.read().split(b"\n")[:-1]
+
+    def events(self):
+        return [json.loads(line) for line in self.told()]
+
+    def until(self, what):
+        """Waits as long as a busy machine may take."""
+        end = time.monotonic() + common.TIMEOUT
+        while not what():
+            self.assertLess(time.monotonic(), end, self.told()[-3:])
+            time.sleep(0.02)
 
     def finish(self, running, status, sig=signal.SIGTERM):
         running.send_signal(sig)
-        out, err = running.communicate(timeout=common.TIMEOUT)
-        self.assertEqual(running.returncode, status, err)
-        return [json.loads(line) for line in out.splitlines()]
+        running.wait(timeout=common.TIMEOUT)
+        with open(self.path("err"), "rb") as err:
+            self.assertEqual(running.returncode, status, err.read())
+        return self.events()
 
     def test_the_first_picture_is_there_at_once(self):
         text = self.top(*self.root, "-b", "-n", "1").out.decode()
@@ -411,10 +431,10 @@ class Live(Case):
         for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self.set(fqh=1, fqt=3)
             running = self.start("-J", "-d", "0.2", "--record", self.path(f"{sig}.rec"))
-            time.sleep(0.5)
+            self.until(lambda: of(self.events(), "status"))
             self.machine_now.memory.put64(common.Machine.FQ + 96, *common.fault_record(13, 8, 0xabc000))
             self.set(fqh=4, fqt=4)
-            time.sleep(0.6)
+            self.until(lambda: len(of(self.events(), "fault")) == 4)
             events = self.finish(running, 0, sig)
             self.check(events)
             fresh = [f for f in of(events, "fault") if not f["before"]]
@@ -428,17 +448,17 @@ class Live(Case):
     def test_under_nohup_the_end_of_the_terminal_does_not_end_it(self):
         self.hang_up_as(signal.SIG_IGN)
         running = self.start("-J", "-d", "0.1")
-        time.sleep(0.5)
+        self.until(lambda: of(self.events(), "status"))
         running.send_signal(signal.SIGHUP)
-        time.sleep(0.3)
+        before = len(self.told())
+        self.until(lambda: len(self.told()) > before + 2)
         self.assertIsNone(running.poll())
         self.assertEqual(self.finish(running, 0)[-1]["why"], "signal")
 
     def test_a_killed_recorder_leaves_a_recording(self):
         running = self.start("-b", "--record", self.path("killed.rec"))
-        time.sleep(0.5)
         running.kill()
-        running.communicate(timeout=common.TIMEOUT)
+        running.wait(timeout=common.TIMEOUT)
         self.assertEqual(len(of(self.lines("-i", self.path("killed.rec")), "fault")), 3)
 
     def test_a_recording_writes_over_nothing(self):
@@ -451,7 +471,7 @@ class Live(Case):
         # what a build for coverage writes at its end would be cut, too: elsewhere with that
         elsewhere = dict(os.environ, GCOV_PREFIX=self.path("gcov"), GCOV_ERROR_FILE=os.devnull)
         done = subprocess.run(["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", common.TOP, *self.root, "-b", "-d", "0.02", "-n", "150", "--record",
-                               self.path("full.rec")], env=elsewhere, capture_output=True, check=False, timeout=20)
+                               self.path("full.rec")], env=elsewhere, capture_output=True, check=False, timeout=3 * common.TIMEOUT)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn(b"the recording ends here", done.stderr)
         self.assertEqual(done.stdout.count(b"live"), 150)
@@ -464,9 +484,9 @@ class Live(Case):
 
     def test_a_change_of_the_mode_is_seen(self):
         running = self.start("-J", "-d", "0.2")
-        time.sleep(0.4)
+        self.until(lambda: of(self.events(), "status"))
         self.set(ddtp=common.UPPER(common.Machine.DDT))
-        time.sleep(0.6)
+        self.until(lambda: of(self.events(), "mode") and of(self.events(), "status")[-1]["iommus"][0]["mode"] == "Off")
         events = self.finish(running, 0)
         self.assertEqual([(e["from_mode"], e["to_mode"]) for e in of(events, "mode")], [("1LVL", "Off")])
         self.assertEqual(of(events, "status")[-1]["iommus"][0]["mode"], "Off")
@@ -482,7 +502,6 @@ class Live(Case):
 
     def test_idle_it_hardly_runs(self):
         running = self.start("-b", "-d", "10")
-        time.sleep(0.5)
 
         def ticks():
             with open(f"/proc/{running.pid}/stat", encoding="ascii") as f:
@@ -491,8 +510,6 @@ class Live(Case):
         before = ticks()
         time.sleep(2)
         used = (ticks() - before) / os.sysconf("SC_CLK_TCK") / 2
-        running.kill()
-        running.communicate(timeout=common.TIMEOUT)
         self.assertLess(used, 0.02)  # the clock ticks in hundredths; bench-top measures it
 
 
