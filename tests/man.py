@@ -156,6 +156,11 @@ def test_options(page, tool, _capture):
     both_ways(options_of(page.tags("OPTIONS")), tool.options(), "option")
 
 
+def test_help_fits_the_screen(_page, tool, _capture):
+    wide = [line for line in tool.text("--help").splitlines() if len(line) > 80]
+    assert not wide, "; ".join(wide)
+
+
 def test_commands(page, tool, _capture):
     if ".Sh COMMANDS" not in page.lines and not tool.commands():
         raise Skip("it has no commands")
