@@ -25,7 +25,7 @@ static struct {
 	const char *name;
 	const char *always; /* NULL: the N-th */
 	int error;
-} failing;
+} failing = {.name = ""};
 
 void failing_begin(enum failing_kind kind, unsigned n)
 {

@@ -310,6 +310,80 @@ static const struct {
 	{"behind the last note", 64 + offsetof(Elf64_Phdr, p_filesz), 10, 8},
 };
 
+/* From 65,535 headers on their number is in a section header, which may be anything, and anywhere. */
+static const struct {
+	const char *word;
+	uint16_t size; /* e_shentsize */
+	uint64_t at;   /* e_shoff */
+} section_headers[] = {
+	{"no section header", 64, 0},
+	{"no section header", 63, 64},
+	{"truncated: the section header at offset 0x10000000 is missing", 64, 0x10000000},
+	{"truncated: the section header at offset 0xffffffffffffffff is missing", 64, UINT64_MAX},
+	{"and then 0", 64, 0x40 + 1}, /* read from the program headers: sh_info is a part of one */
+};
+
+START_TEST(a_lying_section_header_is_damage_and_says_which)
+{
+	Elf64_Ehdr *head = (Elf64_Ehdr *)(void *)core.bytes;
+
+	good_core();
+	head->e_phnum = PN_XNUM;
+	head->e_shentsize = section_headers[_i].size;
+	head->e_shoff = section_headers[_i].at;
+	expect_damaged(core_open_written(), section_headers[_i].word);
+}
+END_TEST
+
+/* A segment of no bytes is none; notes beyond what anybody writes are not read. */
+START_TEST(an_empty_segment_is_none)
+{
+	core_begin();
+	core_load(0x80000000, PAGE, 7);
+	core_header(PT_LOAD, 0x80000800, 0, 0, 0);
+	ck_assert_int_eq(core_open(), 0);
+	expect_bytes(0x80000000, PAGE, 7);
+}
+END_TEST
+
+START_TEST(segments_at_one_address_are_taken_by_their_size)
+{
+	core_begin();
+	core_load(0x90000000, PAGE, 7);
+	core_load(0x80000000, 2 * PAGE, 7);
+	core_load(0x80000000, PAGE, 7);
+	core_load(0x80000000, 3 * PAGE, 7);
+	core_load(0x80000000, PAGE, 7);
+	ck_assert_int_eq(core_open(), 0);
+	expect_bytes(0x80000000, PAGE, 7);
+	expect_bytes(0x80002000, PAGE, 7);
+	expect_missing(0x80003000, 1);
+}
+END_TEST
+
+START_TEST(more_register_notes_than_iommus_are_damage)
+{
+	static uint8_t file[1 << 20];
+	const uint32_t count = RIOMMU_MAX_IOMMUS + 1;
+	size_t len, note, desc;
+
+	core_begin();
+	desc = core_some_registers() - core.ph[0].p_offset;
+	core_finish();
+	note = core.ph[0].p_filesz;
+	len = core.ph[0].p_offset;
+	memcpy(file, core.bytes, len);
+	for (uint32_t i = 0; i < count; i++, len += note) {
+		memcpy(file + len, core.bytes + core.ph[0].p_offset, note);
+		riommu_put64(file + len + desc + 8, BASE + (uint64_t)i * PAGE);
+	}
+	riommu_put64(file + 64 + offsetof(Elf64_Phdr, p_filesz), count * note);
+	write_file("core", file, len);
+	expect_damaged(riommu_source_open(ctx, riommu_source_by_name("core"), below("core"), &src),
+		       "more than 1024 register notes");
+}
+END_TEST
+
 START_TEST(a_lying_header_is_damage_and_says_which)
 {
 	good_core();
@@ -859,7 +933,6 @@ START_TEST(devmem_that_is_not_there_says_so)
 	ck_assert_int_eq(riommu_option_set(ctx, "devmem.path", below("nothing")), 0);
 	ck_assert_int_eq(riommu_source_open(ctx, riommu_source_by_name("devmem"), NULL, &src),
 			 -ENOENT);
-	ck_assert_int_eq(riommu_source_by_name("devmem")->detect(ctx), -ENOENT);
 }
 END_TEST
 
@@ -930,6 +1003,9 @@ static const struct {
 	{"# riscv-iommu registers 1\nbase 0x3010000\n# error: it is asleep\n", -EFAULT,
 	 "it is asleep"},
 	{"# riscv-iommu registers 1\n# error: memory decoding is off\n", -EFAULT, "decoding"},
+	{"# riscv-iommu registers 1\nbase 0x3010000\n0x1000 4 0x1\n", -EBADMSG,
+	 "offset width value"},
+	{"# riscv-iommu registers 1\nbase 0x3010000\n0x8 5000000000 0x1\n", -EBADMSG, "width"},
 };
 
 START_TEST(debugfs_text_that_is_wrong_is_not_believed)
@@ -1204,6 +1280,11 @@ static void add_core_tests(TCase *tc)
 	tcase_add_test(tc, overlap_in_a_vmcore_is_damage_when_the_bytes_differ);
 	tcase_add_test(tc, overlap_fills_what_one_segment_leaves_out);
 	tcase_add_test(tc, overlap_work_is_bounded_by_the_size_of_the_file);
+	tcase_add_loop_test(tc, a_lying_section_header_is_damage_and_says_which, 0,
+			    RIOMMU_ARRAY_SIZE(section_headers));
+	tcase_add_test(tc, an_empty_segment_is_none);
+	tcase_add_test(tc, segments_at_one_address_are_taken_by_their_size);
+	tcase_add_test(tc, more_register_notes_than_iommus_are_damage);
 	tcase_add_loop_test(tc, a_lying_header_is_damage_and_says_which, 0,
 			    (int)RIOMMU_ARRAY_SIZE(headers));
 	tcase_add_loop_test(tc, a_lying_register_note_is_damage_and_says_how, 0,

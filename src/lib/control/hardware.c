@@ -49,15 +49,15 @@ static int open_config(const struct live *live, const char *function, int flags)
 	if (!riommu_parse_pci_name(function, &segment, &rid))
 		return riommu_fail(live->ctx, -EINVAL, "%s is no name of a PCI function", function);
 	snprintf(path, sizeof(path), "%.32s/config", function);
-	fd = live->functions < 0 ? -1 : openat(live->functions, path, flags | O_CLOEXEC);
+	if (live->functions < 0)
+		return riommu_fail(live->ctx, -ENODATA, "config space of %s: no PCI in sysfs",
+				   function);
+	fd = openat(live->functions, path, flags | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	if (errno == EACCES || errno == EPERM)
 		return riommu_fail(live->ctx, -EACCES, "config space of %s: %s", function,
 				   strerror(errno));
-	if (live->functions < 0)
-		return riommu_fail(live->ctx, -ENODATA, "config space of %s: no PCI in sysfs",
-				   function);
 	/* "gone" is the end of it for an undo: no descriptor left, or a failing system, is another thing */
 	return riommu_fail(live->ctx, errno == ENOENT ? -ENODATA : -errno, "config space of %s: %s",
 			   function, strerror(errno));

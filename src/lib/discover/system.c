@@ -334,7 +334,7 @@ static bool method_wanted(const struct riommu_open_args *args,
 	const struct riommu_source_ops *only =
 		args->access ? riommu_source_by_name(args->access) : NULL;
 
-	if (!(method->provides & what) || !method->detect)
+	if (!(method->provides & what) || method->reads_file)
 		return false;
 	return !only || !(only->provides & what) || only == method;
 }
@@ -505,7 +505,7 @@ static int open_live(struct riommu_system *sys, const struct riommu_open_args *a
 		return riommu_fail(sys->ctx, -EINVAL,
 				   "unknown access method '%s'; --access help lists them",
 				   args->access);
-	if (only && !only->detect)
+	if (only && only->reads_file)
 		return riommu_fail(sys->ctx, -EINVAL, "--access %s reads a file: --input FILE",
 				   args->access);
 	sys->live = true;

@@ -285,25 +285,10 @@ static int debugfs_open(struct riommu_source *src, const char *path)
 	return err;
 }
 
-static int debugfs_detect(struct riommu_ctx *ctx)
-{
-	char *path = debugfs_dir(ctx);
-	DIR *dir = path ? opendir(path) : NULL;
-	int err = 0;
-
-	if (dir)
-		closedir(dir);
-	else
-		err = path ? riommu_source_open_failed(ctx, path, errno) : -ENOMEM;
-	free(path);
-	return err;
-}
-
 const struct riommu_source_ops riommu_debugfs_ops = {
 	.name = "debugfs",
 	.help = "registers through the module riscv_iommu_debugfs",
 	.provides = RIOMMU_PROVIDES_REGISTERS,
-	.detect = debugfs_detect,
 	.open = debugfs_open,
 	.close = debugfs_close,
 	.reg_read = debugfs_reg_read,

@@ -198,18 +198,10 @@ static void devmem_close(struct riommu_source *src)
 	free(devmem);
 }
 
-static int devmem_detect(struct riommu_ctx *ctx)
-{
-	const char *path = riommu_option(ctx, "devmem.path");
-
-	return access(path, R_OK) ? riommu_source_open_failed(ctx, path, errno) : 0;
-}
-
 const struct riommu_source_ops riommu_devmem_ops = {
 	.name = "devmem",
 	.help = "registers through /dev/mem (root, and usually iomem=relaxed)",
 	.provides = RIOMMU_PROVIDES_REGISTERS,
-	.detect = devmem_detect,
 	.open = devmem_open,
 	.close = devmem_close,
 	.reg_read = devmem_reg_read,

@@ -128,18 +128,10 @@ static int kcore_read(struct riommu_source *src, uint64_t pa, void *buf, size_t 
 	return -ENODATA;
 }
 
-static int kcore_detect(struct riommu_ctx *ctx)
-{
-	const char *path = riommu_option(ctx, "kcore.path");
-
-	return access(path, R_OK) ? riommu_source_open_failed(ctx, path, errno) : 0;
-}
-
 const struct riommu_source_ops riommu_kcore_ops = {
 	.name = "kcore",
 	.help = "RAM of the running kernel, through /proc/kcore",
 	.provides = RIOMMU_PROVIDES_MEMORY,
-	.detect = kcore_detect,
 	.open = kcore_open,
 	.close = kcore_close,
 	.read = kcore_read,

@@ -118,13 +118,6 @@ static void overlay_close(struct riommu_source *src)
 	free(overlay);
 }
 
-static int overlay_read(struct riommu_source *src, uint64_t pa, void *buf, size_t len)
-{
-	if (!src->lower || !src->lower->ops->read)
-		return -ENODATA;
-	return src->lower->ops->read(src->lower, pa, buf, len);
-}
-
 bool riommu_overlay_get(const struct riommu_source *src, uint64_t base, uint32_t offset,
 			uint64_t *value)
 {
@@ -147,9 +140,8 @@ static int overlay_reg_read(struct riommu_source *src, uint64_t base, uint32_t o
 const struct riommu_source_ops riommu_overlay_ops = {
 	.name = "overlay",
 	.help = "registers given by hand or by notes, over another source",
-	.provides = RIOMMU_PROVIDES_MEMORY | RIOMMU_PROVIDES_REGISTERS,
+	.provides = RIOMMU_PROVIDES_REGISTERS,
 	.open = overlay_open,
 	.close = overlay_close,
-	.read = overlay_read,
 	.reg_read = overlay_reg_read,
 };

@@ -24,16 +24,10 @@ struct riommu_source_ops {
 	const char *help;
 	unsigned provides; /* enum riommu_provides */
 
-	bool reads_file; /* open() wants a PATH: the source is for --input */
+	bool reads_file; /* open() wants a PATH: the source is for --input; the others are of a live machine */
 
 	/* Whether a file that begins with these LEN bytes (a page at most) is one of its own. NULL: it cannot be told. */
 	bool (*recognizes)(const uint8_t *head, size_t len);
-
-	/*
-	 * Could this source be opened here and now, without opening it? 0, or a class of error with
-	 * riommu_error() saying what stops it. NULL: only on request.
-	 */
-	int (*detect)(struct riommu_ctx *ctx);
 
 	/* Opens; PATH is the file given with -i for sources that read one, else NULL. Read-only. */
 	int (*open)(struct riommu_source *src, const char *path);

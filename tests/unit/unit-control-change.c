@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * control: what changes between plan, run and undo, by someone else's hand; what is asked for that makes no sense; what the system
+ * refuses with EPERM in place of EACCES. Nothing is written where it does not fit, and what is said names it.
+ */
+#include "control/control-internal.h"
+#include "failing.h"
+#include "files.h"
+#include "runner.h"
+#include "simulated.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct riommu_ctx *ctx;
+static struct riommu_system *sys;
+static struct riommu_quiesce *q;
+static struct riommu_quiesce_args args;
+static char logged[1024];
+
+static void on_log(void *arg, enum riommu_log_level level, const char *message)
+{
+	(void)arg, (void)level;
+	snprintf(logged, sizeof(logged), "%s", message);
+}
+
+static void setup(void)
+{
+	files_begin();
+	make_dir("proc/sys/kernel/random");
+	write_text("proc/sys/kernel/random/boot_id", "0ac5b1a2-5f3c-4a8e-9d63-0123456789ab\n");
+	make_dir("sys/bus/pci/devices/0000:00:04.0");
+	sim_begin();
+	args = (struct riommu_quiesce_args){.timeout_ms = 10};
+	q = NULL;
+	ctx = riommu_ctx_new();
+	ck_assert_ptr_nonnull(ctx);
+	ck_assert_int_eq(riommu_option_set(ctx, "proc.path", below("proc")), 0);
+	ck_assert_int_eq(riommu_option_set(ctx, "sysfs.path", below("sys")), 0);
+	ck_assert_int_eq(riommu_option_set(ctx, "state.path", below("run")), 0);
+	riommu_ctx_set_log(ctx, on_log, NULL, RIOMMU_LOG_WARNING);
+	logged[0] = '\0';
+	sys = sim_system(ctx);
+}
+
+static void teardown(void)
+{
+	const char *name;
+
+	failing_end(&name);
+	riommu_quiesce_close(q);
+	riommu_ctx_free(ctx);
+	ck_assert_str_eq(sim->wrong, "");
+	sim_end();
+	files_end();
+}
+
+static void plan(void)
+{
+	riommu_quiesce_close(q);
+	ck_assert_msg(!riommu_quiesce_plan(sys, sim_hw(), &args, &q), "%s", riommu_error(ctx));
+}
+
+static int block(void)
+{
+	int err = 0;
+
+	plan();
+	ck_assert_msg(!riommu_quiesce_prepare(q), "%s", riommu_error(ctx));
+	for (int s = 0; s < RIOMMU_STAGE_COUNT && !err; s++)
+		err = riommu_quiesce_stage(q, (enum riommu_stage)s, NULL, NULL);
+	riommu_quiesce_close(q);
+	q = NULL;
+	return err;
+}
+
+static int open_undo(void)
+{
+	riommu_quiesce_close(q);
+	return riommu_quiesce_open_undo(sys, sim_hw(), &args, &q);
+}
+
+static void expect_words(const char *text, const char *word)
+{
+	ck_assert_msg(strstr(text, word), "\"%s\" and not \"%s\"", text, word);
+}
+
+/* -- what makes no sense ---------------------------------------------------------------------------------------- */
+
+START_TEST(what_no_table_has_has_a_word)
+{
+	ck_assert_str_eq(riommu_stage_name(RIOMMU_STAGE_COUNT), "?");
+	ck_assert_str_eq(riommu_outcome_name((enum riommu_outcome)99), "?");
+	ck_assert_str_eq(riommu_verdict_name((enum riommu_verdict)99), "?");
+	ck_assert_str_eq(riommu_function_kind_name((enum riommu_function_kind)99), "?");
+	ck_assert_str_eq(control_reg_name(3), "?");
+}
+END_TEST
+
+START_TEST(an_iommu_that_there_is_none_of_is_not_planned)
+{
+	const size_t index = 2;
+
+	args.iommus = &index;
+	args.iommu_count = 1;
+	ck_assert_int_eq(riommu_quiesce_plan(sys, sim_hw(), &args, &q), -EINVAL);
+	ck_assert_ptr_null(q);
+	ck_assert_str_eq(riommu_error(ctx), "there is no IOMMU number 2");
+	ck_assert_uint_eq(sim->accesses, 0);
+}
+END_TEST
+
+START_TEST(an_iommu_that_is_named_twice_is_one)
+{
+	const size_t twice[] = {1, 1};
+
+	args.iommus = twice;
+	args.iommu_count = 2;
+	plan();
+	ck_assert_uint_eq(q->iommu_count, 1);
+	ck_assert_uint_eq(q->iommus[0].base, SIM_BASE1);
+}
+END_TEST
+
+START_TEST(a_plan_that_looked_at_no_register_is_not_carried_out)
+{
+	args.no_registers = true;
+	plan();
+	ck_assert_int_eq(riommu_quiesce_prepare(q), -EINVAL);
+	expect_words(riommu_error(ctx), "cannot be carried out");
+	ck_assert_int_eq(access(below("run"), F_OK), -1);
+	for (int s = 0; s <= RIOMMU_STAGE_COUNT; s++) {
+		ck_assert_int_eq(riommu_quiesce_stage(q, (enum riommu_stage)s, NULL, NULL),
+				 -EINVAL);
+		expect_words(riommu_error(ctx), "not prepared");
+	}
+	ck_assert_uint_eq(sim->writes, 0);
+}
+END_TEST
+
+START_TEST(a_stage_that_does_not_exist_is_not_run)
+{
+	plan();
+	ck_assert_int_eq(riommu_quiesce_prepare(q), 0);
+	ck_assert_int_eq(riommu_quiesce_prepare(q), 0); /* once is enough */
+	ck_assert_int_eq(riommu_quiesce_stage(q, RIOMMU_STAGE_COUNT, NULL, NULL), -EINVAL);
+	ck_assert_uint_eq(sim->writes, 0);
+}
+END_TEST
+
+START_TEST(an_undo_has_no_stages)
+{
+	ck_assert_int_eq(block(), 0);
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_stage(q, RIOMMU_STAGE_STOP, NULL, NULL), -EINVAL);
+}
+END_TEST
+
+START_TEST(what_could_not_be_prepared_may_be_prepared_again)
+{
+	plan();
+	write_text("proc/sys/kernel/random/boot_id", "\n");
+	ck_assert_int_eq(riommu_quiesce_prepare(q), -EBADMSG);
+	expect_words(riommu_error(ctx), "boot_id is empty");
+	write_text("proc/sys/kernel/random/boot_id", "0ac5b1a2-5f3c-4a8e-9d63-0123456789ab\n");
+	ck_assert_int_eq(riommu_quiesce_prepare(q), 0);
+}
+END_TEST
+
+/* -- what changes meanwhile ------------------------------------------------------------------------------------- */
+
+static void change(uint32_t offset, uint64_t bits)
+{
+	sim_set(0, offset, 8, sim_reg(0, offset, 8) ^ bits);
+}
+
+START_TEST(another_iommu_after_the_plan_is_not_prepared)
+{
+	plan();
+	change(RIOMMU_REG_CAPABILITIES, RIOMMU_CAP_SV57);
+	ck_assert_int_eq(riommu_quiesce_prepare(q), -ESTALE);
+	expect_words(riommu_error(ctx), "capabilities are not what they were");
+	ck_assert_uint_eq(sim->writes, 0);
+}
+END_TEST
+
+/* What an earlier run saved is void where the driver set the IOMMU up anew: undo restores what is there now. */
+static const uint32_t anew[] = {RIOMMU_REG_CAPABILITIES, RIOMMU_REG_CQB, RIOMMU_REG_FQB};
+
+START_TEST(an_iommu_that_was_set_up_anew_is_blocked_anew)
+{
+	const uint64_t ddtp = 0x20090003;
+
+	ck_assert_int_eq(block(), 0);
+	change(anew[_i], anew[_i] == RIOMMU_REG_CAPABILITIES ? RIOMMU_CAP_SV57 : 0x400000);
+	sim_set(0, RIOMMU_REG_DDTP, 8, ddtp);
+	ck_assert_int_eq(block(), 0);
+	expect_words(logged, "it was set up anew since an earlier run");
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_DDTP, 8) & 0xf, 0);
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_DDTP, 8), ddtp);
+	ck_assert_uint_eq(sim_reg(1, RIOMMU_REG_DDTP, 8), SIM_DDTP1);
+}
+END_TEST
+
+START_TEST(a_directory_that_is_neither_old_nor_ours_is_kept)
+{
+	const uint64_t ddtp = 0x20090003;
+
+	ck_assert_int_eq(block(), 0);
+	sim_set(0, RIOMMU_REG_DDTP, 8, ddtp);
+	ck_assert_int_eq(block(), 0);
+	expect_words(logged, "ddtp is 0x20090003, neither what an earlier run found");
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_DDTP, 8), ddtp);
+}
+END_TEST
+
+/* Between the look at all and the write to the first: what is not ours by then is left alone. */
+START_TEST(a_directory_that_changes_during_the_undo_is_left_alone)
+{
+	ck_assert_int_eq(block(), 0);
+	ck_assert_int_eq(open_undo(), 0);
+	sim_set(0, RIOMMU_REG_DDTP, 8, 0x20090003);
+	ck_assert_int_lt(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_DDTP, 8), 0x20090003);
+}
+END_TEST
+
+START_TEST(an_iommu_that_nothing_tells_of_any_more_is_undone_by_its_base)
+{
+	ck_assert_int_eq(block(), 0);
+	sys->iommu_count =
+		1; /* its driver is gone, and its name with it; its registers are where they were */
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_uint_eq(q->iommu_count, 2);
+	ck_assert_uint_eq(q->iommus[1].index, RIOMMU_NO_IOMMU);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_DDTP, 8), SIM_DDTP0);
+	ck_assert_uint_eq(sim_reg(1, RIOMMU_REG_DDTP, 8), SIM_DDTP1);
+}
+END_TEST
+
+START_TEST(another_device_in_a_slot_is_stopped_for_itself)
+{
+	ck_assert_int_eq(block(), 0);
+	sim_function(SIM_NVME)->config[0] ^= 0xff;
+	sim_function(SIM_NVME)->config[2] |= 4; /* it masters */
+	ck_assert_int_eq(block(), 0);
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert(sim_masters(SIM_NVME) && sim_masters(SIM_EDU));
+}
+END_TEST
+
+/* -- what the system refuses ------------------------------------------------------------------------------------ */
+
+START_TEST(a_state_of_another_user_is_not_ours)
+{
+	ck_assert_int_eq(block(), 0);
+	if (geteuid() != 0 || chown(below("run/quiesce.state"), 1, (gid_t)-1))
+		return; /* only root can make one */
+	ck_assert_int_lt(open_undo(), 0);
+	expect_words(riommu_error(ctx), "quiesce.state");
+	ck_assert_int_eq(chown(below("run/quiesce.state"), 0, (gid_t)-1), 0);
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+}
+END_TEST
+
+START_TEST(a_state_that_may_not_be_kept_is_refused)
+{
+	plan();
+	failing_always("mkdir", _i ? EPERM : EACCES);
+	ck_assert_int_eq(riommu_quiesce_prepare(q), -EACCES);
+	expect_words(riommu_error(ctx), "making the directory for the state: ");
+	ck_assert_uint_eq(sim->writes, 0);
+}
+END_TEST
+
+START_TEST(an_iommu_that_may_not_be_removed_says_so)
+{
+	static const struct {
+		const char *what;
+		int error, err;
+	} cases[] = {{"open", EPERM, -EACCES},
+		     {"open", EACCES, -EACCES},
+		     {"write", EPERM, -EACCES},
+		     {"write", EIO, -EIO}};
+
+	snprintf(sys->iommus[0].name, sizeof(sys->iommus[0].name), "%s", SIM_IOMMU);
+	write_text("sys/bus/pci/devices/0000:00:04.0/remove", "");
+	failing_always(cases[_i].what, cases[_i].error);
+	ck_assert_int_eq(riommu_iommu_remove(sys, 0), cases[_i].err);
+	expect_words(riommu_error(ctx), "0000:00:04.0/remove: ");
+}
+END_TEST
+
+static struct riommu_hw *open_hw(void)
+{
+	struct riommu_hw *hw = NULL;
+
+	sys->live = true;
+	ck_assert_int_eq(riommu_hw_open(sys, false, &hw), 0);
+	return hw;
+}
+
+START_TEST(hardware_that_was_opened_to_look_writes_nothing)
+{
+	struct riommu_hw *hw = open_hw();
+
+	ck_assert_int_eq(hw->ops->reg_write(hw->arg, SIM_BASE0, RIOMMU_REG_DDTP, 0), -EACCES);
+	expect_words(riommu_error(ctx), "not opened for writing");
+	ck_assert_uint_eq(sim->writes, 0);
+	riommu_hw_close(hw);
+}
+END_TEST
+
+START_TEST(config_space_that_may_not_be_read_is_refused)
+{
+	struct riommu_hw *hw = open_hw();
+	const char *name;
+	uint32_t v;
+
+	failing_always("openat", EACCES);
+	ck_assert_int_eq(hw->ops->config_read(hw->arg, SIM_IOMMU, 4, 2, &v), -EACCES);
+	failing_end(&name);
+	write_text("sys/bus/pci/devices/0000:00:04.0/config", "01234567890123456789");
+	failing_always("pread", EACCES);
+	ck_assert_int_eq(hw->ops->config_read(hw->arg, SIM_IOMMU, 4, 2, &v), -EACCES);
+	expect_words(riommu_error(ctx), "lockdown?");
+	failing_end(&name);
+	ck_assert_int_eq(hw->ops->config_read(hw->arg, "10000000.dma", 4, 2, &v), -EINVAL);
+	riommu_hw_close(hw);
+}
+END_TEST
+
+/* Whatever errno was before. */
+START_TEST(without_pci_no_function_is_there)
+{
+	struct riommu_hw *hw;
+	uint32_t v;
+
+	ck_assert_int_eq(riommu_option_set(ctx, "sysfs.path", below("no-sysfs")), 0);
+	hw = open_hw();
+	errno = EACCES;
+	ck_assert_int_eq(hw->ops->config_read(hw->arg, SIM_NVME, 4, 2, &v), -ENODATA);
+	expect_words(riommu_error(ctx), "no PCI in sysfs");
+	riommu_hw_close(hw);
+}
+END_TEST
+
+START_TEST(pci_that_may_not_be_looked_at_is_no_machine_without)
+{
+	struct riommu_hw *hw;
+
+	sys->live = true;
+	failing_always("/bus/pci/devices", EACCES);
+	ck_assert_int_eq(riommu_hw_open(sys, false, &hw), -EACCES);
+	ck_assert_ptr_null(hw);
+	expect_words(riommu_error(ctx), "/bus/pci/devices: Permission denied");
+}
+END_TEST
+
+START_TEST(hardware_without_memory_is_not_opened)
+{
+	struct riommu_hw *hw;
+	const char *name;
+
+	for (unsigned n = 1; n <= 2; n++) {
+		failing_begin(FAILING_MEMORY, n);
+		ck_assert_int_eq(_i ? riommu_hw_trace(sim_hw(), NULL, NULL, &hw)
+				    : riommu_hw_open(sys, false, &hw),
+				 -ENOMEM);
+		failing_end(&name);
+		ck_assert_str_eq(name, "calloc");
+		ck_assert_ptr_null(hw);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("control-change");
+	TCase *tc = tcase_create("control-change");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, what_no_table_has_has_a_word);
+	tcase_add_test(tc, an_iommu_that_there_is_none_of_is_not_planned);
+	tcase_add_test(tc, an_iommu_that_is_named_twice_is_one);
+	tcase_add_test(tc, a_plan_that_looked_at_no_register_is_not_carried_out);
+	tcase_add_test(tc, a_stage_that_does_not_exist_is_not_run);
+	tcase_add_test(tc, an_undo_has_no_stages);
+	tcase_add_test(tc, what_could_not_be_prepared_may_be_prepared_again);
+	tcase_add_test(tc, another_iommu_after_the_plan_is_not_prepared);
+	tcase_add_loop_test(tc, an_iommu_that_was_set_up_anew_is_blocked_anew, 0, 3);
+	tcase_add_test(tc, a_directory_that_is_neither_old_nor_ours_is_kept);
+	tcase_add_test(tc, a_directory_that_changes_during_the_undo_is_left_alone);
+	tcase_add_test(tc, an_iommu_that_nothing_tells_of_any_more_is_undone_by_its_base);
+	tcase_add_test(tc, another_device_in_a_slot_is_stopped_for_itself);
+	tcase_add_test(tc, a_state_of_another_user_is_not_ours);
+	tcase_add_loop_test(tc, a_state_that_may_not_be_kept_is_refused, 0, 2);
+	tcase_add_loop_test(tc, an_iommu_that_may_not_be_removed_says_so, 0, 4);
+	tcase_add_test(tc, hardware_that_was_opened_to_look_writes_nothing);
+	tcase_add_test(tc, config_space_that_may_not_be_read_is_refused);
+	tcase_add_test(tc, without_pci_no_function_is_there);
+	tcase_add_test(tc, pci_that_may_not_be_looked_at_is_no_machine_without);
+	tcase_add_loop_test(tc, hardware_without_memory_is_not_opened, 0, 2);
+	suite_add_tcase(suite, tc);
+	return run_suite(suite);
+}
