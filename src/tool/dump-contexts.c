@@ -428,6 +428,17 @@ static void end_gaps(struct listing *l)
 			  l->d->sys->iommus[l->iommu].name, l->gaps - GAPS_TOLD);
 }
 
+/* Whether the visit that returned ERR was one of all there is. Where it was not, no id is known to have no context. */
+static bool visited(struct listing *l, int err)
+{
+	if (!err)
+		return true;
+	l->absent = CONTEXT_UNKNOWN;
+	out_error(&l->d->out, err, "%s: the %s directory was not read whole: %s",
+		  l->d->sys->iommus[l->iommu].name, l->dc ? "process" : "device", strerror(-err));
+	return false;
+}
+
 static int list_dc(void *arg, const struct riommu_dc_visit *v)
 {
 	struct listing *l = arg;
@@ -473,7 +484,7 @@ static void list_devices(struct dump *d, size_t iommu)
 		print_heading(&l);
 	find_devices(&l);
 	if (walkable)
-		riommu_visit_dcs(&l.walker, list_dc, &l);
+		walkable = visited(&l, riommu_visit_dcs(&l.walker, list_dc, &l));
 	catch_up(&l, UINT64_MAX, l.absent);
 	flush_table(&l);
 	progress_end();
@@ -802,6 +813,7 @@ static void list_processes(struct listing *l)
 {
 	char label[96], stages[48];
 	const char *wrong, *none = without_processes(l->dc);
+	bool whole = !none;
 	unsigned rule;
 
 	dump_device_label(l->d, l->iommu, l->dc->device_id, label, sizeof(label));
@@ -815,10 +827,10 @@ static void list_processes(struct listing *l)
 			printf("no process contexts: %s\n", none);
 	}
 	if (!none)
-		riommu_visit_pcs(&l->walker, l->dc, list_pc, l);
+		whole = visited(l, riommu_visit_pcs(&l->walker, l->dc, list_pc, l));
 	flush_table(l);
 	progress_end();
-	if (!none && !l->total && !in_json(&l->d->out))
+	if (whole && !l->total && !in_json(&l->d->out))
 		printf("the process directory is empty\n");
 	end_gaps(l);
 }

@@ -87,6 +87,7 @@ static void count_contexts(struct dump *d, struct summary *s)
 {
 	struct riommu_walker walker;
 	const char *missing;
+	int err;
 
 	if (!s->has_ddtp || !has_directory(s->ddtp) ||
 	    riommu_walker_init(&walker, d->sys, s->index, &missing))
@@ -96,7 +97,12 @@ static void count_contexts(struct dump *d, struct summary *s)
 			  s->iommu->name, d->sys->memory_reason);
 		return;
 	}
-	riommu_visit_dcs(&walker, count_context, s);
+	err = riommu_visit_dcs(&walker, count_context, s);
+	if (err) {
+		out_error(&d->out, err, "%s: contexts cannot be counted: %s", s->iommu->name,
+			  strerror(-err));
+		return;
+	}
 	s->counted = true;
 	if (s->unreadable)
 		out_error(&d->out, dump_gap_error(s->unreadable_error),

@@ -489,7 +489,7 @@ int TOOL_MAIN(dump_main)(int argc, char **argv)
 	int status, first;
 	unsigned used;
 
-	program = "iommu-dump";
+	tool_begin("iommu-dump");
 	d.ctx = tool_ctx(&d.options);
 	d.severity = RIOMMU_WARNING;
 	used = parse_options(&d, argc, argv);

@@ -414,6 +414,9 @@ static void see_tables(struct windows *w, const struct riommu_walker *walker)
 	}
 	if (!err)
 		err = riommu_visit_reachable(walker, first, last, see_reached, w, NULL);
+	if (err && err != -EOVERFLOW)
+		out_error(&w->c->p->out, err, "%s: what its devices reach is not known: %s",
+			  sys->iommus[w->iommu].name, strerror(-err));
 	/* what was given up is told for each device; another error leaves all open */
 	for (uint32_t id = 0; err && err != -EOVERFLOW && id <= w->last; id++)
 		mark(w, id, OVERLAP_UNKNOWN);

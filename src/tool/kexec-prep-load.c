@@ -188,6 +188,7 @@ static void remove_at_exit(void)
 static _Noreturn void become_kexec(const struct load *l)
 {
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
 	execv(l->kexec, l->args);
 	fprintf(stderr, "%s: %s: %s\n", program, l->kexec, strerror(errno));

@@ -320,7 +320,7 @@ int TOOL_MAIN(kexec_prep_main)(int argc, char **argv)
 	int status, first;
 	unsigned used;
 
-	program = "iommu-kexec-prep";
+	tool_begin("iommu-kexec-prep");
 	p.severity = RIOMMU_WARNING;
 	p.ctx = tool_ctx(&p.options);
 	used = parse_options(&p, argc, argv);

@@ -257,7 +257,7 @@ int TOOL_MAIN(quiesce_main)(int argc, char **argv)
 	bool reads;
 	int status;
 
-	program = "iommu-quiesce";
+	tool_begin("iommu-quiesce");
 	t.timeout_ms = DEFAULT_TIMEOUT_MS;
 	t.only = RIOMMU_NO_IOMMU;
 	t.ctx = tool_ctx(&t.options);

@@ -40,6 +40,14 @@ static void release_signals(const struct sigaction old[SIGNALS])
 		raise(interrupted);
 }
 
+static const struct riommu_file *unfinished;
+
+void save_given_up(void)
+{
+	if (unfinished && unfinished->temporary)
+		unlink(unfinished->temporary);
+}
+
 static bool pages_done(void *arg, uint64_t found, uint64_t written)
 {
 	const bool *tty = arg;
@@ -62,11 +70,13 @@ static int save(struct out *out, struct riommu_system *sys, const struct options
 
 	catch_signals(old);
 	err = riommu_file_begin(&file, out->ctx, o->save);
+	unfinished = &file;
 	if (!err && confined)
 		sandbox(o, SANDBOX_SAVING, stderr);
 	if (!err)
 		err = riommu_capture_write(sys, &file, guest, PACKAGE_VERSION, pages_done, &tty,
 					   report);
+	unfinished = NULL;
 	riommu_file_end(&file);
 	if (tty)
 		fprintf(stderr, "\r\033[K");

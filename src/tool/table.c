@@ -65,6 +65,7 @@ void table_free(struct table *t)
 
 #ifdef HAVE_SMARTCOLS
 
+#include <errno.h>
 #include <libsmartcols.h>
 
 static void must(bool ok)
@@ -87,6 +88,7 @@ static void print_on_terminal(const struct table *t, FILE *f)
 {
 	struct libscols_table *cols = scols_new_table();
 	const char *cell = t->cells;
+	int before = errno;
 
 	must(cols);
 	for (size_t i = 0; i < t->columns; i++, cell += strlen(cell) + 1) {
@@ -99,7 +101,10 @@ static void print_on_terminal(const struct table *t, FILE *f)
 		cell = fill(cols, t, cell);
 	scols_table_enable_nowrap(cols, 0);
 	scols_table_set_stream(cols, f);
-	must(!scols_print_table(cols));
+	/* without memory it leaves cells out and calls that success */
+	errno = 0;
+	must(!scols_print_table(cols) && errno != ENOMEM);
+	errno = before;
 	scols_unref_table(cols);
 }
 

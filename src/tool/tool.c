@@ -4,6 +4,7 @@
 
 #include "tool.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -332,6 +333,24 @@ void *need(void *memory)
 	return memory;
 }
 
+/*
+ * Whoever starts us may have closed one of the three: the next file opened would have its number, and be written into by what is meant
+ * for a reader. What takes their place can neither be read nor written (EBADF), as if it were closed.
+ */
+static void keep_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/", O_PATH) != fd)
+			_exit(STATUS_ERROR);
+}
+
+void tool_begin(const char *name)
+{
+	program = name;
+	keep_standard_files();
+	signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error (EFBIG), and no end */
+}
+
 struct riommu_ctx *tool_ctx(const struct options *o)
 {
 	struct riommu_ctx *ctx = riommu_ctx_new();
@@ -346,29 +365,68 @@ struct riommu_ctx *tool_ctx(const struct options *o)
  * A file that somebody truncates while it is mapped answers with SIGBUS, wherever it is read. What was printed so far may
  * still be in a buffer and is lost: half an answer is none.
  */
-static const char *guarded, *guarded_too = ""; /* diff has two */
+static struct guarded {
+	const char *path;
+	uintptr_t begin; /* where it is mapped */
+	uint64_t size;   /* 0: not known (yet) */
+} guarded[2];            /* diff has two */
 
-static void on_bus_error(int sig)
+static size_t guarded_count;
+
+/* What write() and unlink() do may be done here; printf() may not. */
+static bool tell(const char *words)
 {
-	const char *const words[] = {program, ": ", guarded, guarded_too,
-				     ": became shorter while it was read; look at a copy of it\n"};
-	bool told = true;
+	return write(STDERR_FILENO, words, strlen(words)) >= 0;
+}
 
-	(void)sig;
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(words); i++)
-		told = write(STDERR_FILENO, words[i], strlen(words[i])) >= 0 && told;
+static bool tell_hex(uint64_t number)
+{
+	char digits[17], *at = &digits[16];
+
+	*at = '\0';
+	do
+		*--at = "0123456789abcdef"[number & 15];
+	while (number >>= 4);
+	return tell("0x") && tell(at);
+}
+
+static void on_bus_error(int sig, siginfo_t *info, void *context)
+{
+	const struct guarded *file = NULL;
+	uint64_t offset = 0;
+	bool told;
+
+	(void)sig, (void)context;
+	for (size_t i = 0; i < guarded_count && !file; i++) {
+		offset = (uintptr_t)info->si_addr - guarded[i].begin;
+		if (offset < guarded[i].size)
+			file = &guarded[i];
+	}
+	told = tell(program) && tell(": ") && tell(file ? file->path : guarded[0].path);
+	if (file)
+		told = told && tell(": byte ") && tell_hex(offset) && tell(" is gone: it");
+	else
+		told = told && tell(guarded_count > 1 ? " or the other file:" : ":");
+	told = told && tell(" became shorter while it was read; look at a copy of it\n");
+	save_given_up();
 	_exit(told ? STATUS_DATA : STATUS_ERROR);
 }
 
 static void guard(const char *input)
 {
-	struct sigaction act = {.sa_handler = on_bus_error};
+	struct sigaction act = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
 
-	if (guarded)
-		guarded_too = " or the other file";
-	guarded = input;
+	if (guarded_count < RIOMMU_ARRAY_SIZE(guarded))
+		guarded[guarded_count++].path = input;
 	sigemptyset(&act.sa_mask);
 	sigaction(SIGBUS, &act, NULL);
+}
+
+/* Where the file lies of which guard() was told last. */
+static void guard_mapping(const struct riommu_source *source)
+{
+	guarded[guarded_count - 1].begin = (uintptr_t)source->map;
+	guarded[guarded_count - 1].size = source->map_size;
 }
 
 static _Noreturn void no_system(struct out *out, const char *schema, int err, const char *words)
@@ -409,6 +467,8 @@ struct riommu_system *open_system(struct out *out, const char *schema, const str
 	err = riommu_system_open(out->ctx, &args, &sys);
 	if (err)
 		no_system(out, schema, err, riommu_error(out->ctx));
+	if (o->input && sys->memory)
+		guard_mapping(sys->memory);
 	if (o->iommu && riommu_system_find_iommu(sys, o->iommu) == RIOMMU_NO_IOMMU) {
 		snprintf(words, sizeof(words),
 			 "%.200s: no IOMMU has this name or base ('iommu-dump list' shows them)",

@@ -31,8 +31,11 @@ enum status status_of(int err);
 _Noreturn void die(enum status status, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
 _Noreturn void die_usage(const char *fmt, ...) RIOMMU_PRINTF(1, 2);
 
-/* "iommu-dump": a tool's main() sets it first. */
+/* "iommu-dump" */
 extern const char *program;
+
+/* What the tool NAME does first. */
+void tool_begin(const char *name);
 
 /*
  * --enable-minimal: a tool's main() is not the program's, which two tools share (src/tool/rescue.c), and commands that are of no
@@ -251,6 +254,9 @@ int out_end(struct out *out);
 /* --save: a capture of what was read; what goes wrong is reported to OUT. CONFINED: nothing else will be opened (SANDBOX_SAVING). */
 void save_capture(struct out *out, struct riommu_system *sys, const struct options *o,
 		  bool confined);
+
+/* Nobody comes back to finish what is being saved: its temporary file goes. May be called where a signal is handled. */
+void save_given_up(void);
 
 /* A layout decoded: {"raw":"0x..", FIELD: ..., "reserved_set":"0x.." when not zero}. Flags are booleans, numbers numbers,
  * hex, addresses "0x..", enums their name (or the raw value as "0x.." where it has none). */

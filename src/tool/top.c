@@ -240,13 +240,12 @@ int TOOL_MAIN(top_main)(int argc, char **argv)
 	static struct top t; /* big: 512 overrides */
 	int status;
 
-	program = "iommu-top";
+	tool_begin("iommu-top");
 	t.ctx = tool_ctx(&t.options);
 	t.delay = TOP_SECOND;
 	t.speed = 1000;
 	t.sort = COLUMN_RATE;
 	parse_options(&t, argc, argv);
-	signal(SIGXFSZ, SIG_IGN); /* a recording at its limit is an error, and no end */
 	out_init(&t.out, t.ctx, t.options.json);
 	if (!t.batch && !isatty(STDOUT_FILENO))
 		die(STATUS_ERROR,

@@ -10,7 +10,9 @@ sys.path.insert(0, os.path.join(HERE, "..", "vectors"))
 
 import capture  # noqa: E402
 import common  # noqa: E402
+import kdump  # noqa: E402
 import recording  # noqa: E402
+import test_inputs as inputs  # noqa: E402
 import test_kexec_prep as prep  # noqa: E402
 import test_quiesce as quiesce  # noqa: E402
 
@@ -85,6 +87,30 @@ class Captures(common.Case):
         self.requests = self.write("requests", "0x8 0x1000\n0x8 0x2000 access=w\n0x9 0x1000 pid=5\n0x8 0x1\n")
 
 
+class Image(inputs.Raw):
+    """The memory of the machine in an image, its registers by hand."""
+
+    def setUp(self):
+        super().setUp()
+        self.options = ["-i", self.image(), "-O", f"base={self.START:#x}", *self.by_hand()]
+
+
+class Dump(inputs.Compressed):
+    """The same in a compressed dump."""
+
+    def setUp(self):
+        super().setUp()
+        self.options = ["-i", self.write("dump", kdump.dump(self.pages)), *self.by_hand()]
+
+
+class Vmcore(prep.Vmcore):
+    """A vmcore, its registers in the record of a handover."""
+
+    def setUp(self):
+        super().setUp()
+        self.options = ["-i", self.vmcore, "-O", f"record={self.record(self.entry)}"]
+
+
 class Kernel(prep.Load):
     """A kernel to wrap, and a kexec that loads it."""
 
@@ -92,6 +118,18 @@ class Kernel(prep.Load):
         super().setUp()
         self.kexec()
         self.write("out", "before")
+
+
+class Crash(Kernel):
+    """The machine of a capture, which has memory for a crash kernel, where its devices reach."""
+
+    def setUp(self):
+        super().setUp()
+        m = common.Machine()
+        note = {"kernel": "7.2", "memory": [{"start": "0xa0100000", "end": "0xa01fffff", "name": "Crash kernel"}],
+                "devices": [{"device_id": "0x8", "name": "0000:00:01.0", "iommu": f"{common.BASE:#x}", "group": "0"}]}
+        capture.write(self.path("m.core"), m.memory, m.registers, common.BASE, "3010000.iommu", note)
+        self.options = ["-i", self.path("m.core")]
 
 
 class Loaded(prep.Report):
@@ -143,6 +181,8 @@ def cases():
         out.append(demo("dump-" + name + "-json", "-J", *args))
     captured = lambda name, args, **kwargs: Case(name, kwargs.pop("tool", DUMP), args, Captures, **kwargs)  # noqa: E731
     out += [
+        *(Case(f"dump-{name}", DUMP, lambda p: [*p.options, "-J", "devices"], place)
+          for name, place in (("image-json", Image), ("vmcore-json", Vmcore))),
         Case("dump-explain", DUMP, lambda p: ["explain", "Fault 13 devid: 0x8 iotval: 777000 iotval2: 0"]),
         Case("dump-explain-lines", DUMP, lambda p: ["-J", "explain", "-"], stdin=b"Fault 13 devid: 0x8 iotval: 777000 iotval2: 0\nddtp=0x4\nx\n"),
         captured("dump-batch", lambda p: ["-i", p.old, "translate", "--batch", p.requests]),
@@ -168,6 +208,7 @@ def cases():
         Case("top-record", TOP, lambda p: [*p.options, "-J", "-n", "2", "-d", "0.005", "--record", p.path("out")], Live, output="out",
              whole=is_recording, lines=True),
         kernel("prep-check", lambda p: ["check", p.source]), kernel("prep-check-json", lambda p: ["-J", "check", p.source]),
+        Case("prep-check-crash-json", PREP, lambda p: [*p.options, "-J", "check"], Crash),
         kernel("prep-image", lambda p: ["-J", "image", p.source, "-o", p.path("out")], output="out",
                whole=lambda content: content[:2] == b"MZ" and len(content) > 8192),
         kernel("prep-dtb", lambda p: ["dtb", "-o", p.path("out")], output="out", whole=lambda content: content[:4] == b"\xd0\r\xfe\xed"),

@@ -37,6 +37,9 @@ import common  # noqa: E402
 
 TIMEOUT = 20
 MARK = "/inject/begins/here"
+# The one allocation that no test fails. It is the copy of a member's name, which json-c before 0.17 uses without a look at it: NULL as
+# the key of an object is a crash in its hash function, and every object that is parsed goes that way (src/lib/discover/notes-read.c).
+NOT_OURS = "json_tokener_parse_ex"
 SAMPLE = 12  # of each command and kind of call, without --all
 
 # What each call fails with. Not failed: what only the start and the end of a process do, brk(), which allocations stand for, and close(),
@@ -103,10 +106,7 @@ class Bench:
         place = self.place(case)
         report = os.path.join(place.dir, "report")
         program, library = real(case.tool)
-        env = {"LD_PRELOAD": " ".join([self.shim, *library]), "INJECT_REPORT": report}
-        if any(cases.DEMO in a for a in case.args(place)):
-            # json-c's parser, which reads the note of a capture, does not survive it when memory is out: no test of ours
-            env["INJECT_NOT"] = "libjson-c"
+        env = {"LD_PRELOAD": " ".join([self.shim, *library]), "INJECT_REPORT": report, "INJECT_NOT": NOT_OURS}
         env.update({"INJECT_" + k.upper(): str(v) for k, v in inject.items()})
         command = [program, *self.free, *case.args(place)]
         base = dict(os.environ, LC_ALL="C", TERM="dumb", COLUMNS="80", **case.env(place))

@@ -4,7 +4,7 @@
  * for memory that is lost: allocated, and no pointer to it in what a program can still see. All by the environment:
  *
  *   INJECT_ALLOC=N      the Nth allocation returns NULL; each one after it, too, with INJECT_ALLOC_ON=1
- *   INJECT_NOT=NAME     those of the library of this name are not counted
+ *   INJECT_NOT=NAME     a strdup() by the function of this name is not counted
  *   INJECT_SHORT=N      a read or write of the program itself moves N bytes at most
  *   INJECT_REPORT=FILE  "allocations failed live lost bytes", when the program ends by exit()
  *
@@ -12,9 +12,9 @@
  * behind what the dynamic linker does.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <malloc.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,32 +44,15 @@ struct head {
 
 static struct head *live;
 static unsigned long counted, failed, live_count, fail_at, cut;
-static uintptr_t other_begin, other_end;
 static bool fail_on, begun;
 static char report[4096];
+static const char *spared; /* NULL: nobody */
 
 static unsigned long number(const char *name)
 {
 	const char *text = getenv(name);
 
 	return text ? strtoul(text, NULL, 0) : 0;
-}
-
-/* Where the library lies whose allocations are let alone. */
-static int find_other(struct dl_phdr_info *info, size_t size, void *name)
-{
-	(void)size;
-	if (!strstr(info->dlpi_name, name))
-		return 0;
-	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-
-		if (p->p_type == PT_LOAD && p->p_flags & PF_X) {
-			other_begin = info->dlpi_addr + p->p_vaddr;
-			other_end = other_begin + p->p_memsz;
-		}
-	}
-	return 1;
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -87,15 +70,14 @@ __attribute__((constructor)) static void begin(void)
 	unsetenv("INJECT_ALLOC");
 	unsetenv("INJECT_SHORT");
 	unsetenv("INJECT_REPORT");
-	if (getenv("INJECT_NOT"))
-		dl_iterate_phdr(find_other, getenv("INJECT_NOT"));
+	spared = getenv("INJECT_NOT");
 	begun = true;
 	(void)!access(MARK, F_OK);
 }
 
-static bool fails(const void *caller)
+static bool fails(void)
 {
-	if (!begun || ((uintptr_t)caller >= other_begin && (uintptr_t)caller < other_end))
+	if (!begun)
 		return false;
 	counted++;
 	if (!fail_at || (fail_on ? counted < fail_at : counted != fail_at))
@@ -133,7 +115,7 @@ static struct head *head_of(void *p)
 
 void *malloc(size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : take(size);
+	return fails() ? NULL : take(size);
 }
 
 void *calloc(size_t count, size_t size)
@@ -145,7 +127,7 @@ void *calloc(size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	p = fails(__builtin_return_address(0)) ? NULL : take(all);
+	p = fails() ? NULL : take(all);
 	return p ? memset(p, 0, all) : NULL;
 }
 
@@ -171,14 +153,14 @@ void free(void *p)
 	errno = err;
 }
 
-static void *again(void *p, size_t size, const void *caller)
+static void *again(void *p, size_t size)
 {
 	struct head *h = p ? head_of(p) : NULL;
 	void *q;
 
 	if (p && !h)
 		abort(); /* of before the program began: not seen to happen */
-	q = fails(caller) ? NULL : take(size);
+	q = fails() ? NULL : take(size);
 	if (q && h) {
 		memcpy(q, p, size < h->size ? size : h->size);
 		free(p);
@@ -188,7 +170,7 @@ static void *again(void *p, size_t size, const void *caller)
 
 void *realloc(void *p, size_t size)
 {
-	return again(p, size, __builtin_return_address(0));
+	return again(p, size);
 }
 
 void *reallocarray(void *p, size_t count, size_t size)
@@ -199,14 +181,21 @@ void *reallocarray(void *p, size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return again(p, all, __builtin_return_address(0));
+	return again(p, all);
+}
+
+static bool is_spared(const void *caller)
+{
+	Dl_info info;
+
+	return spared && dladdr(caller, &info) && info.dli_sname && !strcmp(info.dli_sname, spared);
 }
 
 /* libc's own would hide who calls. */
 char *strdup(const char *text)
 {
 	size_t len = strlen(text) + 1;
-	char *copy = fails(__builtin_return_address(0)) ? NULL : take(len);
+	char *copy = !is_spared(__builtin_return_address(0)) && fails() ? NULL : take(len);
 
 	return copy ? memcpy(copy, text, len) : NULL;
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The machine note of a capture (notes.c), read by json-c. */
+/*
+ * The machine note of a capture (notes.c), read by json-c. When memory is out, json-c before 0.17 ends the program: the state for a
+ * member's name in json_tokener_parse_ex() copies it by strdup() and hands what comes of it to json_object_object_add() without a
+ * look, whose hash reads NULL. No other call parses an object. All its other allocations may fail: see errno below.
+ */
 #include "config.h"
 
 #include "discover/discover-internal.h"

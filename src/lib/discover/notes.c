@@ -166,7 +166,8 @@ int riommu_machine_json(const struct riommu_system *sys, const char *tool_versio
 		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
 	machine(f, sys, tool_version);
 	failed = ferror(f) != 0;
-	if (!fclose(f) && !failed)
+	/* fclose() cuts the text to its size; where that fails glibc says nothing, and there is no text */
+	if (!fclose(f) && !failed && *text)
 		return 0;
 	free(*text);
 	*text = NULL;

@@ -150,8 +150,10 @@ static int failed(struct riommu_ctx *ctx, int err, enum riommu_packing packing)
 				   (unsigned long long)RIOMMU_IMAGE_MAX >> 20);
 	case -EBADMSG:
 		return riommu_fail(ctx, err, "the packed Image (%s) is damaged or truncated", name);
+	default:
+		return riommu_fail(ctx, err, "%s",
+				   err == -ENOMEM ? "out of memory" : strerror(-err));
 	}
-	return err;
 }
 
 /* What BYTES are, and where the packed part is. */

@@ -451,7 +451,7 @@ int riommu_recording_open(struct riommu_ctx *ctx, const char *path, struct riomm
 			  struct riommu_system **sys)
 {
 	struct riommu_recording *r = calloc(1, sizeof(*r));
-	int err = -ENOMEM;
+	int err;
 
 	*out = NULL;
 	*sys = calloc(1, sizeof(**sys));
@@ -469,7 +469,9 @@ int riommu_recording_open(struct riommu_ctx *ctx, const char *path, struct riomm
 	riommu_copy_name((*sys)->path, sizeof((*sys)->path), path, strlen(path));
 	r->path = strdup(path);
 	r->file = r->path ? fopen(path, "rbe") : NULL;
-	if (r->path)
+	if (!r->path)
+		err = riommu_fail(ctx, -ENOMEM, "out of memory");
+	else
 		err = r->file ? read_header(r)
 			      : riommu_fail(ctx, -errno, "%s: %s", path, strerror(errno));
 	if (!err)

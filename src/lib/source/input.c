@@ -55,7 +55,8 @@ int riommu_source_map_file(struct riommu_source *src, const char *path, const ui
 	if (map == MAP_FAILED)
 		err = riommu_source_open_failed(src->ctx, path, errno);
 	else
-		*bytes = map;
+		*bytes = src->map = map;
+	src->map_size = src->map ? *size : 0;
 	close(fd);
 	return err;
 }

@@ -71,7 +71,9 @@ struct riommu_source {
 	const struct riommu_source_ops *ops;
 	struct riommu_ctx *ctx;
 	void *priv;
-	char *path;    /* what was opened, for messages */
+	char *path;         /* what was opened, for messages */
+	const uint8_t *map; /* all of it, where it is a file that is mapped */
+	uint64_t map_size;
 	bool writable; /* opened for writing registers */
 	struct riommu_source
 		*lower; /* asked for registers that this one does not have or may not read; owned */
