@@ -23,6 +23,11 @@ static int read_kernel(struct prep *p, struct prep_kernel *k)
 		err = riommu_read_file(k->path, RIOMMU_IMAGE_MAX, &packed, &len);
 	if (err)
 		return riommu_fail(p->ctx, err, "%s", strerror(-err));
+	if (S_ISREG(st.st_mode) && len < (uint64_t)st.st_size) {
+		free(packed); /* nothing else in an Image tells that its end is missing */
+		return riommu_fail(p->ctx, -EBADMSG,
+				   "became shorter while it was read; take a copy of it");
+	}
 	k->mode = st.st_mode & 0666;
 	err = riommu_image_unpack(p->ctx, packed, len, &k->bytes, &k->len, &k->packing);
 	free(packed);

@@ -286,19 +286,30 @@ bool common_option(struct riommu_ctx *ctx, struct options *o, int c, const char 
 	}
 }
 
+/* EOF at the end, and after an error; a signal that was handled is none. */
+static int next_byte(FILE *f)
+{
+	int c;
+
+	while ((c = getc_unlocked(f)) == EOF && ferror(f) && errno == EINTR)
+		clearerr(f);
+	return c;
+}
+
 bool read_line(FILE *f, char *line, size_t size, size_t *len)
 {
 	size_t n = 0;
 	int c;
 
-	while ((c = getc_unlocked(f)) != EOF && c != '\n') {
+	while ((c = next_byte(f)) != EOF && c != '\n') {
 		if (n < size - 1)
 			line[n] = (char)c;
 		n++;
 	}
 	line[n < size ? n : size - 1] = '\0';
 	*len = n;
-	return n || c != EOF;
+	/* the beginning of a line that cannot be read to its end would be another line */
+	return c != EOF || (n && !ferror(f));
 }
 
 /*

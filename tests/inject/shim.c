@@ -6,6 +6,9 @@
  *   INJECT_ALLOC=N      the Nth allocation returns NULL; each one after it, too, with INJECT_ALLOC_ON=1
  *   INJECT_NOT=NAME     a strdup() by the function of this name is not counted
  *   INJECT_SHORT=N      a read or write of the program itself moves N bytes at most
+ *   INJECT_SHRINK=PATH  this file is cut to half as soon as some of it was read or it was mapped
+ *   INJECT_LATE=N       not before it is mapped (1), a temporary file is made, in which the program saves what it reads (2)
+ *   INJECT_SIGNAL=USEC  so often a signal comes, which is handled, and what it interrupts is not begun again (no SA_RESTART)
  *   INJECT_REPORT=FILE  "allocations failed live lost bytes", when the program ends by exit()
  *
  * The system calls are failed by strace, which also sees what libc does inside. access() of MARK tells it where the program begins,
@@ -16,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +27,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define MARK  "/inject/begins/here"
@@ -43,16 +49,31 @@ struct head {
 };
 
 static struct head *live;
-static unsigned long counted, failed, live_count, fail_at, cut;
+static unsigned long counted, failed, live_count, fail_at, cut, late;
 static bool fail_on, begun;
 static char report[4096];
-static const char *spared; /* NULL: nobody */
+static const char *spared;  /* NULL: nobody */
+static const char *shrinks; /* NULL: none, or it is done */
 
 static unsigned long number(const char *name)
 {
 	const char *text = getenv(name);
 
 	return text ? strtoul(text, NULL, 0) : 0;
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+static void signal_often(unsigned long interval)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+	struct itimerval often = {{0, (suseconds_t)interval}, {0, (suseconds_t)interval}};
+
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -71,6 +92,10 @@ __attribute__((constructor)) static void begin(void)
 	unsetenv("INJECT_SHORT");
 	unsetenv("INJECT_REPORT");
 	spared = getenv("INJECT_NOT");
+	shrinks = getenv("INJECT_SHRINK");
+	late = number("INJECT_LATE");
+	if (getenv("INJECT_SIGNAL"))
+		signal_often(number("INJECT_SIGNAL"));
 	begun = true;
 	(void)!access(MARK, F_OK);
 }
@@ -207,14 +232,72 @@ static size_t most(size_t len)
 	return cut && len > cut ? cut : len;
 }
 
+static void shrink_now(void)
+{
+	struct stat st;
+
+	if (shrinks && !stat(shrinks, &st) && !truncate(shrinks, st.st_size / 2))
+		shrinks = NULL;
+}
+
+static void shrink(int fd, bool mapped)
+{
+	char link[64], path[4096];
+	int before = errno;
+	ssize_t len;
+
+	if (!shrinks || late > mapped || fd < 0)
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path));
+	if (len > 0 && (size_t)len == strlen(shrinks) && !memcmp(path, shrinks, (size_t)len))
+		shrink_now();
+	errno = before;
+}
+
+int mkostemp64(char *name, int flags)
+{
+	int (*make)(char *, int);
+
+	*(void **)&make = dlsym(RTLD_NEXT, "mkostemp64");
+	if (late > 1)
+		shrink_now();
+	return make(name, flags);
+}
+
+int mkostemp(char *name, int flags)
+{
+	return mkostemp64(name, flags);
+}
+
 ssize_t read(int fd, void *buf, size_t len)
 {
-	return syscall(SYS_read, fd, buf, most(len));
+	ssize_t n = syscall(SYS_read, fd, buf, most(len));
+
+	shrink(fd, false);
+	return n;
 }
 
 ssize_t pread(int fd, void *buf, size_t len, off_t at)
 {
-	return syscall(SYS_pread64, fd, buf, most(len), at);
+	ssize_t n = syscall(SYS_pread64, fd, buf, most(len), at);
+
+	shrink(fd, false);
+	return n;
+}
+
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t at)
+{
+	void *p = (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, at);
+
+	if (p != MAP_FAILED)
+		shrink(fd, true);
+	return p;
+}
+
+void *mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t at)
+{
+	return mmap(addr, len, prot, flags, fd, at);
 }
 
 ssize_t pread64(int fd, void *buf, size_t len, off_t at)
