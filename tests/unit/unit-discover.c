@@ -426,9 +426,25 @@ START_TEST(devices_are_found_by_name_and_id)
 	ck_assert_uint_eq(refs[0].device_id, 0x77);
 	ck_assert_uint_eq(riommu_system_find_device(sys, "0xffffff", refs, 4), 1);
 	ck_assert_uint_eq(riommu_system_find_device(sys, "0x1000000", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0:2.0", refs, 4), 1);
 	ck_assert_uint_eq(riommu_system_find_device(sys, "00:03.0", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0001:00:02.0", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "00:20.0", refs, 4), 0);
 	ck_assert_uint_eq(riommu_system_find_device(sys, "lost", refs, 4), 0);
 	ck_assert_uint_eq(riommu_system_find_device(sys, "", refs, 4), 0);
+}
+END_TEST
+
+START_TEST(pci_names_are_of_either_case)
+{
+	struct riommu_device_ref refs[4];
+
+	ck_assert_int_eq(open_machine("{\"devices\":[{\"device_id\":\"0xafe\","
+				      "\"name\":\"0000:0a:1f.6\",\"iommu\":\"0x3010000\"}]}"),
+			 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0A:1F.6", refs, 4), 1);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "0000:0a:1F.6", refs, 4), 1);
+	ck_assert_uint_eq(refs[0].device_id, 0xafe);
 }
 END_TEST
 
@@ -1303,6 +1319,7 @@ static void add_note_tests(TCase *tc)
 			    (int)RIOMMU_ARRAY_SIZE(bad_machines));
 	tcase_add_test(tc, no_machine_note_does_harm);
 	tcase_add_test(tc, devices_are_found_by_name_and_id);
+	tcase_add_test(tc, pci_names_are_of_either_case);
 }
 
 static void add_file_tests(TCase *tc)

@@ -131,13 +131,6 @@ bool riommu_parse_pci_name(const char *name, uint32_t *segment, uint16_t *rid)
 	return true;
 }
 
-/* The same device, written with its segment or without. */
-static bool same_name(const char *known, const char *text)
-{
-	return !strcmp(known, text) ||
-	       (!strncmp(known, "0000:", 5) && strchr(text, ':') && !strcmp(known + 5, text));
-}
-
 static size_t on_every_iommu(const struct riommu_system *sys, uint32_t device_id,
 			     struct riommu_device_ref *refs, size_t max)
 {
@@ -149,19 +142,26 @@ static size_t on_every_iommu(const struct riommu_system *sys, uint32_t device_id
 size_t riommu_system_find_device(const struct riommu_system *sys, const char *text,
 				 struct riommu_device_ref *refs, size_t max)
 {
+	char name[32]; /* as Linux writes it: with its segment, and in lower case */
 	uint32_t segment;
 	size_t found = 0;
 	uint64_t number;
 	uint16_t rid;
+	bool pci;
 
 	if (!riommu_parse_u64(text, &number))
 		return number > RIOMMU_DEVICE_ID_MAX
 			       ? 0
 			       : on_every_iommu(sys, (uint32_t)number, refs, max);
+	pci = riommu_parse_pci_name(text, &segment, &rid);
+	if (pci)
+		snprintf(name, sizeof(name), "%04x:%02x:%02x.%x", segment, rid >> 8,
+			 rid >> 3 & 0x1f, rid & 7);
 	for (size_t i = 0; i < sys->device_count; i++) {
 		const struct riommu_device *device = &sys->devices[i];
 
-		if (device->iommu == RIOMMU_NO_IOMMU || !same_name(device->name, text))
+		if (device->iommu == RIOMMU_NO_IOMMU ||
+		    (strcmp(device->name, text) && !(pci && !strcmp(device->name, name))))
 			continue;
 		if (found < max)
 			refs[found] = (struct riommu_device_ref){.iommu = device->iommu,
@@ -169,7 +169,7 @@ size_t riommu_system_find_device(const struct riommu_system *sys, const char *te
 		found++;
 	}
 	/* A vmcore knows no devices: there a PCI name of segment 0 stands for its requester ID. */
-	if (!sys->device_count && riommu_parse_pci_name(text, &segment, &rid) && !segment)
+	if (!sys->device_count && pci && !segment)
 		return on_every_iommu(sys, rid, refs, max);
 	return found;
 }
