@@ -278,7 +278,7 @@ static int compare_processes(struct contexts *x)
 	return err;
 }
 
-static bool same_dc(const struct riommu_dc *a, const struct riommu_dc *b)
+bool compare_same_dc(const struct riommu_dc *a, const struct riommu_dc *b)
 {
 	return a->dwords == b->dwords && !memcmp(a->dw, b->dw, a->dwords * sizeof(a->dw[0]));
 }
@@ -293,7 +293,7 @@ static int dc_pair(void *arg, const struct riommu_dc *const dc[2])
 		.device_id = dc[0] ? dc[0]->device_id : dc[1]->device_id,
 		.dc = {dc[0], dc[1]},
 	};
-	if (!dc[0] || !dc[1] || !same_dc(dc[0], dc[1]))
+	if (!dc[0] || !dc[1] || !compare_same_dc(dc[0], dc[1]))
 		err = x->visit(x->arg, change);
 	return err ? err : compare_processes(x);
 }

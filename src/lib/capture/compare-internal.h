@@ -42,6 +42,9 @@ struct riommu_comparison {
 int compare_devices(const struct riommu_comparison *c,
 		    int (*pair)(void *arg, const struct riommu_dc *const dc[2]), void *arg);
 
+/* True if the words of two contexts are the same. */
+bool compare_same_dc(const struct riommu_dc *a, const struct riommu_dc *b);
+
 /* Adds ids that could not be looked at; neighbours are one gap. */
 int compare_add_gap(struct compare_list *gaps, uint32_t first_id, uint32_t last_id,
 		    uint64_t address, int error);

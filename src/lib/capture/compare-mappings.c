@@ -102,6 +102,7 @@ static int by_tables(const void *a, const void *b, void *arg)
 
 static int compare_groups(struct groups *g);
 
+/* Most contexts are the same in both: then they are held once. */
 static int hold_dcs(struct groups *g)
 {
 	int err = 0;
@@ -110,7 +111,9 @@ static int hold_dcs(struct groups *g)
 		g->dc_index[i] = 0;
 		if (!g->dc[i])
 			continue;
-		err = compare_add(&g->dcs, g->dc[i], sizeof(*g->dc[i]));
+		if (!i || !g->dc[0] || g->dc[0]->address != g->dc[1]->address ||
+		    !compare_same_dc(g->dc[0], g->dc[1]))
+			err = compare_add(&g->dcs, g->dc[i], sizeof(*g->dc[i]));
 		g->dc_index[i] = (uint32_t)g->dcs.count;
 	}
 	return err;
