@@ -351,8 +351,9 @@ void *need(void *memory)
 static void keep_standard_files(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/", O_PATH) != fd)
-			_exit(STATUS_ERROR);
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/", O_PATH) != fd)
+			die(STATUS_ERROR, "descriptor %d is closed and cannot be taken: %s", fd,
+			    strerror(errno));
 }
 
 void tool_begin(const char *name)
