@@ -28,6 +28,8 @@ COMMANDS = ("list", "regs", "devices", "processes", "translate", "mappings", "wh
 # What sanitizers say; they end a program with status 1, which alone would look like an error of ours.
 SANITIZER = ("AddressSanitizer", "UndefinedBehavior", "LeakSanitizer", "runtime error:")
 
+LEFT_OUT = b"is left out of this program"  # what the minimal build says of commands that it has not
+
 TOOL = vectors.program()
 # The other tools are beside it, unless the environment names them.
 KEXEC_PREP = os.environ.get("IOMMU_KEXEC_PREP") or (TOOL and os.path.join(os.path.dirname(TOOL), "iommu-kexec-prep"))
@@ -48,6 +50,25 @@ def wanted(tool, args):
         raise unittest.SkipTest(f"{os.path.basename(tool)} is not built")
     if {"-J", "--json"} & set(args) and not features(tool).get("json", True):
         raise unittest.SkipTest(f"{os.path.basename(tool)} is built without JSON")
+
+
+def names_wanted():
+    """Skips the test where the machine note of a capture, with names and the map of the memory, is not read."""
+    if not features(TOOL).get("json", True):
+        raise unittest.SkipTest(f"{os.path.basename(TOOL)} is built without JSON: a capture has no names")
+
+
+def main(programs):
+    """The tests of the calling program, if PROGRAMS are there; its exit status. What was skipped is said with its reason."""
+    if not all(os.access(path, os.X_OK) for path in programs):
+        print("0 passed, 0 failed, 1 skipped: IOMMU_DUMP names no program beside the others")
+        return 77
+    result = unittest.main(exit=False, verbosity=1).result
+    bad, skipped = len(result.failures) + len(result.errors), len(result.skipped)
+    for test, why in result.skipped:
+        print(f"SKIPPED {test.id()}: {why}")
+    print(f"{result.testsRun - bad - skipped} passed, {bad} failed, {skipped} skipped")
+    return 1 if bad else 0
 
 
 def slowed():
@@ -93,6 +114,8 @@ def call(*args, stdin=b"", env=None, timeout=TIMEOUT, user=None, stdout=None, to
                               env=environment, timeout=timeout, check=False, **extra)
     except subprocess.TimeoutExpired as err:
         return Done(None, err.stdout or b"", err.stderr or b"", args)
+    if LEFT_OUT in done.stderr:
+        raise unittest.SkipTest(done.stderr.decode().splitlines()[0])
     return Done(done.returncode, done.stdout or b"", done.stderr, args)
 
 

@@ -22,11 +22,15 @@ import common  # noqa: E402
 
 
 class Result(unittest.TextTestResult):
-    """Counts tests, not subtests: a test with several subtests that fail is one failure."""
+    """Counts tests, not subtests: a test with several subtests that fail is one failure, and one with some that are skipped is skipped."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.bad = set()
+        self.bad, self.left = set(), {}
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.left[getattr(test, "test_case", test).id()] = reason
 
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
@@ -48,8 +52,12 @@ def run(options, names):
     runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Result, verbosity=2 if "-v" in options else 1,
                                      failfast="-f" in options)
     result = runner.run(suite)
-    failed, skipped = len(result.bad), len(result.skipped)
-    return [max(result.testsRun - failed - skipped, 0), failed, skipped], result.wasSuccessful()
+    for name in result.bad:
+        result.left.pop(name, None)
+    for reason in sorted(set(result.left.values())):
+        print(f"SKIPPED {list(result.left.values()).count(reason)}: {reason}")
+    failed, skipped = len(result.bad), len(result.left)
+    return [result.testsRun - failed - skipped, failed, skipped], result.wasSuccessful()
 
 
 def run_file(options, name):

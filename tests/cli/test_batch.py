@@ -113,6 +113,7 @@ class Live(common.Case):
         root = self.fake_root()
         registers = dict(common.Machine().registers)
         self.debugfs(registers, live=True)
+        common.wanted(common.TOOL, ["-J"])
         process = subprocess.Popen([common.TOOL, *root, "-J", "translate", "--batch", "-"], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with process:
@@ -172,6 +173,7 @@ class BadLines(common.Case):
         self.assertEqual([(r["line"], r["result"]) for r in records], [(1, "error")])
 
     def test_line_without_end_needs_no_memory(self):
+        common.wanted(common.TOOL, ["-J"])
         process = subprocess.Popen([common.TOOL, "-i", self.machine(), "-J", "translate", "--batch", "-"],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 

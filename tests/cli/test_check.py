@@ -145,6 +145,7 @@ class Findings(Case):
             self.assertGreater(len(finding[key]), 10, key)
 
     def test_text_has_the_same_and_the_worst_first(self):
+        common.names_wanted()
         self.make(INFO, WARNING, ERROR)
         out = self.text(status=7)
         places = [out.index(word) for word in ("ERRORS", "reach-kernel-text", "WARNINGS", "dc-faults-hidden", "INFO",
@@ -236,6 +237,7 @@ class Findings(Case):
         self.assertIn(f"{KERNEL + PAGE:#x}", found["reach-kernel-text"]["message"])
 
     def test_many_of_a_kind_are_bounded_in_text_and_counted(self):
+        common.names_wanted()
         for device in range(16, 56):
             self.board.memory.put64(self.board.DDT + 64 * device, 1)
         out = self.text()
@@ -267,6 +269,7 @@ class Findings(Case):
         self.assertEqual(dict(rules)["identity"], INFO)  # normal on Linux 7.2
 
     def test_names_from_outside_are_cleaned(self):
+        common.names_wanted()
         self.board.note["memory"] = MEMORY + [{"start": f"{DATA:#x}", "end": f"{DATA + 0xfff:#x}", "name": "reserved \x1b[31m\u00e9"}]
         self.board.note["memory"][0] = {**MEMORY[0], "end": "0x9fffffff"}
         done = common.call("-i", self.core(), "check")

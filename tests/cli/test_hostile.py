@@ -478,6 +478,7 @@ class Words(Hostile):
 
     def test_capture_that_shrinks_while_it_is_read(self):
         core = self.machine()
+        common.wanted(common.TOOL, ["-J"])
         process = subprocess.Popen([common.TOOL, "-i", core, "-J", "translate", "--batch", "-"], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with process:

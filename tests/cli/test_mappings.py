@@ -536,6 +536,7 @@ class Statuses(Case):
         for i in range(0, 5120, 2):
             self.board.map(root, SV39, i * PAGE, 0x90000000 + i * PAGE)
         for more in ([], ["-J"]):
+            common.wanted(common.TOOL, more)
             proc = subprocess.Popen([common.TOOL, "-i", self.core(), *more, "mappings", "9"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             proc.stdout.read(10)
             proc.stdout.close()

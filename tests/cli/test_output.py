@@ -243,6 +243,7 @@ class LongListing(common.Case):
 
     def on_terminal(self, *args):
         """What standard error, which is a terminal, gets while standard output goes into a file."""
+        common.wanted(common.TOOL, args)
         master, slave = os.openpty()
         with open(self.path("out"), "wb") as out:
             process = subprocess.Popen([common.TOOL, *args], stdin=slave, stdout=out, stderr=slave)
@@ -265,6 +266,7 @@ class LongListing(common.Case):
         self.assertEqual(self.ran("-i", core, "devices").err, b"")
 
     def test_an_interrupt_ends_it_at_once(self):
+        common.wanted(common.TOOL, ["-J"])
         process = subprocess.Popen([common.TOOL, "-J", "-i", self.core(), "devices"], stdout=subprocess.PIPE)
         process.stdout.read(1000)  # it is at work; then it waits for us
         process.send_signal(signal.SIGINT)
@@ -344,6 +346,7 @@ class StandardOutput(common.Case):
                 self.assertIn(done.returncode, (1, 2) if not quiet else (1, 2, 5), (args, done))
 
     def test_reader_that_goes_away_is_status_one_or_sigpipe_and_no_hang(self):
+        common.wanted(common.TOOL, ["-J"])
         read, write = os.pipe()
         os.close(read)
         try:
@@ -355,6 +358,7 @@ class StandardOutput(common.Case):
         self.assertIn(done.returncode, (1, -13))
 
     def test_ignored_sigpipe_is_status_one(self):
+        common.wanted(common.TOOL, ["-J"])
         read, write = os.pipe()
         os.close(read)
         try:

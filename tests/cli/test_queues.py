@@ -291,6 +291,7 @@ class Requests(Queues):
         self.assertEqual((third["device"], third["process_id"], third["stop_marker"]), (None, "0x6", True))
 
     def test_record_in_words(self):
+        common.names_wanted()
         text = self.text("requests", self.capture(requests=self.LIST))
         self.assertIn("0000:00:01.0 (0x8) r-- 0x1000, group 3 ", text)
         self.assertIn("0000:01:01.0 (0x108) rwx 0xfffffffffffff000, process 0x5 privileged, group 511, last", text)

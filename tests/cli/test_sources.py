@@ -173,6 +173,7 @@ class Aliases(common.Case):
         self.assertIn(b"0000:01:01.0", text)
 
     def test_one_in_full_names_the_others(self):
+        common.names_wanted()
         for name in ("0x8", "0000:01:00.0", "01:01.0"):
             text = self.ran("-i", self.core(), "devices", name).out
             self.assertIn(b"0000:01:00.0", text)

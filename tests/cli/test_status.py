@@ -151,10 +151,11 @@ class Options(common.Case):
         out = self.ran("--help").out.decode()
         for command in common.COMMANDS:
             self.assertRegex(out, rf"(?m)^\s+{command}\b")
-        for option in ("-i, --input", "-A, --access", "-O, --option", "-u, --iommu", "--base", "--reg", "-J, --json",
+        for option in ("-i, --input", "-A, --access", "-O, --option", "-u, --iommu", "--base", "--reg",
                        "--save", "-v, --verbose", "-h, --help", "-V, --version", "--process", "--priv", "--type",
                        "--batch", "--steps", "--walk"):
             self.assertIn(option, out)
+        self.assertEqual("-J, --json" in out, common.features(common.TOOL)["json"])
         self.assertEqual(out, self.ran("-h").out.decode())
 
     def test_version(self):

@@ -141,6 +141,7 @@ class Replay(Case):
         made = recording.Recording().state(0)
         for i in range(3000):  # more than a pipe holds
             made.fault(1, i)
+        common.wanted(common.TOP, ["-J"])
         playing = subprocess.Popen([common.TOP, "-J", "-i", self.recorded(made.end(2))], stdout=subprocess.PIPE, bufsize=0)
         first = playing.stdout.readline()
         time.sleep(0.3)
@@ -389,6 +390,7 @@ class Live(Case):
 
     def start(self, *args):
         with open(self.path("out"), "wb") as out, open(self.path("err"), "wb") as err:
+            common.wanted(common.TOP, args)
             running = subprocess.Popen([common.TOP, *self.root, *args], stdout=out, stderr=err, env=dict(os.environ, LC_ALL="C"))
         self.addCleanup(running.wait)
         self.addCleanup(running.kill)

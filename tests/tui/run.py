@@ -20,6 +20,7 @@ for folder in (HERE, os.path.join(HERE, "..", "cli"), os.path.join(HERE, "..", "
     sys.path.insert(0, folder)
 sys.dont_write_bytecode = True
 
+import common  # noqa: E402
 import recording  # noqa: E402
 from recording import ON, OVERFLOW  # noqa: E402
 from terminal import Terminal  # noqa: E402
@@ -139,6 +140,7 @@ class Screen(Case):
         self.assertTrue(screen.isascii())
 
     def test_a_capture(self):
+        common.names_wanted()
         screen = self.top("-i", DEMO).shows("0000:00:01.0")
         self.assertIn("capture", screen)
         self.assertIn("2 before", screen)
@@ -198,6 +200,7 @@ class Keys(Case):
         self.assertGreater(int(re.search(r"(\d+) faults", now).group(1)), before + 50)
 
     def test_detail_of_a_device_walks_its_last_fault(self):
+        common.names_wanted()
         terminal = self.top("-i", DEMO)
         terminal.shows("0000:00:01.0")
         terminal.keys("Enter")
@@ -210,6 +213,7 @@ class Keys(Case):
         terminal.shows("LOG:")
 
     def test_detail_of_the_selected_fault(self):
+        common.names_wanted()
         terminal = self.top("-i", DEMO)
         terminal.shows("0000:00:01.0")
         terminal.keys("Tab", "Up", "Enter")

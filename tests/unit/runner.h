@@ -3,8 +3,27 @@
 #ifndef TEST_RUNNER_H
 #define TEST_RUNNER_H
 
+#include "config.h"
+
 #include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+/* The machine note of a capture, with names and the map of the memory, is read by json-c. */
+#ifdef HAVE_JSON
+#define READS_NOTES true
+#else
+#define READS_NOTES false
+#endif
+
+#define ADD_NOTE_TEST(tc, name)                                             \
+	do {                                                                \
+		if (READS_NOTES)                                            \
+			tcase_add_test(tc, name);                           \
+		else                                                        \
+			printf("skipped: " #name ": built without JSON\n"); \
+	} while (0)
 
 /* Runs SUITE, which is freed; the exit status of the program. */
 static inline int run_suite(Suite *suite)

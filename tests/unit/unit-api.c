@@ -1009,8 +1009,8 @@ int main(void)
 	tcase_add_test(tc, registers_have_values_or_a_reason);
 	tcase_add_test(tc, mode_is_null_where_it_is_not_defined);
 	tcase_add_test(tc, there_is_nothing_past_the_last);
-	tcase_add_test(tc, devices_are_described);
-	tcase_add_test(tc, devices_are_found_by_name_and_number);
+	ADD_NOTE_TEST(tc, devices_are_described);
+	ADD_NOTE_TEST(tc, devices_are_found_by_name_and_number);
 	tcase_add_test(tc, a_request_is_translated);
 	tcase_add_test(tc, a_translated_request_has_no_permissions);
 	tcase_add_test(tc, a_request_of_a_process_is_translated_by_its_table);
@@ -1024,7 +1024,7 @@ int main(void)
 	tcase_add_test(tc, a_record_can_be_translated_again);
 	tcase_add_test(tc, registers_that_contradict_themselves_hide_no_record);
 	tcase_add_test(tc, rules_find_what_is_wrong_and_tell_what_they_did_not_see);
-	tcase_add_test(tc, what_was_saved_answers_alike);
+	ADD_NOTE_TEST(tc, what_was_saved_answers_alike);
 	tcase_add_test(tc, saving_fails_with_words);
 	tcase_add_test(tc, the_recorded_board_is_read);
 	suite_add_tcase(suite, tc);

@@ -1302,12 +1302,6 @@ START_TEST(memory_that_cannot_be_opened_says_why)
 }
 END_TEST
 
-#ifdef HAVE_JSON
-#define READS_NOTES true
-#else
-#define READS_NOTES false
-#endif
-
 static void add_note_tests(TCase *tc)
 {
 	tcase_add_test(tc, a_machine_note_gives_names_and_memory);

@@ -241,7 +241,7 @@ static int run_check(void)
 
 START_TEST(the_rules_of_check)
 {
-	each_call_fails(&(struct scenario){.run = run_check}, 30, 5);
+	each_call_fails(&(struct scenario){.run = run_check}, 25, 5);
 }
 END_TEST
 
@@ -294,7 +294,7 @@ static int run_visits(void)
 
 START_TEST(what_devices_reach_and_faults)
 {
-	each_call_fails(&(struct scenario){.run = run_visits}, 30, 5);
+	each_call_fails(&(struct scenario){.run = run_visits}, 25, 5);
 }
 END_TEST
 
@@ -319,7 +319,7 @@ static int run_translate(void)
 
 START_TEST(a_translation)
 {
-	each_call_fails(&(struct scenario){.run = run_translate}, 20, 5);
+	each_call_fails(&(struct scenario){.run = run_translate}, 15, 5);
 }
 END_TEST
 
@@ -458,7 +458,7 @@ static int run_compare(void)
 
 START_TEST(a_comparison)
 {
-	each_call_fails(&(struct scenario){.run = run_compare}, 50, 10);
+	each_call_fails(&(struct scenario){.run = run_compare}, 40, 10);
 }
 END_TEST
 
@@ -522,7 +522,7 @@ static int run_recording(void)
 
 START_TEST(a_recording)
 {
-	each_call_fails(&(struct scenario){.before = new_file, .run = run_recording}, 30, 10);
+	each_call_fails(&(struct scenario){.before = new_file, .run = run_recording}, 20, 10);
 }
 END_TEST
 
