@@ -167,12 +167,14 @@ static void print_group(const struct search *s, const struct riommu_reached *r)
 static void print_reached(struct search *s, const struct riommu_reached *r)
 {
 	const struct riommu_mapping *m = r->mapping;
+	char text[160];
 
 	if (m->kind == RIOMMU_MAPPING_IDENTITY)
 		return; /* its heading says it */
 	if (!r->ref_count) {
-		printf("  not known: the page at 0x%" PRIx64 " %s\n", m->address,
-		       dump_gap_reason(m->error));
+		snprintf(text, sizeof(text), "the page at 0x%" PRIx64 " %s", m->address,
+			 dump_gap_reason(m->error));
+		print_wrapped(stdout, text, (size_t)printf("  not known:"), 13);
 		return;
 	}
 	if (!s->columns)

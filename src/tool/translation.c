@@ -330,6 +330,9 @@ void step_words(const struct riommu_step *s, uint64_t tc, uint32_t fctl, char *b
 	}
 }
 
+#define SCREEN     80
+#define STEP_WORDS 15 /* where they begin when the line has no room for them: below the address */
+
 static void print_steps(FILE *f, int indent, uint32_t fctl, const struct riommu_trace *trace)
 {
 	uint64_t tc = trace_tc(trace);
@@ -338,14 +341,16 @@ static void print_steps(FILE *f, int indent, uint32_t fctl, const struct riommu_
 	for (size_t i = 0; i < trace->step_count; i++) {
 		const struct riommu_step *s = &trace->step[i];
 		bool last = i + 1 == trace->step_count;
+		int at = fprintf(f, "%*s%c %s%-7s %u  0x%-14" PRIx64, indent, "", last ? '>' : ' ',
+				 s->implicit ? "  " : "", riommu_structure_name(s->structure),
+				 s->level, s->address);
 
 		step_words(s, tc, fctl, words, sizeof(words));
-		fprintf(f, "%*s%c %s%-7s %u  0x%-14" PRIx64 " ", indent, "", last ? '>' : ' ',
-			s->implicit ? "  " : "", riommu_structure_name(s->structure), s->level,
-			s->address);
 		if (s->count == 1)
-			fprintf(f, "0x%016" PRIx64 " ", s->value[0]);
-		fprintf(f, "%s\n", words);
+			at += fprintf(f, " 0x%016" PRIx64, s->value[0]);
+		if ((size_t)at + 1 + strlen(words) > SCREEN)
+			fprintf(f, "\n%*s", indent + STEP_WORDS, "");
+		fprintf(f, " %s\n", words);
 	}
 	for (size_t i = 0; i < trace->update_count; i++)
 		fprintf(f,

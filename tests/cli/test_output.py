@@ -139,6 +139,23 @@ class Contents(common.Case):
     def test_explain_from_standard_input(self):
         self.assertIn(b"Read page fault", self.ran("explain", "-", stdin=KERNEL_LINE.encode() + b"\n").out)
 
+    def test_steps_at_high_addresses_fit_the_screen(self):
+        m = common.Machine()
+        top = 0xff_ffff_ffff_f000
+        m.memory.put64(m.ROOT + 8 * 3, common.pte(top, 1))
+        m.memory.put64(top, common.pte(top, 1))
+        m.memory.put64(top + 8, common.pte(top, 1))
+        m.memory.put64(top + 8 * 2, common.pte(top & ~0xffff | 0x8000, m.USER | 1 << 63))
+        m.memory.put64(m.DDT + 64 * 9, 1, 8 << 60 | 0x80010, 0, 8 << 60 | 3)  # two stages: what is read on behalf is indented
+        m.memory.put64(0x80010000, common.pte(top, 1))
+        m.registers["capabilities"] |= 1 << 10
+        capture.write(self.path("high.core"), m.memory, m.registers)
+        for args in (["8", hex(3 << 30 | 2 << 12)], ["8", hex(3 << 30 | 1 << 21 | 2 << 12)], ["9", "0x2000"]):
+            done = common.call("-i", self.path("high.core"), "translate", *args)
+            lines = done.out.decode().splitlines()
+            self.assertIn("0xff", done.out.decode(), str(done))
+            self.assertEqual([x for x in lines if len(x) > 80 or x != x.rstrip()], [], str(done))
+
     def test_explain_a_register_as_it_is_typed_and_printed(self):
         expected = self.object("explain", "ddtp=0x20080004")["explained"]
         line, = (x for x in self.ran("-i", self.machine(registers={"ddtp": 0x20080004}), "regs", "ddtp").out.splitlines() if b"0x010" in x)
