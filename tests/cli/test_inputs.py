@@ -174,6 +174,21 @@ class Compressed(Registers):
                 done = self.ran("-i", self.write("dump", bytes(content)), *self.by_hand(), "list", status=5)
                 self.assertIn(word, done.err)
 
+    def test_header_without_pages_and_bitmaps_is_damage(self):
+        content = bytearray(kdump.dump(self.pages))
+        struct.pack_into("<II", content, 436, 0, 0)
+        done = self.ran("-i", self.write("dump", bytes(content)), *self.by_hand(), "list", status=5)
+        self.assertIn(b"lies about its length", done.err)
+
+    def test_older_versions_are_the_same(self):
+        """Version 5 has the number of pages in 32 bits only; a name of the machine may be missing."""
+        content = bytearray(kdump.dump(self.pages, machine=""))
+        struct.pack_into("<i", content, 8, 5)
+        struct.pack_into("<Q", content, kdump.PAGE + 96, 0xffffffffffffffff)  # none of its fields
+        self.same_as_a_capture("-i", self.write("dump", bytes(content)))
+        struct.pack_into("<Q", content, self.descriptors(content), 1 << 40)
+        self.lost(content, b"its list of pages lies")
+
     def test_pieces_that_lie_are_damage_before_libkdumpfile_reads_them(self):
         start = kdump.flattened(b"")[:kdump.PAGE]
         end = struct.pack(">qq", -1, -1)

@@ -1842,6 +1842,25 @@ START_TEST(a_directory_that_loops_ends)
 }
 END_TEST
 
+/* Whoever only wants to know one of both need not listen to the other. */
+START_TEST(nobody_needs_to_listen)
+{
+	struct riommu_check_args listens = {.outcome = take_outcome};
+
+	set(RIOMMU_REG_CQB, PTE(BEYOND) | 7);
+	check();
+	ck_assert_uint_gt(found_count, 0);
+	outcome_count = found_count = 0;
+	ck_assert_int_eq(riommu_check(&sys, 0, &listens), 0);
+	ck_assert_uint_eq(outcome_count, RIOMMU_RULE_COUNT);
+	ck_assert_uint_eq(found_count, 0);
+	listens = (struct riommu_check_args){.finding = take_finding};
+	ck_assert_int_eq(riommu_check(&sys, 0, &listens), 0);
+	ck_assert_uint_gt(found_count, 0);
+	ck_assert_uint_eq(outcome_count, RIOMMU_RULE_COUNT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("check");
@@ -1854,6 +1873,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_rule_finds_what_else_it_is_for, 0, RIOMMU_ARRAY_SIZE(more_cases));
 	tcase_add_test(tc, a_queue_that_comes_to_be_on_is_none_that_is_not);
 	tcase_add_loop_test(tc, a_rule_finds_the_same_by_turns, 0, RIOMMU_ARRAY_SIZE(cases));
+	tcase_add_test(tc, nobody_needs_to_listen);
 	tcase_add_test(tc, every_rule_has_a_case);
 	tcase_add_test(tc, every_rule_says_why_and_what_to_do);
 	tcase_add_test(tc, a_finding_names_the_device_and_the_entry);

@@ -80,6 +80,17 @@ START_TEST(a_rate_forgets_over_a_long_pause_and_bears_a_clock_that_goes_back)
 }
 END_TEST
 
+START_TEST(a_rate_of_no_time_or_of_long_ago_is_none)
+{
+	struct riommu_rate rate = {0};
+
+	riommu_rate_add(&rate, 1000 * SECOND);
+	ck_assert_uint_eq(riommu_rate_tenths(&rate, 1001 * SECOND, 1), 10);
+	ck_assert_uint_eq(riommu_rate_tenths(&rate, 1001 * SECOND, 0), 0);
+	ck_assert_uint_eq(riommu_rate_tenths(&rate, 20 * SECOND, 10), 0); /* written over since */
+}
+END_TEST
+
 /* -- distinct pages ------------------------------------------------------------------------------------ */
 
 START_TEST(few_pages_are_counted_exactly)
@@ -169,6 +180,55 @@ START_TEST(clearing_forgets_counts_and_not_what_is_so_now)
 	ck_assert(!riommu_stats_missing(&stats->iommus[1]));
 	e.iommu = 2;
 	ck_assert_int_eq(riommu_stats_add(stats, &e), -EINVAL);
+}
+END_TEST
+
+START_TEST(what_no_queue_tells_is_refused)
+{
+	const struct riommu_watch_event e = {.kind = RIOMMU_WATCH_KINDS};
+
+	ck_assert_int_eq(riommu_stats_add(stats, &e), -EINVAL);
+	ck_assert_ptr_null(riommu_stats_log(stats, 5));
+}
+END_TEST
+
+/* One that stays is one. */
+START_TEST(an_overflow_is_counted_when_it_comes)
+{
+	struct riommu_watch_event e = {
+		.kind = RIOMMU_WATCH_CSR, .time = SECOND, .to = 0x10201, .from = 0x10001};
+
+	add(e);
+	e.time = 2 * SECOND;
+	e.to |= 0x100; /* fqmf, too */
+	add(e);
+	ck_assert_uint_eq(stats->iommus[0].overflows, 1);
+	e.time = 4 * SECOND;
+	e.to = 0x10001;
+	add(e);
+	add(e);
+	ck_assert_uint_eq(stats->iommus[0].overflow_time, 3 * SECOND);
+	ck_assert(riommu_stats_missing(&stats->iommus[0]));
+}
+END_TEST
+
+/* Each thing that may have cost records, alone. */
+START_TEST(whatever_may_be_missing_is_missing)
+{
+	static const enum riommu_watch_why whys[] = {
+		RIOMMU_LOST_LAPPED,     RIOMMU_LOST_MAY_TIME,  RIOMMU_LOST_MAY_IRQ,
+		RIOMMU_LOST_UNREADABLE, RIOMMU_LOST_UNWRITTEN, RIOMMU_LOST_BLIND,
+	};
+	struct riommu_watch_event e = {.kind = RIOMMU_WATCH_LOST, .time = SECOND, .count = 1};
+
+	ck_assert(!riommu_stats_missing(&stats->iommus[0]));
+	if (_i < (int)RIOMMU_ARRAY_SIZE(whys))
+		e.why = whys[_i];
+	else
+		e.kind = RIOMMU_WATCH_RESET;
+	add(e);
+	ck_assert(riommu_stats_missing(&stats->iommus[0]));
+	ck_assert(!riommu_stats_missing(&stats->iommus[1]));
 }
 END_TEST
 
@@ -351,6 +411,10 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_rate_is_that_of_the_last_full_tenths);
 	tcase_add_test(tc, a_rate_forgets_over_a_long_pause_and_bears_a_clock_that_goes_back);
+	tcase_add_test(tc, a_rate_of_no_time_or_of_long_ago_is_none);
+	tcase_add_test(tc, what_no_queue_tells_is_refused);
+	tcase_add_test(tc, an_overflow_is_counted_when_it_comes);
+	tcase_add_loop_test(tc, whatever_may_be_missing_is_missing, 0, 7);
 	tcase_add_test(tc, few_pages_are_counted_exactly);
 	tcase_add_test(tc, many_pages_are_estimated);
 	tcase_add_test(tc, records_that_name_no_device_are_not_those_of_device_zero);

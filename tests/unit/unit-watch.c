@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* queue: a fault queue watched: each record once and in order, and nothing missing without a word. */
 #include "files.h"
-#include "queue/watch.h"
+#include "queue/watch-internal.h"
 #include "ring.h"
 #include "runner.h"
 
@@ -324,6 +324,53 @@ static void with_interrupts(void)
 	write_interrupts(10);
 	begin(ENTRIES, below(""));
 }
+
+/* The lines of the IOMMU by its name as a word, the one of fault_queue's vector (icvec.fiv) where there are several. */
+static const struct {
+	const char *text, *name;
+	int vector, err; /* vector -1: icvec is not known */
+	uint64_t count;
+} interrupts[] = {
+	{"", "test", 0, -ENODATA, 0},
+	{" 10: 5 1 APLIC tester\n 11: 5 1 APLIC atest\n", "test", 0, -ENODATA, 0},
+	{" 10: 5 1 APLIC test\n", "", 0, -ENODATA, 0},
+	{" 10: 5 1 APLIC test\n", "test", 0, 0, 6},
+	{" 10: 5 1 APLIC test", "test", 0, 0, 6},
+	{" 10: 5 1 APLIC eth0,test,eth1\n", "test", 0, 0, 6},
+	{" 10: 5 1 APLIC a\ttest\n", "test", 0, 0, 6},
+	{" 10: 5 1x APLIC test\n", "test", 0, 0, 5},
+	{"test\n", "test", 0, 0, 0},
+	{" test: 5\n", "test: 5", 0, 0, 5},
+	{" 10: test\n", "test", 0, 0, 0},
+	{" 10: 1 test\n 11: 7 test\n 12: 9 test\n", "test", 1, 0, 7},
+	{" 10: 1 test\n 11: 7 test\n 12: 9 test\n", "test", -1, 0, 1},
+	{" 10: 1 test\n 11: 7 test\n", "test", 2, 0, 8}, /* they share fewer: any may be it */
+};
+
+START_TEST(interrupts_are_those_of_its_own_line)
+{
+	uint64_t count = 0;
+	int fd = -1;
+
+	teardown();
+	files_begin();
+	write_text("interrupts", interrupts[_i].text);
+	begin(ENTRIES, below(""));
+	snprintf(ring->iommu->name, sizeof(ring->iommu->name), "%s", interrupts[_i].name);
+	ring_forget_register(ring, RIOMMU_REG_ICVEC);
+	if (interrupts[_i].vector >= 0) {
+		int reg = riommu_reg_by_offset(RIOMMU_REG_ICVEC);
+
+		ring->iommu->value[reg] = (uint64_t)interrupts[_i].vector << 4;
+		ring->iommu->state[reg] = RIOMMU_REG_KNOWN;
+	}
+	ck_assert_int_eq(queue_interrupts(&ring->sys, 0, &fd, &count), interrupts[_i].err);
+	if (!interrupts[_i].err)
+		ck_assert_uint_eq(count, interrupts[_i].count);
+	riommu_close_fd(&fd);
+	files_end();
+}
+END_TEST
 
 START_TEST(more_interrupts_than_records_are_told)
 {
@@ -918,6 +965,8 @@ int main(void)
 	tcase_add_test(tc, an_iommu_that_is_always_faster_ends_the_poll);
 	tcase_add_test(tc, overflow_is_told_when_it_comes_and_when_it_goes);
 	tcase_add_test(tc, a_gap_with_room_for_a_lap_at_the_highest_rate_is_told);
+	tcase_add_loop_test(tc, interrupts_are_those_of_its_own_line, 0,
+			    RIOMMU_ARRAY_SIZE(interrupts));
 	tcase_add_test(tc, more_interrupts_than_records_are_told);
 	tcase_add_test(tc, without_an_interrupt_nobody_consumed_and_there_is_no_room_for_a_lap);
 	tcase_add_test(tc, entries_that_nobody_wrote_are_told);
