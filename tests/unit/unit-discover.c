@@ -132,6 +132,26 @@ START_TEST(a_register_by_hand_wins)
 }
 END_TEST
 
+START_TEST(a_record_gives_only_the_iommus_that_are_asked_for)
+{
+	const char *srcdir = getenv("srcdir");
+	char file[512], record[512];
+	uint64_t base = 0x3010000;
+	struct riommu_open_args args = {.input = file, .bases = &base, .base_count = 1};
+
+	snprintf(file, sizeof(file), "%s/examples/panic.core", srcdir ? srcdir : ".");
+	snprintf(record, sizeof(record), "%s/examples/panic.record", srcdir ? srcdir : ".");
+	ck_assert_int_eq(riommu_option_set(ctx, "record", record), 0);
+	ck_assert_int_eq(open_args(&args), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->iommus[0].base, base);
+	base = 0x7010000;
+	ck_assert_int_eq(open_args(&args), 0);
+	for (size_t i = 0; i < sys->iommu_count; i++)
+		ck_assert_int_ne(sys->iommus[i].found, RIOMMU_FOUND_RECORD);
+}
+END_TEST
+
 START_TEST(bases_leave_other_iommus_out)
 {
 	const uint64_t second = BASE + PAGE, unknown = BASE + 2 * PAGE;
@@ -1322,6 +1342,7 @@ static void add_file_tests(TCase *tc)
 	tcase_add_test(tc, a_register_that_a_walk_needs_is_named_when_missing);
 	tcase_add_test(tc, what_capabilities_exclude_is_not_missing);
 	tcase_add_test(tc, a_register_by_hand_wins);
+	tcase_add_test(tc, a_record_gives_only_the_iommus_that_are_asked_for);
 	tcase_add_test(tc, bases_leave_other_iommus_out);
 	tcase_add_test(tc, a_vmcore_without_registers_says_what_is_missing);
 	tcase_add_test(tc, a_vmcore_takes_registers_by_hand);

@@ -675,6 +675,91 @@ START_TEST(a_live_machine_whose_tree_is_files)
 }
 END_TEST
 
+/* ACPI: a table with one IOMMU, and no device tree. */
+static void use_acpi(void)
+{
+	static uint8_t t[48 + 40];
+	uint8_t sum = 0;
+
+	use_machine();
+	remove(below("fdt"));
+	memcpy(t, "RIMT", 4);
+	riommu_put32(t + 4, sizeof(t));
+	t[8] = 1; /* revision */
+	riommu_put32(t + 36, 1);
+	riommu_put32(t + 40, 48);
+	t[48 + 1] = 1; /* a node: an IOMMU, revision 1 */
+	t[48 + 2] = 40;
+	memcpy(t + 48 + 8, "RSCV0004", 8);
+	riommu_put64(t + 48 + 16, BASE);
+	for (size_t i = 0; i < sizeof(t); i++)
+		sum = (uint8_t)(sum + t[i]);
+	t[9] = (uint8_t)-sum;
+	make_dir("acpi");
+	write_file("acpi/RIMT", t, sizeof(t));
+}
+
+static int one_iommu(struct riommu_system *sys)
+{
+	take(sys->iommu_count);
+	return 0;
+}
+
+static int run_acpi(void)
+{
+	return with_system(NULL, one_iommu);
+}
+
+START_TEST(a_live_machine_with_acpi)
+{
+	use_acpi();
+	each_call_fails(&(struct scenario){.run = run_acpi}, 20, 20);
+}
+END_TEST
+
+/* -- other files ----------------------------------------------------------------------------------------------------- */
+
+static int run_raw(void)
+{
+	struct riommu_source *src;
+	uint8_t byte = 0;
+	int err = riommu_source_open(ctx, riommu_source_by_name("raw"), below("ram"), &src);
+
+	if (err)
+		return err;
+	err = riommu_source_read(src, 0x80000fff, &byte, 1);
+	take(byte);
+	riommu_source_close(src);
+	return err;
+}
+
+START_TEST(a_raw_image)
+{
+	static const uint8_t page[PAGE];
+
+	write_file("ram", page, sizeof(page));
+	ck_assert_int_eq(riommu_option_set(ctx, "base", "0x80000000"), 0);
+	each_call_fails(&(struct scenario){.run = run_raw}, 3, 3);
+}
+END_TEST
+
+static int run_dump_with_record(void)
+{
+	return with_system(demo, NULL);
+}
+
+/* The dump of a crash, whose registers are in the handover record. */
+START_TEST(a_record_beside_a_dump)
+{
+	const char *srcdir = getenv("srcdir");
+
+	snprintf(demo, sizeof(demo), "%s/examples/panic.core", srcdir ? srcdir : ".");
+	snprintf(path, sizeof(path), "%s/examples/panic.record", srcdir ? srcdir : ".");
+	ck_assert_int_eq(riommu_option_set(ctx, "record", path), 0);
+	each_call_fails(&(struct scenario){.run = run_dump_with_record}, 8, 5);
+}
+END_TEST
+
 static int run_ways(void)
 {
 	struct riommu_way ways[3];
@@ -804,6 +889,27 @@ START_TEST(an_image)
 {
 	image = image_make(0x12345, 0x20000);
 	each_fails(&(struct scenario){.run = run_image}, FAILING_MEMORY, 2);
+	free(image);
+}
+END_TEST
+
+static int run_unpack(void)
+{
+	void *out = NULL;
+	size_t len = 0;
+	int err = riommu_image_unpack(ctx, image, 0x12345, &out, &len, NULL);
+
+	if (!err)
+		take_bytes(out, len);
+	free(out);
+	return err;
+}
+
+START_TEST(an_image_that_is_not_packed)
+{
+	image = image_make(0x12345, 0x20000);
+	each_fails(&(struct scenario){.run = run_unpack}, FAILING_MEMORY, 1);
+	ck_assert_str_eq(riommu_error(ctx), "out of memory");
 	free(image);
 }
 END_TEST
@@ -1152,6 +1258,10 @@ int main(void)
 	tcase_add_test(tc, sums_of_faults);
 	tcase_add_test(tc, a_live_machine);
 	tcase_add_test(tc, a_live_machine_whose_tree_is_files);
+	tcase_add_test(tc, a_live_machine_with_acpi);
+	tcase_add_test(tc, a_raw_image);
+	tcase_add_test(tc, a_record_beside_a_dump);
+	tcase_add_test(tc, an_image_that_is_not_packed);
 	tcase_add_test(tc, the_ways_to_a_machine);
 	tcase_add_test(tc, who_owns_the_page_that_cannot_be_mapped_is_told);
 	tcase_add_test(tc, a_lockdown_is_told_apart_from_a_container);
