@@ -125,6 +125,26 @@ static void reads(int *fd, const char *expected)
 	free(text);
 }
 
+/* Descriptors are few: one far up is given back after each reading. */
+START_TEST(a_descriptor_far_up_is_not_kept)
+{
+	size_t len;
+	char *text;
+	int fd;
+
+	write_text("a", "one");
+	fd = open(below("a"), O_RDONLY);
+	ck_assert_int_eq(dup2(fd, 700), 700);
+	close(fd);
+	fd = 700;
+	ck_assert_int_eq(riommu_read_again(&fd, below("a"), 100, &text, &len), 0);
+	ck_assert_str_eq(text, "one");
+	free(text);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_int_eq(close(700), -1);
+}
+END_TEST
+
 START_TEST(a_file_that_is_read_again_stays_open_while_it_is_that_file)
 {
 	int fd = -1, first;
@@ -175,6 +195,7 @@ int main(void)
 	tcase_add_test(tc, what_is_no_file_is_not_replaced);
 	tcase_add_test(tc, a_directory_that_is_not_there_is_named);
 	tcase_add_test(tc, a_write_that_fails_leaves_nothing);
+	tcase_add_test(tc, a_descriptor_far_up_is_not_kept);
 	tcase_add_test(tc, a_file_that_is_read_again_stays_open_while_it_is_that_file);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

@@ -902,6 +902,7 @@ START_TEST(transaction_types_have_names)
 	ck_assert_str_eq(riommu_ttyp_name(10), "reserved");
 	ck_assert_str_eq(riommu_ttyp_name(32), "custom");
 	ck_assert_str_eq(riommu_ttyp_name(63), "custom");
+	ck_assert_str_eq(riommu_ttyp_name(64), "reserved");
 }
 END_TEST
 
