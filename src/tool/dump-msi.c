@@ -52,6 +52,7 @@ static void show_window(struct listing *l)
 {
 	struct window w = find_window(&l->place.dc);
 	struct json_object *obj = json_object_new_object(); /* mask and pattern are in "devices" */
+	char text[128];
 
 	json_add(obj, "address", json_hex(w.table));
 	json_add(obj, "first_gpa", json_hex(w.first));
@@ -65,8 +66,9 @@ static void show_window(struct listing *l)
 	       w.files, w.files == 1 ? "y" : "ies");
 	printf("  address mask 0x%" PRIx64 ", pattern 0x%" PRIx64 " (guest page numbers)\n", w.mask,
 	       w.pattern);
-	printf("  interrupt files at guest physical 0x%" PRIx64 "..0x%" PRIx64 "%s\n", w.first,
-	       w.last | RIOMMU_PAGE_MASK, w.whole ? "" : ", not all pages of it");
+	snprintf(text, sizeof(text), "files at guest physical 0x%" PRIx64 "..0x%" PRIx64 "%s",
+		 w.first, w.last | RIOMMU_PAGE_MASK, w.whole ? "" : ", not all pages of it");
+	print_wrapped(stdout, text, (size_t)printf("  interrupt"), 12);
 }
 
 /* -- entries -------------------------------------------------------------------------------------- */

@@ -761,6 +761,9 @@ class Msi(Case):
         table = self.show("msi", "8")["msi_table"]
         self.assertEqual((table["contiguous"], table["files"], table["last_gpa"]), (False, 4, "0x28005000"))
         self.assertIn("not all pages of it", self.text("msi", "8"))
+        self.board.registers["capabilities"] |= 1 << 19  # Sv57x4: 59 bits
+        self.context(mask=5, pattern=0x7fffffffffff)
+        self.assertIn("0x7fffffffffffff", self.text("msi", "8"))
 
     def test_text(self):
         text = self.text("msi", "8")
