@@ -132,6 +132,23 @@ START_TEST(a_register_by_hand_wins)
 }
 END_TEST
 
+/* What is not there or refused is no news; what failed is, lest a failing disk look like a machine without IOMMUs. */
+static const struct {
+	int err, result;
+	const char *told;
+} left_out[] = {
+	{-ENOENT, 0, ""},       {-ENOTDIR, 0, ""},
+	{-EACCES, 0, ""},       {-EPERM, 0, ""},
+	{-ENOMEM, -ENOMEM, ""}, {-EIO, 0, "/x: Input/output error; what it tells is left out"},
+};
+
+START_TEST(what_is_left_out_is_told_where_it_failed)
+{
+	ck_assert_int_eq(riommu_left_out(ctx, "/x", left_out[_i].err), left_out[_i].result);
+	ck_assert_str_eq(riommu_omission(ctx), left_out[_i].told);
+}
+END_TEST
+
 START_TEST(a_record_gives_only_the_iommus_that_are_asked_for)
 {
 	const char *srcdir = getenv("srcdir");
@@ -1342,6 +1359,8 @@ static void add_file_tests(TCase *tc)
 	tcase_add_test(tc, a_register_that_a_walk_needs_is_named_when_missing);
 	tcase_add_test(tc, what_capabilities_exclude_is_not_missing);
 	tcase_add_test(tc, a_register_by_hand_wins);
+	tcase_add_loop_test(tc, what_is_left_out_is_told_where_it_failed, 0,
+			    RIOMMU_ARRAY_SIZE(left_out));
 	tcase_add_test(tc, a_record_gives_only_the_iommus_that_are_asked_for);
 	tcase_add_test(tc, bases_leave_other_iommus_out);
 	tcase_add_test(tc, a_vmcore_without_registers_says_what_is_missing);

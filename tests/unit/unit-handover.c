@@ -291,6 +291,9 @@ START_TEST(there_is_no_layout_b)
 {
 	ck_assert_int_eq(wrap(&one, (enum riommu_image_layout)'B'), -EINVAL);
 	ck_assert_ptr_null(riommu_layout_name((enum riommu_image_layout)'B'));
+	ck_assert_ptr_null(
+		riommu_layout_name(RIOMMU_LAYOUT_AUTO)); /* it asks for one, and is none */
+	ck_assert_ptr_null(riommu_packing_name((enum riommu_packing)99));
 }
 END_TEST
 

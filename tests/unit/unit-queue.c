@@ -180,6 +180,15 @@ START_TEST(a_base_past_the_address_space_is_told)
 }
 END_TEST
 
+START_TEST(a_queue_that_no_iommu_has_is_refused)
+{
+	struct riommu_queue q;
+
+	ck_assert_int_eq(riommu_queue_open(&sys, 0, (enum riommu_queue_kind)3, &q), -EINVAL);
+	ck_assert_int_eq(riommu_queue_open(&sys, 1, RIOMMU_FQ, &q), -EINVAL);
+}
+END_TEST
+
 START_TEST(a_misaligned_base_is_told)
 {
 	struct riommu_queue q;
@@ -508,6 +517,7 @@ int main(void)
 	tcase_add_test(tc, an_index_past_the_end_is_masked_and_told);
 	tcase_add_test(tc, a_lying_size_is_cut_to_four_gibibytes);
 	tcase_add_test(tc, a_base_past_the_address_space_is_told);
+	tcase_add_test(tc, a_queue_that_no_iommu_has_is_refused);
 	tcase_add_test(tc, a_misaligned_base_is_told);
 	tcase_add_loop_test(tc, entries_are_read_in_the_order_of_fctl_be, 0, 2);
 	tcase_add_test(tc, records_come_oldest_first);

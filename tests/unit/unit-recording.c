@@ -436,6 +436,32 @@ START_TEST(what_is_not_known_is_passed_over)
 }
 END_TEST
 
+START_TEST(devices_without_number_are_read)
+{
+	struct riommu_recording *r;
+	struct riommu_system *sys;
+
+	ck_assert_int_eq(riommu_recording_open(ctx, below("nothing"), &r, &sys), -ENOENT);
+	ck_assert_ptr_null(sys);
+	header();
+	iommu(0);
+	for (uint32_t id = 0; id < 300; id++)
+		device(0, 2 * id);
+	open_recording(&r, &sys);
+	ck_assert_uint_eq(sys->device_count, 300);
+	for (uint32_t id = 0; id < 300; id++)
+		ck_assert_uint_eq(sys->devices[id].device_id, 2 * id);
+	riommu_recording_close(r);
+	riommu_system_close(sys);
+}
+END_TEST
+
+START_TEST(a_reason_that_there_is_none_of_has_a_word)
+{
+	ck_assert_str_eq(riommu_watch_why_name(RIOMMU_WATCH_WHYS), "none");
+}
+END_TEST
+
 /* -- a disk that fails ----------------------------------------------------------------------------------------------- */
 
 static struct {
@@ -629,6 +655,29 @@ START_TEST(lists_that_cannot_be_written_make_no_recording)
 }
 END_TEST
 
+/* Each of the three, alone. */
+START_TEST(what_is_not_known_of_a_state_is_not_known_of_the_recording)
+{
+	struct riommu_watch_event e = {.kind = RIOMMU_WATCH_STATE, .state = {.entries = 16}};
+	struct riommu_recorder *recorder = new_recorder();
+	struct riommu_recording *r;
+	struct riommu_system *sys;
+
+	e.state.ddtp_known = _i == 0;
+	e.state.ring_known = _i == 1;
+	e.state.indexes_known = _i == 2;
+	ck_assert_int_eq(riommu_recorder_add(recorder, &e), 0);
+	ck_assert_int_eq(riommu_recorder_end(recorder, 200), 0);
+	ck_assert_int_eq(riommu_recording_open(ctx, below("rec"), &r, &sys), 0);
+	ck_assert_int_eq(riommu_recording_next(r, &e), RIOMMU_RECORDING_EVENT);
+	ck_assert_int_eq(e.state.ddtp_known, _i == 0);
+	ck_assert_int_eq(e.state.ring_known, _i == 1);
+	ck_assert_int_eq(e.state.indexes_known, _i == 2);
+	riommu_recording_close(r);
+	riommu_system_close(sys);
+}
+END_TEST
+
 START_TEST(an_event_of_no_kind_is_refused_and_not_written)
 {
 	const struct riommu_watch_event e = {.kind = RIOMMU_WATCH_KINDS};
@@ -676,6 +725,9 @@ int main(void)
 	tcase_add_loop_test(tc, events_that_are_damaged_end_the_recording, 0,
 			    RIOMMU_ARRAY_SIZE(bad_events));
 	tcase_add_test(tc, what_is_not_known_is_passed_over);
+	tcase_add_test(tc, devices_without_number_are_read);
+	tcase_add_test(tc, a_reason_that_there_is_none_of_has_a_word);
+	tcase_add_loop_test(tc, what_is_not_known_of_a_state_is_not_known_of_the_recording, 0, 3);
 	tcase_add_test(tc, what_cannot_be_read_is_no_damage);
 	tcase_add_test(tc, what_cannot_be_read_is_not_judged);
 	tcase_add_test(tc, a_write_that_fails_ends_a_recording_and_is_told_each_time);

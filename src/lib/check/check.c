@@ -17,8 +17,7 @@ void check_report(struct check *c, enum check_rule rule, const struct check_obje
 		  const char *fmt, ...)
 {
 	struct check_tally *tally = &c->tally[rule];
-	struct riommu_finding finding = {
-		.rule = &riommu_rules()[rule], .iommu = c->index, .count = 1};
+	struct riommu_finding finding = {.rule = &riommu_rules()[rule], .iommu = c->index};
 	char message[512];
 	va_list args;
 
@@ -30,15 +29,13 @@ void check_report(struct check *c, enum check_rule rule, const struct check_obje
 	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
 	finding.message = message;
-	if (about) {
-		finding.has_device = about->has_device;
-		finding.has_process = about->has_process;
-		finding.has_address = about->has_address;
-		finding.device_id = about->device_id;
-		finding.process_id = about->process_id;
-		finding.address = about->address;
-		finding.count = about->count ? about->count : 1;
-	}
+	finding.has_device = about->has_device;
+	finding.has_process = about->has_process;
+	finding.has_address = about->has_address;
+	finding.device_id = about->device_id;
+	finding.process_id = about->process_id;
+	finding.address = about->address;
+	finding.count = about->count ? about->count : 1;
 	if (c->args->finding)
 		c->args->finding(c->args->arg, &finding);
 }
