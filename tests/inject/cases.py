@@ -10,7 +10,6 @@ sys.path.insert(0, os.path.join(HERE, "..", "vectors"))
 
 import capture  # noqa: E402
 import common  # noqa: E402
-import kdump  # noqa: E402
 import recording  # noqa: E402
 import test_inputs as inputs  # noqa: E402
 import test_kexec_prep as prep  # noqa: E402
@@ -88,19 +87,14 @@ class Captures(common.Case):
 
 
 class Image(inputs.Raw):
-    """The memory of the machine in an image, its registers by hand."""
+    """
+    The memory of the machine in an image, its registers by hand. No compressed dump: kdump_free() of libkdumpfile 0.5.1 reads blocks that
+    it has freed, which the shim does not forgive. tests/cli/test_shrinking.py and test_inputs.py have them.
+    """
 
     def setUp(self):
         super().setUp()
         self.options = ["-i", self.image(), "-O", f"base={self.START:#x}", *self.by_hand()]
-
-
-class Dump(inputs.Compressed):
-    """The same in a compressed dump."""
-
-    def setUp(self):
-        super().setUp()
-        self.options = ["-i", self.write("dump", kdump.dump(self.pages)), *self.by_hand()]
 
 
 class Vmcore(prep.Vmcore):
