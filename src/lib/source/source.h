@@ -62,10 +62,16 @@ struct riommu_source_ops {
 #define RIOMMU_PAGE_SLOTS 1024 /* direct-mapped; a copying source holds at most 4 MiB */
 
 struct riommu_page_slot {
-	uint64_t tag; /* page address | 1; 0 is empty */
+	uint64_t tag; /* riommu_page_tag() of the page that is held; 0 is empty */
 	const uint8_t *data;
 	uint8_t *own; /* buffer of a copying source, reused */
 };
+
+/* Its lowest bits are the slot; no page has 0. */
+static inline uint64_t riommu_page_tag(uint64_t pa)
+{
+	return ~(pa >> RIOMMU_PAGE_SHIFT);
+}
 
 struct riommu_source {
 	const struct riommu_source_ops *ops;
@@ -123,10 +129,10 @@ int riommu_source_fetch(struct riommu_source *src, uint64_t pa, size_t len, uint
 static inline int riommu_source_entry(struct riommu_source *src, uint64_t pa, size_t len,
 				      uint8_t *scratch, const uint8_t **data)
 {
-	const struct riommu_page_slot *slot =
-		&src->slots[(pa >> RIOMMU_PAGE_SHIFT) % RIOMMU_PAGE_SLOTS];
+	uint64_t tag = riommu_page_tag(pa);
+	const struct riommu_page_slot *slot = &src->slots[tag % RIOMMU_PAGE_SLOTS];
 
-	if (slot->tag == ((pa & ~RIOMMU_PAGE_MASK) | 1)) {
+	if (slot->tag == tag) {
 		*data = slot->data + (pa & RIOMMU_PAGE_MASK);
 		return 0;
 	}

@@ -129,7 +129,7 @@ static int slot_copy(struct riommu_source *src, struct riommu_page_slot *slot, u
 int riommu_source_fetch(struct riommu_source *src, uint64_t pa, size_t len, uint8_t *scratch,
 			const uint8_t **data)
 {
-	struct riommu_page_slot *slot = &src->slots[(pa >> RIOMMU_PAGE_SHIFT) % RIOMMU_PAGE_SLOTS];
+	struct riommu_page_slot *slot = &src->slots[riommu_page_tag(pa) % RIOMMU_PAGE_SLOTS];
 	uint64_t offset = pa & RIOMMU_PAGE_MASK, page = pa - offset;
 	const uint8_t *mapped;
 	int err;
@@ -147,7 +147,7 @@ int riommu_source_fetch(struct riommu_source *src, uint64_t pa, size_t len, uint
 		err = slot_copy(src, slot, page);
 	}
 	if (!err) {
-		slot->tag = page | 1;
+		slot->tag = riommu_page_tag(page);
 		*data = slot->data + offset;
 		return 0;
 	}

@@ -243,8 +243,9 @@ static bool is_plain(const struct riommu_walker *w, const struct riommu_dc *dc)
 	       (walk_mode(second) == RIOMMU_HGATP_BARE || !(second & 3));
 }
 
-const char *riommu_dc_misconfigured(const struct riommu_walker *w, const struct riommu_dc *dc,
-				    unsigned *rule)
+/* Of a context that is not plain: on its own, so that most walks need not even make room for it. */
+WALK_RARE const char *broken_rule(const struct riommu_walker *w, const struct riommu_dc *dc,
+				  unsigned *rule)
 {
 	uint64_t tc = dc->dw[RIOMMU_DC_TC];
 	unsigned ignored;
@@ -252,9 +253,6 @@ const char *riommu_dc_misconfigured(const struct riommu_walker *w, const struct 
 
 	if (!rule)
 		rule = &ignored;
-	*rule = 0;
-	if (!(tc & RIOMMU_TC_V) || is_plain(w, dc))
-		return NULL;
 	*rule = 1;
 	wrong = reserved_bits(w, dc);
 	if (!wrong)
@@ -268,6 +266,16 @@ const char *riommu_dc_misconfigured(const struct riommu_walker *w, const struct 
 	if (!wrong)
 		*rule = 0;
 	return wrong;
+}
+
+const char *riommu_dc_misconfigured(const struct riommu_walker *w, const struct riommu_dc *dc,
+				    unsigned *rule)
+{
+	if ((dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_V) && !is_plain(w, dc))
+		return broken_rule(w, dc, rule);
+	if (rule)
+		*rule = 0;
+	return NULL;
 }
 
 const char *riommu_pc_misconfigured(const struct riommu_walker *w, const struct riommu_dc *dc,

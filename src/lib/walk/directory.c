@@ -16,7 +16,7 @@ static enum riommu_result ddt_fault(struct walk *k, int err)
 /* A non-leaf entry of either directory: V, then bits 9:1 and 63:54. */
 #define NON_LEAF_RESERVED (riommu_mask(63, 54) | riommu_mask(9, 1))
 
-static int load_ddte(struct walk *k, unsigned level, uint64_t at, uint64_t *ddte)
+WALK_RARE int load_ddte(struct walk *k, unsigned level, uint64_t at, uint64_t *ddte)
 {
 	struct walk_entry e = {RIOMMU_S_DDTE, (uint8_t)level, 8, k->be, false, at, at};
 
@@ -46,13 +46,19 @@ WALK_INLINE enum riommu_result non_leaf_ddte(struct walk *k, unsigned level, uin
 	return RIOMMU_OK;
 }
 
-WALK_INLINE int load_dc(struct walk *k, uint64_t at, bool extended)
+WALK_RARE int load_whole_dc(struct walk *k, uint64_t at, bool extended)
 {
 	struct walk_entry e = {RIOMMU_S_DC, 0, extended ? 64 : 32, k->be, false, at, at};
-	const uint8_t *data = walk_at_hand(k, at, k->be);
 
-	if (!data)
-		return walk_load(k, &e, k->dc.dw);
+	return walk_load(k, &e, k->dc.dw);
+}
+
+WALK_INLINE int load_dc(struct walk *k, uint64_t at, bool extended)
+{
+	const uint8_t *data;
+
+	if (!walk_at_hand(k, at, k->be, &data))
+		return load_whole_dc(k, at, extended);
 	for (unsigned i = 0; i < 4; i++)
 		k->dc.dw[i] = riommu_get64(data + 8 * (size_t)i, false);
 	for (unsigned i = 4; extended && i < RIOMMU_DC_DWORDS; i++)

@@ -20,13 +20,22 @@ static const struct walk_leaf bare_leaf = {
 	.global = true,
 };
 
+/* Bits that must be zero in an 8-byte PTE, by capabilities. */
+static uint64_t reserved_bits(const struct walk *k)
+{
+	uint64_t caps = k->w->capabilities;
+
+	return riommu_mask(58, 54) | (caps & RIOMMU_CAP_SVRSW60T59B ? 0 : riommu_mask(60, 59)) |
+	       (caps & RIOMMU_CAP_SVPBMT ? 0 : riommu_mask(62, 61));
+}
+
 static const char *strange_pte(const struct walk *k, uint64_t pte, unsigned level)
 {
 	if (!(pte & RIOMMU_PTE_V))
 		return "the entry is not valid (V=0)";
 	if ((pte & (RIOMMU_PTE_R | RIOMMU_PTE_W)) == RIOMMU_PTE_W)
 		return "the entry has W=1 with R=0, a reserved encoding";
-	if (pte & k->pte_reserved)
+	if (pte & reserved_bits(k))
 		return "the entry has a bit set that is reserved for this IOMMU (bits 60:54, or "
 		       "PBMT without Svpbmt)";
 	if (riommu_bits(pte, 62, 61) == 3)
@@ -43,6 +52,15 @@ WALK_INLINE const char *pte_malformed(const struct walk *k, uint64_t pte, unsign
 	    (pte & (RIOMMU_PTE_R | RIOMMU_PTE_W)) != RIOMMU_PTE_W)
 		return NULL;
 	return strange_pte(k, pte, level);
+}
+
+/* A pointer with which nothing is wrong, as almost all are: V, a PPN, G and the bits that are software's. */
+static bool is_plain_pointer(uint64_t pte, unsigned level)
+{
+	uint64_t clear = riommu_mask(63, 54) | RIOMMU_PTE_R | RIOMMU_PTE_W | RIOMMU_PTE_X |
+			 RIOMMU_PTE_U | RIOMMU_PTE_A | RIOMMU_PTE_D;
+
+	return level > 0 && (pte & (clear | RIOMMU_PTE_V)) == RIOMMU_PTE_V;
 }
 
 static bool is_leaf(uint64_t pte)
@@ -62,12 +80,12 @@ WALK_INLINE const char *pointer_malformed(uint64_t pte, unsigned level)
 	return NULL;
 }
 
-/* A leaf's address must fit its size; N asks for 64 KiB. Fills size and address of LEAF. */
-static const char *leaf_place(const struct walk_shape *s, uint64_t pte, unsigned level,
-			      uint64_t address, struct walk_leaf *leaf)
+/* A leaf's address must fit its size, 2 to the power of SHIFT; N asks for 64 KiB. Fills size and address of LEAF. */
+WALK_INLINE const char *leaf_place(uint64_t pte, unsigned shift, uint64_t address,
+				   struct walk_leaf *leaf)
 {
 	uint64_t base = riommu_ppn_upper(pte);
-	uint64_t size = (uint64_t)1 << walk_leaf_shift(s, level);
+	uint64_t size = (uint64_t)1 << shift;
 
 	if (base & (size - 1))
 		return "the leaf is a misaligned superpage";
@@ -84,15 +102,18 @@ static const char *leaf_place(const struct walk_shape *s, uint64_t pte, unsigned
 	return NULL;
 }
 
-static const char *permission_missing(uint64_t pte, bool read, bool write, bool exec)
+/* NEEDED: R, W, X. */
+static const char *permission_missing(uint64_t pte, uint64_t needed)
 {
-	if (exec && !(pte & RIOMMU_PTE_X))
+	uint64_t missing = needed & ~pte;
+
+	if (!missing)
+		return NULL;
+	if (missing & RIOMMU_PTE_X)
 		return "the leaf does not permit execution (X=0)";
-	if (read && !(pte & RIOMMU_PTE_R))
+	if (missing & RIOMMU_PTE_R)
 		return "the leaf does not permit reading (R=0)";
-	if (write && !(pte & RIOMMU_PTE_W))
-		return "the leaf does not permit writing (W=0)";
-	return NULL;
+	return "the leaf does not permit writing (W=0)";
 }
 
 static enum stage_end load_end(int err)
@@ -155,21 +176,18 @@ static enum stage_end second_stage_dirty(struct walk *k, const struct walk_entry
 	return STAGE_OK;
 }
 
-static enum stage_end second_stage_leaf(struct walk *k, const struct walk_shape *s,
-					const struct walk_entry *e, uint64_t pte, uint64_t gpa,
-					enum stage_use use, struct walk_leaf *leaf)
+/* The leaf PTE, which stands at E. */
+WALK_INLINE enum stage_end second_stage_leaf(struct walk *k, const struct walk_entry *e,
+					     uint64_t pte, unsigned shift, uint64_t gpa,
+					     enum stage_use use, struct walk_leaf *leaf)
 {
-	const char *wrong = NULL;
+	const char *wrong = permission_missing(pte, use == USE_EXPLICIT ? k->needed : RIOMMU_PTE_R);
 
-	if (use != USE_EXPLICIT)
-		wrong = permission_missing(pte, true, false, false);
-	else if (k->check_permissions)
-		wrong = permission_missing(pte, k->is_read, k->is_write, k->is_exec);
 	/* every access is treated as one of a user */
 	if (!wrong && !(pte & RIOMMU_PTE_U))
 		wrong = walk_second_stage_not_user;
 	if (!wrong)
-		wrong = leaf_place(s, pte, e->level, gpa, leaf);
+		wrong = leaf_place(pte, shift, gpa, leaf);
 	if (wrong)
 		return page_fault(k, wrong);
 	return second_stage_dirty(k, e, use, leaf);
@@ -180,6 +198,14 @@ static struct walk_entry second_stage_entry(const struct walk *k, enum stage_use
 {
 	return (struct walk_entry){
 		RIOMMU_S_GPTE, (uint8_t)level, size, k->be, use != USE_EXPLICIT, at, at};
+}
+
+WALK_RARE int load_gpte(struct walk *k, enum stage_use use, unsigned level, uint8_t size,
+			uint64_t at, uint64_t *pte)
+{
+	struct walk_entry e = second_stage_entry(k, use, level, size, at);
+
+	return walk_load(k, &e, pte);
 }
 
 /* INDEX_BITS and SIZE (of an entry) are those of S: they are constants where this is called. */
@@ -193,25 +219,23 @@ WALK_INLINE enum stage_end through_tables(struct walk *k, const struct walk_shap
 
 	for (unsigned shift = RIOMMU_PAGE_SHIFT + index_bits * level;; shift -= index_bits) {
 		uint64_t at = table + (gpa >> shift & mask) * size, pte;
-		struct walk_entry e;
-		const char *wrong;
+		const char *wrong = NULL;
+		int err = 0;
 
-		if (!walk_value_at_hand(k, at, k->be, size, &pte)) {
-			int err;
+		if (!walk_value_at_hand(k, at, k->be, size, &pte))
+			err = load_gpte(k, use, level, size, at, &pte);
+		if (err)
+			return load_end(err);
+		if (!is_plain_pointer(pte, level)) {
+			wrong = pte_malformed(k, pte, level);
+			if (!wrong && is_leaf(pte)) {
+				struct walk_entry e = second_stage_entry(k, use, level, size, at);
 
-			e = second_stage_entry(k, use, level, size, at);
-			err = walk_load(k, &e, &pte);
-			if (err)
-				return load_end(err);
+				return second_stage_leaf(k, &e, pte, shift, gpa, use, leaf);
+			}
+			if (!wrong)
+				wrong = pointer_malformed(pte, level);
 		}
-		wrong = pte_malformed(k, pte, level);
-		if (wrong)
-			return page_fault(k, wrong);
-		if (is_leaf(pte)) {
-			e = second_stage_entry(k, use, level, size, at);
-			return second_stage_leaf(k, s, &e, pte, gpa, use, leaf);
-		}
-		wrong = pointer_malformed(pte, level);
 		if (wrong)
 			return page_fault(k, wrong);
 		table = riommu_ppn_upper(pte);
@@ -220,21 +244,25 @@ WALK_INLINE enum stage_end through_tables(struct walk *k, const struct walk_shap
 	}
 }
 
-enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use use,
-				 struct walk_leaf *leaf)
+/* Of a stage that is not Bare: on its own, so that one that is costs next to nothing. */
+static __attribute__((noinline)) enum stage_end
+through_second(struct walk *k, uint64_t gpa, enum stage_use use, struct walk_leaf *leaf)
 {
-	const struct walk_shape *s;
+	const struct walk_shape *s = walk_second_stage_shape(k);
 
-	*leaf = bare_leaf;
-	leaf->pa = gpa;
-	if (!walk_two_stage(k))
-		return STAGE_OK;
-	s = walk_second_stage_shape(k);
 	if (gpa >> walk_gpa_bits(k))
 		return page_fault(k, walk_gpa_too_wide);
 	if (s->pte_size == 4)
 		return through_tables(k, s, gpa, use, leaf, 10, 4);
 	return through_tables(k, s, gpa, use, leaf, 9, 8);
+}
+
+enum stage_end walk_second_stage(struct walk *k, uint64_t gpa, enum stage_use use,
+				 struct walk_leaf *leaf)
+{
+	*leaf = bare_leaf;
+	leaf->pa = gpa;
+	return walk_two_stage(k) ? through_second(k, gpa, use, leaf) : STAGE_OK;
 }
 
 /* -- first stage ----------------------------------------------------------------------------------------------- */
@@ -276,7 +304,7 @@ static enum riommu_result table_fault(struct walk *k, enum stage_end end)
 }
 
 /* Privilege: U pages and supervisor (facts 3.5 order 8). */
-static const char *privilege_missing(const struct walk *k, uint64_t pte)
+WALK_INLINE const char *privilege_missing(const struct walk *k, uint64_t pte)
 {
 	bool user_page = pte & RIOMMU_PTE_U;
 
@@ -324,21 +352,20 @@ static enum riommu_result first_stage_dirty(struct walk *k, const struct walk_en
 	return RIOMMU_OK;
 }
 
-static enum riommu_result first_stage_leaf(struct walk *k, const struct walk_shape *s,
-					   const struct walk_entry *e, uint64_t under, uint64_t pte,
-					   uint64_t iova, struct walk_leaf *leaf)
+/* As second_stage_leaf(). UNDER: as first_stage_dirty() has it. */
+WALK_INLINE enum riommu_result first_stage_leaf(struct walk *k, const struct walk_entry *e,
+						uint64_t under, uint64_t pte, unsigned shift,
+						uint64_t iova, struct walk_leaf *leaf)
 {
-	const char *wrong = NULL;
+	const char *wrong = permission_missing(pte, k->needed);
 
-	if (k->check_permissions)
-		wrong = permission_missing(pte, k->is_read, k->is_write, k->is_exec);
 	if (!wrong)
 		wrong = privilege_missing(k, pte);
 	if (!wrong)
-		wrong = leaf_place(s, pte, e->level, iova, leaf);
+		wrong = leaf_place(pte, shift, iova, leaf);
 	if (wrong)
 		return first_stage_fault(k, wrong);
-	leaf->global |= pte & RIOMMU_PTE_G;
+	leaf->global |= (pte & RIOMMU_PTE_G) != 0;
 	return first_stage_dirty(k, e, under, leaf);
 }
 
@@ -382,45 +409,51 @@ static struct walk_entry first_stage_entry(unsigned level, uint8_t size, bool bi
 	return (struct walk_entry){RIOMMU_S_PTE, (uint8_t)level, size, big, false, address, guest};
 }
 
+WALK_RARE int load_pte(struct walk *k, unsigned level, uint8_t size, bool big, uint64_t address,
+		       uint64_t guest, uint64_t *pte)
+{
+	struct walk_entry e = first_stage_entry(level, size, big, address, guest);
+
+	return walk_load(k, &e, pte);
+}
+
 /* As through_tables(). */
 WALK_INLINE enum riommu_result through_first(struct walk *k, const struct walk_shape *s,
 					     uint64_t table, uint64_t iova, struct walk_leaf *leaf,
-					     unsigned index_bits, uint8_t size)
+					     bool guest, unsigned index_bits, uint8_t size)
 {
-	bool guest = walk_two_stage(k), big = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SBE;
+	bool big = k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SBE;
 	uint64_t mask = riommu_mask(index_bits - 1, 0), under = bare_leaf.pte;
 	unsigned level = s->levels - 1u;
 
 	for (unsigned shift = RIOMMU_PAGE_SHIFT + index_bits * level;; shift -= index_bits) {
 		uint64_t at = table + (iova >> shift & mask) * size, address = at, pte;
-		struct walk_entry e;
-		const char *wrong;
+		enum riommu_result r = RIOMMU_OK;
+		const char *wrong = NULL;
+		int err = 0;
 
-		if (guest) {
-			enum riommu_result r = find_guest_pte(k, at, &address, &under);
+		if (guest)
+			r = find_guest_pte(k, at, &address, &under);
+		if (r != RIOMMU_OK)
+			return r;
+		if (!walk_value_at_hand(k, address, big, size, &pte))
+			err = load_pte(k, level, size, big, address, at, &pte);
+		if (err)
+			return table_fault(k, load_end(err));
+		if (!is_plain_pointer(pte, level)) {
+			wrong = pte_malformed(k, pte, level);
+			if (!wrong && is_leaf(pte)) {
+				struct walk_entry e =
+					first_stage_entry(level, size, big, address, at);
 
-			if (r != RIOMMU_OK)
-				return r;
+				return first_stage_leaf(k, &e, under, pte, shift, iova, leaf);
+			}
+			if (!wrong)
+				wrong = pointer_malformed(pte, level);
 		}
-		if (!walk_value_at_hand(k, address, big, size, &pte)) {
-			int err;
-
-			e = first_stage_entry(level, size, big, address, at);
-			err = walk_load(k, &e, &pte);
-			if (err)
-				return table_fault(k, load_end(err));
-		}
-		wrong = pte_malformed(k, pte, level);
 		if (wrong)
 			return first_stage_fault(k, wrong);
-		if (is_leaf(pte)) {
-			e = first_stage_entry(level, size, big, address, at);
-			return first_stage_leaf(k, s, &e, under, pte, iova, leaf);
-		}
-		wrong = pointer_malformed(pte, level);
-		if (wrong)
-			return first_stage_fault(k, wrong);
-		leaf->global |= pte & RIOMMU_PTE_G;
+		leaf->global |= (pte & RIOMMU_PTE_G) != 0;
 		table = riommu_ppn_upper(pte);
 		level--;
 	}
@@ -430,6 +463,7 @@ enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
 				    struct walk_leaf *leaf)
 {
 	const struct walk_shape *s;
+	uint64_t table;
 
 	*leaf = bare_leaf;
 	leaf->pa = iova;
@@ -441,9 +475,11 @@ enum riommu_result walk_first_stage(struct walk *k, uint64_t fsc, uint64_t iova,
 		return first_stage_fault(k, s->pte_size == 4
 						    ? "the IOVA is wider than 32 bits"
 						    : "the IOVA is not canonical for the mode");
+	table = riommu_ppn_lower(fsc);
 	if (s->pte_size == 4)
-		return through_first(k, s, riommu_ppn_lower(fsc), iova, leaf, 10, 4);
-	return through_first(k, s, riommu_ppn_lower(fsc), iova, leaf, 9, 8);
+		return through_first(k, s, table, iova, leaf, walk_two_stage(k), 10, 4);
+	return walk_two_stage(k) ? through_first(k, s, table, iova, leaf, true, 9, 8)
+				 : through_first(k, s, table, iova, leaf, false, 9, 8);
 }
 
 enum walk_pte_kind walk_pte_kind(const struct walk *k, const struct walk_shape *s, uint64_t pte,
@@ -456,7 +492,7 @@ enum walk_pte_kind walk_pte_kind(const struct walk *k, const struct walk_shape *
 	if (*why)
 		return WALK_PTE_MALFORMED;
 	if (is_leaf(pte)) {
-		*why = leaf_place(s, pte, level, address, leaf);
+		*why = leaf_place(pte, walk_leaf_shift(s, level), address, leaf);
 		return *why ? WALK_PTE_MALFORMED : WALK_PTE_LEAF;
 	}
 	*why = pointer_malformed(pte, level);

@@ -32,33 +32,6 @@ int riommu_walker_init(struct riommu_walker *walker, const struct riommu_system 
 	return 0;
 }
 
-void walk_begin(struct walk *k, const struct riommu_walker *w, struct riommu_trace *trace)
-{
-	unsigned pas = (unsigned)riommu_bits(w->capabilities, 37, 32);
-
-	k->w = w;
-	k->trace = trace;
-	k->beyond_pas = pas ? ~riommu_mask(pas - 1, 0) : ~(uint64_t)0;
-	k->pte_reserved = riommu_mask(58, 54);
-	if (!(w->capabilities & RIOMMU_CAP_SVRSW60T59B))
-		k->pte_reserved |= riommu_mask(60, 59);
-	if (!(w->capabilities & RIOMMU_CAP_SVPBMT))
-		k->pte_reserved |= riommu_mask(62, 61);
-	k->be = w->fctl & RIOMMU_FCTL_BE;
-	k->is_read = true;
-	k->is_write = k->is_exec = false;
-	k->check_permissions = true;
-	k->supervisor = k->sum = false;
-	walk_forget_updates(k);
-	k->cause = 0;
-	k->iotval2 = 0;
-	k->reason = NULL;
-	k->missing = 0;
-	k->error = 0;
-	if (trace)
-		trace->step_count = trace->update_count = 0;
-}
-
 enum riommu_result walk_fault(struct walk *k, unsigned cause, const char *reason)
 {
 	k->cause = (uint16_t)cause;
@@ -175,6 +148,9 @@ static void request_attributes(struct walk *k, const struct riommu_request *q)
 	k->is_write = q->access == RIOMMU_WRITE;
 	k->is_read = ats || q->access == RIOMMU_READ || (exec && q->type != RIOMMU_UNTRANSLATED);
 	k->check_permissions = !ats;
+	k->needed = ats ? 0
+			: (k->is_read ? RIOMMU_PTE_R : 0) | (k->is_write ? RIOMMU_PTE_W : 0) |
+				    (k->is_exec ? RIOMMU_PTE_X : 0);
 	k->supervisor = q->has_process_id && q->privileged;
 }
 
@@ -227,25 +203,16 @@ static enum riommu_result first_stage_context(struct walk *k, const struct riomm
 	return RIOMMU_OK;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	if (!a || !b)
-		return a | b;
-	return a < b ? a : b;
-}
-
 /* R, W, X that both leaves give; for ATS those of the completion (3.6). */
 static uint8_t permissions(const struct riommu_request *q, uint64_t first, uint64_t second)
 {
 	uint64_t both = first & second;
-	bool r = both & RIOMMU_PTE_R, w = both & RIOMMU_PTE_W, x = both & RIOMMU_PTE_X;
 
-	if (q->type == RIOMMU_ATS) {
-		w = w && (both & RIOMMU_PTE_D);
-		x = x && r && q->access == RIOMMU_EXEC;
-	}
-	return (uint8_t)((r ? RIOMMU_PERM_R : 0) | (w ? RIOMMU_PERM_W : 0) |
-			 (x ? RIOMMU_PERM_X : 0));
+	if (q->type == RIOMMU_ATS && !(both & RIOMMU_PTE_D))
+		both &= ~(uint64_t)RIOMMU_PTE_W;
+	if (q->type == RIOMMU_ATS && !((both & RIOMMU_PTE_R) && q->access == RIOMMU_EXEC))
+		both &= ~(uint64_t)RIOMMU_PTE_X;
+	return walk_permissions(both);
 }
 
 /* Step 19: the guest physical address through the second stage. */
@@ -291,7 +258,7 @@ static enum riommu_result two_stages(struct walk *k, const struct riommu_request
 	if (r != RIOMMU_OK)
 		return r;
 	out->pa = ats && (k->dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_T2GPA) ? first.pa : second.pa;
-	out->page_size = smaller(first.size, second.size);
+	out->page_size = walk_smaller(first.size, second.size);
 	out->memory_type = first.pbmt != RIOMMU_PMA ? first.pbmt : second.pbmt;
 	out->has_permissions =
 		ats || (q->type == RIOMMU_UNTRANSLATED && out->msi != RIOMMU_MSI_MRIF);
@@ -402,6 +369,18 @@ static void end_fault(const struct walk *k, const struct riommu_request *q,
 			(!dtf || riommu_cause(k->cause)->despite_dtf);
 }
 
+/* RIOMMU_OK, and nothing else: piece by piece, since for so little a call or a string instruction is slow. */
+static void clear(struct riommu_translation *out)
+{
+	typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
+	pair *pairs = (pair *)out;
+
+	_Static_assert(sizeof(*out) == 6 * sizeof(*pairs) && RIOMMU_OK == 0, "all of it");
+#pragma GCC unroll 6
+	for (unsigned i = 0; i < 6; i++)
+		pairs[i] = (pair){0, 0};
+}
+
 void riommu_translate(const struct riommu_walker *walker, const struct riommu_request *request,
 		      struct riommu_translation *out, struct riommu_trace *trace)
 {
@@ -410,7 +389,7 @@ void riommu_translate(const struct riommu_walker *walker, const struct riommu_re
 
 	walk_begin(&k, walker, trace);
 	request_attributes(&k, request);
-	*out = (struct riommu_translation){.result = RIOMMU_OK};
+	clear(out);
 	result = walk_request(&k, request, out);
 	if (result != RIOMMU_OK)
 		*out = (struct riommu_translation){.result = result};

@@ -14,7 +14,6 @@ struct walk {
 	const struct riommu_walker *w;
 	struct riommu_trace *trace; /* NULL: nobody looks */
 	uint64_t beyond_pas;        /* address bits that no memory of this machine has */
-	uint64_t pte_reserved;      /* bits that must be zero in an 8-byte PTE, by capabilities */
 	bool be;                    /* fctl.BE: directory, second stage, MSI tables */
 
 	/*
@@ -26,6 +25,7 @@ struct walk {
 	/* the request, as the permission checks see it (3.2) */
 	bool is_read, is_write, is_exec;
 	bool check_permissions; /* not for ATS: what is denied shows in the completion */
+	uint64_t needed;        /* then: R, W, X of the leaves; else 0 */
 	bool supervisor, sum;
 
 	struct riommu_dc dc;
@@ -85,9 +85,6 @@ enum walk_pte_kind walk_pte_kind(const struct walk *k, const struct walk_shape *
 				 unsigned level, uint64_t address, struct walk_leaf *leaf,
 				 const char **why);
 
-/* Prepares K for one walk; capabilities decide masks. */
-void walk_begin(struct walk *k, const struct riommu_walker *w, struct riommu_trace *trace);
-
 /* Ends a walk with a fault. (A missing entry ends it with RIOMMU_UNKNOWN; walk_load() noted which.) */
 enum riommu_result walk_fault(struct walk *k, unsigned cause, const char *reason);
 
@@ -109,31 +106,36 @@ struct walk_entry {
 };
 int walk_load(struct walk *k, const struct walk_entry *e, uint64_t *value);
 
-/* What is done for each entry of each walk. */
+/* What is done for each entry of each walk, and what is done for few: that keeps its registers to itself. */
 #define WALK_INLINE static inline __attribute__((always_inline))
+#define WALK_RARE   static __attribute__((noinline, cold))
 
-/* The bytes at ADDRESS where they are at hand and there is no more to it than to read them; else NULL: walk_load() knows. */
-WALK_INLINE const uint8_t *walk_at_hand(const struct walk *k, uint64_t address, bool big_endian)
+/* The bytes at ADDRESS where they are at hand and there is no more to it than to read them. False: walk_load() knows. */
+WALK_INLINE bool walk_at_hand(const struct walk *k, uint64_t address, bool big_endian,
+			      const uint8_t **data)
 {
+	uint64_t tag = riommu_page_tag(address);
 	const struct riommu_page_slot *slot;
 
 	if (!k->slots || big_endian || (address & k->beyond_pas))
-		return NULL;
-	slot = &k->slots[(address >> RIOMMU_PAGE_SHIFT) % RIOMMU_PAGE_SLOTS];
-	if (slot->tag != ((address & ~RIOMMU_PAGE_MASK) | 1))
-		return NULL;
-	return slot->data + (address & RIOMMU_PAGE_MASK);
+		return false;
+	slot = &k->slots[tag % RIOMMU_PAGE_SLOTS];
+	if (slot->tag != tag)
+		return false;
+	*data = slot->data + (address & RIOMMU_PAGE_MASK);
+	return true;
 }
 
-/* The same as a value of 4 or 8 bytes. False: walk_load() knows. */
+/* The same as a value of 4 or 8 bytes. */
 WALK_INLINE bool walk_value_at_hand(const struct walk *k, uint64_t address, bool big_endian,
 				    unsigned size, uint64_t *value)
 {
-	const uint8_t *data = walk_at_hand(k, address, big_endian);
+	const uint8_t *data;
 
-	if (data)
-		*value = size == 4 ? riommu_get32(data, false) : riommu_get64(data, false);
-	return data != NULL;
+	if (!walk_at_hand(k, address, big_endian, &data))
+		return false;
+	*value = size == 4 ? riommu_get32(data, false) : riommu_get64(data, false);
+	return true;
 }
 
 /* Updates of an earlier walk are over. */
@@ -141,6 +143,31 @@ static inline void walk_forget_updates(struct walk *k)
 {
 	k->update_count = 0;
 	k->slots = k->w->memory && !k->trace ? k->w->memory->slots : NULL;
+}
+
+/* Prepares K for one walk; capabilities decide masks. */
+static inline void walk_begin(struct walk *k, const struct riommu_walker *w,
+			      struct riommu_trace *trace)
+{
+	unsigned pas = (unsigned)riommu_bits(w->capabilities, 37, 32);
+
+	k->w = w;
+	k->trace = trace;
+	k->beyond_pas = pas ? ~riommu_mask(pas - 1, 0) : ~(uint64_t)0;
+	k->be = w->fctl & RIOMMU_FCTL_BE;
+	k->is_read = true;
+	k->is_write = k->is_exec = false;
+	k->check_permissions = true;
+	k->needed = RIOMMU_PTE_R;
+	k->supervisor = k->sum = false;
+	walk_forget_updates(k);
+	k->cause = 0;
+	k->iotval2 = 0;
+	k->reason = NULL;
+	k->missing = 0;
+	k->error = 0;
+	if (trace)
+		trace->step_count = trace->update_count = 0;
 }
 
 /* The IOMMU would store VALUE (host order) at the entry E. */
@@ -186,6 +213,23 @@ unsigned walk_mgpaw(const struct riommu_walker *w);
  */
 int walk_gpa_page(const struct riommu_walker *w, const struct riommu_dc *dc, uint64_t gpa,
 		  uint64_t *spa);
+
+/* RIOMMU_PERM_* of R, W and X, which stand in a row in a PTE too. */
+static inline uint8_t walk_permissions(uint64_t pte)
+{
+	_Static_assert(RIOMMU_PTE_R == 2 * RIOMMU_PERM_R && RIOMMU_PTE_W == 2 * RIOMMU_PERM_W &&
+			       RIOMMU_PTE_X == 2 * RIOMMU_PERM_X,
+		       "bits of a PTE and permissions");
+	return (pte & (RIOMMU_PTE_R | RIOMMU_PTE_W | RIOMMU_PTE_X)) >> 1;
+}
+
+/* The smaller of two sizes of leaves; 0 is none. */
+static inline uint64_t walk_smaller(uint64_t a, uint64_t b)
+{
+	if (!a || !b)
+		return a | b;
+	return a < b ? a : b;
+}
 
 static inline unsigned walk_mode(uint64_t v)
 {

@@ -37,36 +37,36 @@ int riommu_walker_init(struct riommu_walker *walker, const struct riommu_system 
 enum riommu_response { RIOMMU_RESPONSE_UR, RIOMMU_RESPONSE_CA, RIOMMU_RESPONSE_SUCCESS };
 enum riommu_msi { RIOMMU_MSI_NONE, RIOMMU_MSI_FLAT, RIOMMU_MSI_MRIF };
 
-/* What became of a request. Fields of other results are zero. */
+/* What became of a request. Fields of other results are zero. (In an order without gaps: all of it is cleared for each request.) */
 struct riommu_translation {
 	enum riommu_result result;
 
 	/* ok */
-	uint64_t pa;
-	uint64_t page_size;   /* bytes, a power of two; 0: no stage limits it */
-	bool has_permissions; /* false: translated requests, ddtp Bare, MRIF other than for ATS */
-	uint8_t permissions;  /* RIOMMU_PERM_* that both stages grant */
 	enum riommu_memory_type memory_type;
-	enum riommu_msi msi;
+	uint64_t pa;
+	uint64_t page_size; /* bytes, a power of two; 0: no stage limits it */
 	uint64_t mrif_address;
 	uint32_t notice_id;
+	enum riommu_msi msi;
+	bool has_permissions; /* false: translated requests, ddtp Bare, MRIF other than for ATS */
+	uint8_t permissions;  /* RIOMMU_PERM_* that both stages grant */
 	bool ats_privileged, ats_global, ats_untranslated_only;
 
 	/* fault */
+	bool reported; /* would an enabled, empty fault queue receive it */
 	uint16_t cause;
 	uint64_t iotval, iotval2;
-	bool reported;                 /* would an enabled, empty fault queue receive it */
 	enum riommu_response response; /* what the device is told */
-	const char *reason;            /* which rule decided, in words; a static string */
 
 	/*
 	 * unknown: the entry at MISSING is not held; ERROR says why (-ENODATA, -EACCES, ...). -EBADMSG: nothing is
 	 * missing, but ddtp.iommu_mode is an encoding that is not defined, as `reason` says
 	 */
-	uint64_t missing;
 	int error;
+	uint64_t missing;
 
 	/* fault or unknown: the entry that decided is the last step */
+	const char *reason; /* which rule decided, in words; a static string */
 
 	bool changed; /* riommu_translate_live(): tables changed meanwhile */
 };
