@@ -79,6 +79,47 @@ START_TEST(a_gap_in_either_address_ends_a_range)
 END_TEST
 
 /* [0] nothing updates A and D; [1] the hardware does */
+/* A table of runs of LENGTH leaves, from its second entry on; the last leads elsewhere too. */
+START_TEST(runs_of_any_length_are_found_whole)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+	unsigned length = (unsigned)_i;
+	size_t i = 0;
+
+	for (unsigned e = 1; e < 512; e++)
+		map(&s, e * 0x1000, 0, LEAF(0x90000000 + (e + (uint64_t)(e / length)) * 0x1000));
+	list_device();
+	ck_assert_uint_eq(l.count, 511 / length + (length > 1));
+	for (unsigned e = 1; e < 512; i++) {
+		unsigned end = (e / length + 1) * length < 512 ? (e / length + 1) * length : 512;
+
+		expect_range(i, RIOMMU_MAPPING_LEAVES, e * 0x1000, end * 0x1000 - 1);
+		ck_assert_uint_eq(l.v[i].pa, 0x90000000 + (e + (uint64_t)(e / length)) * 0x1000);
+		ck_assert_uint_eq(l.v[i].leaves, end - e);
+		e = end;
+	}
+	ck_assert_uint_eq(l.totals.ranges, l.count);
+	ck_assert_uint_eq(l.totals.leaves, 511);
+	ck_assert_uint_eq(l.totals.bytes, 511 * 0x1000);
+}
+END_TEST
+
+/* What a pointer says of the leaves below it does not hold in the table beside. */
+START_TEST(leaves_alike_in_tables_that_are_not_are_two_ranges)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+
+	map(&s, 0x1ff000, 0, LEAF(0x901ff000));
+	map(&s, 0x200000, 0, LEAF(0x90200000));
+	map(&s, 0x400000, 0, LEAF(0x90400000));
+	memory_put64(m.memory, slot(&s, 0x200000, 1), POINTER(slot(&s, 0x200000, 0)) | RIOMMU_PTE_G,
+		     false);
+	list_device();
+	ck_assert_uint_eq(l.count, 3);
+	ck_assert(!l.v[0].global && l.v[1].global && !l.v[2].global);
+}
+END_TEST
+
 START_TEST(clear_bits_block_unless_hardware_sets_them)
 {
 	struct stage s;
@@ -328,6 +369,28 @@ START_TEST(small_first_stage_leaves_over_a_large_second_stage_one)
 END_TEST
 
 /* The second stage by itself, which has four pages of root: [1] with a first stage that is not looked at */
+/* They lie in one second-stage table, where they are alike. */
+START_TEST(each_first_stage_leaf_limits_what_its_pages_permit)
+{
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4), first;
+
+	guest_memory(&second);
+	first = first_stage(RIOMMU_FSC_SV39);
+	for (unsigned i = 1; i < 4; i++) {
+		uint64_t pte = LEAF(0x90000000 + i * 0x1000);
+
+		map(&second, 0x90000000 + i * 0x1000, 0, LEAF(0x80000000 + i * 0x1000));
+		map(&first, i * 0x1000, 0, i == 2 ? pte & ~(uint64_t)RIOMMU_PTE_W : pte);
+	}
+	list_device();
+	ck_assert_uint_eq(l.count, 3);
+	ck_assert_uint_eq(l.v[0].permissions, PERM_RWX);
+	ck_assert_uint_eq(l.v[1].permissions, RIOMMU_PERM_R | RIOMMU_PERM_X);
+	ck_assert_uint_eq(l.v[2].permissions, PERM_RWX);
+	ck_assert_uint_eq(l.v[2].pa, 0x80003000);
+}
+END_TEST
+
 START_TEST(guest_physical_addresses_alone)
 {
 	struct stage second = second_stage(RIOMMU_HGATP_SV39X4);
@@ -433,6 +496,8 @@ TCase *list_case(void)
 	tcase_add_test(tc, leaves_that_lead_on_are_one_range_whatever_their_size);
 	tcase_add_loop_test(tc, neighbours_that_differ_are_two_ranges, 0, 9);
 	tcase_add_test(tc, a_gap_in_either_address_ends_a_range);
+	tcase_add_loop_test(tc, runs_of_any_length_are_found_whole, 1, 50);
+	tcase_add_test(tc, leaves_alike_in_tables_that_are_not_are_two_ranges);
 	tcase_add_loop_test(tc, clear_bits_block_unless_hardware_sets_them, 0, 2);
 	tcase_add_loop_test(tc, the_upper_half_comes_last_and_sign_extended, 0, 3);
 	tcase_add_test(tc, a_napot_leaf_counts_once);
@@ -446,6 +511,7 @@ TCase *list_case(void)
 	tcase_add_loop_test(tc, each_table_page_is_read_once, 0, 2);
 	tcase_add_test(tc, a_large_first_stage_leaf_over_small_second_stage_ones);
 	tcase_add_test(tc, small_first_stage_leaves_over_a_large_second_stage_one);
+	tcase_add_test(tc, each_first_stage_leaf_limits_what_its_pages_permit);
 	tcase_add_loop_test(tc, guest_physical_addresses_alone, 0, 2);
 	tcase_add_test(tc, there_is_no_second_stage_to_list);
 	tcase_add_test(tc, a_first_stage_table_that_is_not_mapped_leads_nowhere);

@@ -129,6 +129,36 @@ START_TEST(ranges_are_clipped_to_the_memory_that_is_asked_for)
 }
 END_TEST
 
+/* Pages in no order, some above all that is asked for, some below; leaves of 64 KiB between them. */
+START_TEST(a_page_is_found_wherever_its_entry_stands)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+
+	for (unsigned i = 0; i < 512; i++) {
+		uint64_t pa = 0x100000000 + (uint64_t)(i * 77 % 512) * 0x10000000;
+		bool napot = i / 16 % 4 == 1;
+
+		map(&s, i * 0x1000, 0,
+		    napot ? LEAF(0x38000 + i / 16 * 0x10000) | RIOMMU_PTE_N : LEAF(pa));
+	}
+	put_context(1);
+	for (unsigned i = 0; i < 512; i++) {
+		bool napot = i / 16 % 4 == 1;
+		uint64_t pa = napot ? 0x30000 + (uint64_t)i * 0x1000
+				    : 0x100000000 + (uint64_t)(i * 77 % 512) * 0x10000000;
+
+		ck_assert_int_eq(reach(pa, pa + 0xfff), 0);
+		ck_assert_uint_eq(all.count, 1);
+		ck_assert_uint_eq(all.v[0].mapping.iova, i * 0x1000);
+		ck_assert_uint_eq(all.v[0].mapping.pa, pa);
+		ck_assert_int_eq(reach(pa + 0xfff, pa + 0xfff), 0);
+		ck_assert_uint_eq(all.count, 1);
+		ck_assert_int_eq(reach(pa + 0x20000, pa + 0x20fff), 0);
+		ck_assert_uint_eq(all.count, 0);
+	}
+}
+END_TEST
+
 START_TEST(ddtp_bare_lets_everybody_everywhere)
 {
 	m.w.ddtp = RIOMMU_DDTP_BARE;
@@ -570,6 +600,7 @@ TCase *reached_case(void)
 	tcase_add_test(tc, devices_with_the_same_tables_are_told_together);
 	tcase_add_loop_test(tc, devices_that_differ_are_told_apart, 0, 6);
 	tcase_add_test(tc, ranges_are_clipped_to_the_memory_that_is_asked_for);
+	tcase_add_test(tc, a_page_is_found_wherever_its_entry_stands);
 	tcase_add_test(tc, ddtp_bare_lets_everybody_everywhere);
 	tcase_add_test(tc, ddtp_off_lets_nobody_anywhere);
 	tcase_add_test(tc, a_reserved_ddtp_mode_is_not_known);

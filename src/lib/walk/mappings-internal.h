@@ -11,16 +11,22 @@
 
 struct list;
 
-/* Entries of one table that follow each other and lead on without a gap, or an entry or a table that leads nowhere. */
+/* Entries of one table that follow each other and lead on without a gap. */
+struct list_span {
+	uint64_t from, last, to; /* TO: where FROM leads */
+};
+#define LIST_SPANS 32
+
+/* Leaves that differ in where they lie only, or entries, or a table, that lead nowhere. */
 struct list_run {
 	enum riommu_mapping_kind kind; /* LEAVES, MALFORMED or UNREADABLE */
-	uint64_t from, last, to;       /* TO: where FROM leads */
+	size_t spans;                  /* how many of the stage's, ascending: one, but of LEAVES */
+	uint64_t pte; /* LEAVES: their bits, less the PPN; 0: no more of them come */
 	uint64_t leaf_size;
-	uint64_t pte;     /* LEAVES: the bits of one, less the PPN */
-	bool again;       /* LEAVES: all from here on, but ADDRESS, is as in the run before */
+	bool again;       /* LEAVES: only the spans differ from what was told last */
 	bool global;      /* G, also of the entries above */
 	bool updatable;   /* the second stage permits setting A and D of these entries */
-	uint64_t address; /* of the first entry, or of the table */
+	uint64_t address; /* MALFORMED, UNREADABLE: of the first entry, or of the table */
 	uint64_t count;   /* MALFORMED: entries */
 	int error;
 	const char *reason;
@@ -33,6 +39,8 @@ struct list_table {
 		address; /* as the entry above has it: a guest's, where the stage lies behind another */
 	uint64_t page; /* system physical */
 	bool updatable;
+	bool global;         /* G of the entries above */
+	struct list_run run; /* that goes on, in the next table too */
 	const uint8_t *bytes;
 	uint8_t copy[RIOMMU_PAGE_SIZE];
 };
@@ -58,7 +66,9 @@ struct list_stage {
 	unsigned free;        /* tables that may be entered uncounted */
 	int (*run)(struct list *l, const struct list_run *r);
 	struct list_table table[RIOMMU_TWO_STAGE_LEVELS];
+	const struct list_run *told; /* last */
 	struct list_ahead ahead;
+	struct list_span span[LIST_SPANS]; /* of the run that is found, and then told */
 };
 
 /* MSI windows: guest physical pages by ascending interrupt file number. */
@@ -87,10 +97,11 @@ struct list {
 	struct walk k;
 	struct list_stage first, second;
 	struct list_msi msi;
-	uint64_t entered, max;
+	uint64_t entered, max, ranges;
 
-	/* the run of the first stage that is looked up in the second */
-	struct list_run outer;
+	/* what of the first stage is looked up in the second */
+	struct list_span outer;
+	uint64_t outer_leaf_size;
 	struct list_attributes outer_attributes;
 	uint64_t told; /* guest physical: all below it is told */
 
@@ -101,6 +112,7 @@ struct list {
 	bool reached;
 	uint64_t pa_first, pa_last;
 	bool has_pending;
+	bool pending_alike; /* there is one, and it is as ALIKE says */
 	struct riommu_mapping pending;
 	int (*visit)(void *arg, const struct riommu_mapping *m);
 	void *arg;

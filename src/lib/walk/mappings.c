@@ -22,20 +22,23 @@ int list_enter(struct list *l)
 
 /* -- ranges out ------------------------------------------------------------------------------------------ */
 
-INLINE int flush(struct list *l)
+/* Tells L->pending, which is of LEAVES or not. */
+INLINE int tell_pending(struct list *l, bool leaves)
 {
 	const struct riommu_mapping *m = &l->pending;
 
-	if (!l->has_pending)
-		return 0;
-	l->has_pending = false;
-	l->totals.ranges++;
-	if (m->kind == RIOMMU_MAPPING_LEAVES) {
+	l->ranges++;
+	if (leaves) {
 		l->totals.leaves += m->leaves;
-		if (!riommu_add(l->totals.bytes, m->last - m->iova + 1, &l->totals.bytes))
-			l->totals.bytes = UINT64_MAX;
+		/* no mode has as many as 2 to the power of 64 */
+		l->totals.bytes += m->last - m->iova + 1;
 	}
 	return l->visit(l->arg, m);
+}
+
+static int flush(struct list *l)
+{
+	return l->has_pending ? tell_pending(l, l->pending.kind == RIOMMU_MAPPING_LEAVES) : 0;
 }
 
 INLINE bool alike(const struct riommu_mapping *a, const struct riommu_mapping *b)
@@ -52,6 +55,7 @@ static bool continues(const struct riommu_mapping *a, const struct riommu_mappin
 	if (a->last + 1 != b->iova || a->kind != b->kind)
 		return false;
 	switch (a->kind) {
+	case RIOMMU_MAPPING_LEAVES:
 	case RIOMMU_MAPPING_MSI_FLAT:
 		return a->pa + size == b->pa && a->gpa + size == b->gpa && alike(a, b);
 	case RIOMMU_MAPPING_GUEST_ONLY:
@@ -111,13 +115,11 @@ static bool cut_mapping(const struct list *l, struct riommu_mapping *m)
 	}
 }
 
-/* Any range but LEAVES. */
-static int emit(struct list *l, struct riommu_mapping *m)
+/* M becomes what is pending, or makes that longer. */
+static int put(struct list *l, const struct riommu_mapping *m)
 {
 	int err;
 
-	if (l->reached && !cut_mapping(l, m))
-		return 0;
 	if (l->has_pending && continues(&l->pending, m)) {
 		l->pending.last = m->last;
 		l->pending.leaf_sizes |= m->leaf_sizes;
@@ -130,42 +132,71 @@ static int emit(struct list *l, struct riommu_mapping *m)
 	return err;
 }
 
-/* Leaves that are as L->alike says, whose addresses lie from S on. */
-INLINE int begin_leaves(struct list *l, const struct span *s, uint64_t leaves)
+/* Any range but LEAVES. */
+static int emit(struct list *l, struct riommu_mapping *m)
 {
-	struct riommu_mapping *p = &l->pending;
-	int err = flush(l);
+	if (l->reached && !cut_mapping(l, m))
+		return 0;
+	l->pending_alike = false;
+	return put(l, m);
+}
 
-	*p = l->alike;
-	p->iova = s->iova;
-	p->last = s->last;
-	p->gpa = s->gpa;
-	p->pa = s->pa;
-	p->leaves = leaves;
-	l->has_pending = true;
+/* LEAVES that are as L->alike says, where what is pending may be anything. */
+static int put_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
+{
+	unsigned shift = (unsigned)__builtin_ctzll(l->alike.leaf_sizes);
+	struct riommu_mapping m = l->alike;
+	int err;
+
+	m.iova = iova;
+	m.last = last;
+	m.gpa = gpa;
+	m.pa = pa;
+	m.leaves = (last >> shift) - (iova >> shift) + 1;
+	err = put(l, &m);
+	l->pending_alike = l->pending.leaf_sizes == m.leaf_sizes;
 	return err;
 }
 
-/* This is called for each run: with numbers in registers, and the range is made in its place. */
-INLINE int emit_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
+/* The same, of what is asked for. */
+static int put_reached(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
+{
+	struct span s = {iova, last, gpa, pa};
+
+	if (!l->alike.permissions || !cut(l, &s))
+		return 0;
+	return put_leaves(l, s.iova, s.last, s.gpa, s.pa);
+}
+
+/*
+ * LEAVES that are as L->alike says, and so are those that are pending, which end elsewhere. This is called for each run: with numbers in
+ * registers, and the range is made in the place of the one before.
+ */
+INLINE int begin_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
 {
 	struct riommu_mapping *p = &l->pending;
 	unsigned shift = (unsigned)__builtin_ctzll(l->alike.leaf_sizes);
-	struct span s = {iova, last, gpa, pa};
-	uint64_t leaves, offset;
+	int err = tell_pending(l, true);
 
-	if (l->reached && (pa > l->pa_last || pa + (last - iova) < l->pa_first ||
-			   !l->alike.permissions || !cut(l, &s)))
-		return 0;
-	leaves = (s.last >> shift) - (s.iova >> shift) + 1;
-	offset = s.iova - p->iova;
-	if (!l->has_pending || p->pa + offset != s.pa || p->last + 1 != s.iova ||
-	    p->gpa + offset != s.gpa || p->kind != RIOMMU_MAPPING_LEAVES || !alike(p, &l->alike))
-		return begin_leaves(l, &s, leaves);
-	p->last = s.last;
-	p->leaf_sizes |= l->alike.leaf_sizes;
-	p->leaves += leaves;
-	return 0;
+	p->iova = iova;
+	p->last = last;
+	p->gpa = gpa;
+	p->pa = pa;
+	p->leaves = (last >> shift) - (iova >> shift) + 1;
+	return err;
+}
+
+/* LEAVES that are as L->alike says: all of the above. */
+static int emit_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
+{
+	struct riommu_mapping *p = &l->pending;
+	uint64_t offset = iova - p->iova;
+
+	if (l->reached)
+		return put_reached(l, iova, last, gpa, pa);
+	if (!l->pending_alike || (p->last + 1 == iova && p->pa + offset == pa))
+		return put_leaves(l, iova, last, gpa, pa);
+	return begin_leaves(l, iova, last, gpa, pa);
 }
 
 /* An entry or table that leads nowhere, at IOVA..LAST. */
@@ -191,9 +222,7 @@ static struct list_attributes attributes(const struct list_run *r, bool hardware
 {
 	uint64_t pte = r->pte;
 	struct list_attributes a = {
-		.permissions = (uint8_t)((pte & RIOMMU_PTE_R ? RIOMMU_PERM_R : 0) |
-					 (pte & RIOMMU_PTE_W ? RIOMMU_PERM_W : 0) |
-					 (pte & RIOMMU_PTE_X ? RIOMMU_PERM_X : 0)),
+		.permissions = walk_permissions(pte),
 		.memory_type = (uint8_t)riommu_bits(pte, 62, 61),
 		.blocked = pte & RIOMMU_PTE_U ? 0 : RIOMMU_BLOCKED_U,
 		.global = r->global,
@@ -224,11 +253,12 @@ static void combine(struct riommu_mapping *m, const struct list_attributes *firs
 
 static const struct list_attributes no_limits = {.permissions = ALL_PERMISSIONS};
 
-static uint64_t smaller(uint64_t a, uint64_t b)
+/* The leaves that come are of LEAF_SIZE, and lead on as L->outer_attributes and SECOND say. */
+static void set_alike(struct list *l, uint64_t leaf_size, const struct list_attributes *second)
 {
-	if (!a || !b)
-		return a | b;
-	return a < b ? a : b;
+	l->alike.leaf_sizes = leaf_size;
+	combine(&l->alike, &l->outer_attributes, second);
+	l->pending_alike = false;
 }
 
 /* -- second stage ---------------------------------------------------------------------------------------- */
@@ -246,7 +276,7 @@ static int tell_gap(struct list *l, uint64_t last, const char *reason)
 		.iova = iova_of(l, l->told),
 		.last = iova_of(l, last),
 		.gpa = l->told,
-		.leaf_sizes = l->outer.leaf_size,
+		.leaf_sizes = l->outer_leaf_size,
 		.leaves = 1,
 		.reason = reason,
 	};
@@ -260,35 +290,37 @@ static int tell_gap(struct list *l, uint64_t last, const char *reason)
 
 static const char no_leaf[] = "the second stage has no leaf for it";
 
-/* Leaves of the second stage, or an entry or table that leads nowhere. */
+/* Guest physical addresses are told up to LAST, those below FROM as leading nowhere. */
+static int tell_up_to(struct list *l, uint64_t from, uint64_t last)
+{
+	int err = from > l->told ? tell_gap(l, from - 1, no_leaf) : 0;
+
+	l->told = last + 1;
+	return err;
+}
+
+/* What the second stage has. */
 static int second_stage_run(struct list *l, const struct list_run *r)
 {
-	uint64_t iova = iova_of(l, r->from), last = iova_of(l, r->last);
+	const struct list_span *s = l->second.span, *end = s + r->spans;
 	int err = 0;
 
-	if (r->from > l->told)
-		err = tell_gap(l, r->from - 1, no_leaf);
-	l->told = r->last + 1;
-	if (err)
-		return err;
-	if (r->kind != RIOMMU_MAPPING_LEAVES)
-		return emit_hole(l, r, iova, last);
-	if (!(r->pte & RIOMMU_PTE_U)) {
-		struct list_run bad = *r;
+	if (r->kind == RIOMMU_MAPPING_LEAVES && !r->again) {
+		bool hardware = l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_GADE;
+		struct list_attributes second = attributes(r, hardware);
 
-		bad.kind = RIOMMU_MAPPING_MALFORMED;
-		bad.count = ((r->last - r->from) >> __builtin_ctzll(r->leaf_size)) + 1;
-		bad.reason = walk_second_stage_not_user;
-		return emit_hole(l, &bad, iova, last);
+		set_alike(l, walk_smaller(l->outer_leaf_size, r->leaf_size), &second);
 	}
-	if (!r->again) {
-		struct list_attributes second =
-			attributes(r, l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_GADE);
+	for (; s < end && !err; s++) {
+		uint64_t iova = iova_of(l, s->from), last = iova_of(l, s->last);
 
-		l->alike.leaf_sizes = smaller(l->outer.leaf_size, r->leaf_size);
-		combine(&l->alike, &l->outer_attributes, &second);
+		err = tell_up_to(l, s->from, s->last);
+		if (!err)
+			err = r->kind == RIOMMU_MAPPING_LEAVES
+				      ? emit_leaves(l, iova, last, s->from, s->to)
+				      : emit_hole(l, r, iova, last);
 	}
-	return emit_leaves(l, iova, last, r->from, r->to);
+	return err;
 }
 
 /* Guest physical FROM..LAST, in which no MSI window lies. */
@@ -460,22 +492,47 @@ static int through_second_stage(struct list *l, uint64_t from, uint64_t last)
 
 /* -- first stage ----------------------------------------------------------------------------------------- */
 
+/* Leaves of the first stage, where there is a second. */
+static int through_both(struct list *l, const struct list_run *r)
+{
+	const struct list_span *s = l->first.span, *end = s + r->spans;
+	int err = 0;
+
+	if (!r->again) {
+		l->outer_leaf_size = r->leaf_size;
+		l->second.told = NULL;
+	}
+	for (; s < end && !err; s++) {
+		l->outer = *s;
+		l->second.free = l->second.shape->levels;
+		err = through_second_stage(l, s->to, s->to + (s->last - s->from));
+	}
+	return err;
+}
+
 static int first_stage_run(struct list *l, const struct list_run *r)
 {
+	const struct list_span *s = l->first.span, *end = s + r->spans;
+	int err = 0;
+
 	if (r->kind != RIOMMU_MAPPING_LEAVES)
-		return emit_hole(l, r, r->from, r->last);
+		return emit_hole(l, r, s->from, s->last);
 	if (!r->again) {
 		bool hardware = l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SADE;
 
 		l->outer_attributes = attributes(r, hardware && r->updatable);
-		l->alike.leaf_sizes = r->leaf_size;
-		combine(&l->alike, &l->outer_attributes, &no_limits);
 	}
-	if (!l->second.shape)
-		return emit_leaves(l, r->from, r->last, r->to, r->to);
-	l->outer = *r;
-	l->second.free = l->second.shape->levels;
-	return through_second_stage(l, r->to, r->to + (r->last - r->from));
+	if (l->second.shape)
+		return through_both(l, r);
+	if (!r->again)
+		set_alike(l, r->leaf_size, &no_limits);
+	err = emit_leaves(l, s->from, s->last, s->to, s->to);
+	/* no span of a run goes on where the one before ends */
+	for (s++; s < end && !err && l->pending_alike && !l->reached; s++)
+		err = begin_leaves(l, s->from, s->last, s->to, s->to);
+	for (; s < end && !err; s++)
+		err = emit_leaves(l, s->from, s->last, s->to, s->to);
+	return err;
 }
 
 struct riommu_mapping riommu_identity(uint64_t first, uint64_t last)
@@ -507,9 +564,12 @@ static void prepare_stage(struct list *l, struct list_stage *s, const struct wal
 	s->root = riommu_ppn_lower(atp);
 	s->run = run;
 	s->free = 0;
+	s->told = NULL;
 	s->ahead.wanted = s->ahead.held = false;
-	for (unsigned i = 0; i < RIOMMU_TWO_STAGE_LEVELS; i++)
-		s->table[i].held = false;
+	for (unsigned i = 0; i < RIOMMU_TWO_STAGE_LEVELS; i++) {
+		s->table[i].held = s->table[i].global = false;
+		s->table[i].run = (struct list_run){0};
+	}
 }
 
 static void prepare(struct list *l, const struct riommu_walker *w,
@@ -538,9 +598,10 @@ static void prepare(struct list *l, const struct riommu_walker *w,
 	l->reached = request->reached;
 	l->pa_first = request->pa_first;
 	l->pa_last = request->pa_last;
-	l->entered = 0;
-	l->has_pending = false;
-	l->outer = (struct list_run){.last = UINT64_MAX};
+	l->entered = l->ranges = 0;
+	l->has_pending = l->pending_alike = false;
+	l->outer = (struct list_span){.last = UINT64_MAX};
+	l->outer_leaf_size = 0;
 	l->outer_attributes = no_limits;
 	l->alike = (struct riommu_mapping){.kind = RIOMMU_MAPPING_LEAVES};
 	l->totals = (struct riommu_mapping_totals){0};
@@ -589,6 +650,7 @@ int list_mappings(const struct riommu_walker *w, const struct list_request *requ
 	}
 	*request->budget -= l->entered;
 	l->totals.entered = l->entered;
+	l->totals.ranges = l->ranges;
 	add_totals(totals, &l->totals);
 	free(l);
 	return err;

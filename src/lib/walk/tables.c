@@ -5,6 +5,8 @@
  */
 #include "walk/mappings-internal.h"
 
+#define PPN riommu_mask(53, 10)
+
 /* -- entries --------------------------------------------------------------------------------------------- */
 
 INLINE uint64_t entry(const uint8_t *bytes, size_t i, unsigned size, bool big)
@@ -12,42 +14,50 @@ INLINE uint64_t entry(const uint8_t *bytes, size_t i, unsigned size, bool big)
 	return size == 4 ? riommu_get32(bytes + 4 * i, big) : riommu_get64(bytes + 8 * i, big);
 }
 
-/*
- * COUNT entries are PTE, PTE + STEP, ... The last one is looked at first, which mostly is the answer when it is no; the others have no
- * exit among them, so that they are a handful of vector instructions.
- */
-INLINE bool block_follows(const uint8_t *bytes, unsigned count, uint64_t pte, uint64_t step,
-			  unsigned size, bool big)
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+INLINE pair two_entries(const uint8_t *bytes, size_t i, unsigned size, bool big)
 {
-	typedef uint64_t pair __attribute__((vector_size(16)));
-	pair want = {pte, pte + step}, differs = {0, 0};
+	return (pair){entry(bytes, i, size, big), entry(bytes, i + 1, size, big)};
+}
 
-	if (entry(bytes, count - 1, size, big) != pte + (count - 1) * step)
+/* Entries are compared so many at once. */
+#define BLOCK 16
+
+/*
+ * BLOCK entries are PTE, PTE + STEP, ... The first one is. The last one is looked at before the others, which mostly is the answer when
+ * it is no; these have no exit among them, so that they are a handful of vector instructions.
+ */
+INLINE bool block_follows(const uint8_t *bytes, uint64_t pte, uint64_t step, unsigned size,
+			  bool big)
+{
+	pair want = {pte, pte}, ahead = {step, 2 * step}, differs = {0, 0};
+
+	if (entry(bytes, BLOCK - 1, size, big) != pte + (BLOCK - 1) * step)
 		return false;
-	step *= 2;
-#pragma GCC unroll 8
-	for (unsigned i = 0; i < count; i += 2) {
-		pair have = {entry(bytes, i, size, big), entry(bytes, i + 1, size, big)};
-
-		differs |= have ^ want;
-		want += step;
+#pragma GCC unroll 7
+	for (unsigned i = 1; i < BLOCK - 1; i += 2) {
+		differs |= (two_entries(bytes, i, size, big) - ahead) ^ want;
+		ahead += 2 * step;
 	}
 	return !(differs[0] | differs[1]);
 }
 
-/* How many of the entries from BYTES on, MAX at most, are PTE, PTE + STEP, PTE + 2 * STEP ... The first one is. */
-INLINE size_t follow(const uint8_t *bytes, size_t max, uint64_t pte, uint64_t step, unsigned size,
-		     bool big)
+/* The end of the entries from AT on, before END, that are PTE, PTE + STEP, PTE + 2 * STEP ... The first one is. */
+INLINE const uint8_t *follow(const uint8_t *at, const uint8_t *end, uint64_t pte, uint64_t step,
+			     unsigned size, bool big)
 {
-	size_t n = 0;
-
-	while (n + 16 <= max && block_follows(bytes + n * size, 16, pte, step, size, big)) {
-		n += 16;
-		pte += 16 * step;
+	while ((size_t)(end - at) >= BLOCK * size && block_follows(at, pte, step, size, big)) {
+		at += BLOCK * size;
+		pte += BLOCK * step;
+		if (at == end || entry(at, 0, size, big) != pte)
+			return at;
 	}
-	for (; n < max && entry(bytes, n, size, big) == pte; n++)
+	do {
+		at += size;
 		pte += step;
-	return n;
+	} while (at < end && entry(at, 0, size, big) == pte);
+	return at;
 }
 
 /* The first byte from AT on that belongs to an entry that is not zero; END when there is none. Entries are of SIZE bytes. */
@@ -67,20 +77,60 @@ static size_t skip_zeros(const uint8_t *bytes, size_t at, size_t end, unsigned s
 	return at;
 }
 
+/* Where entries lead, as PPNs stand in them: FROM, and so much from there on. */
+struct wanted {
+	uint64_t from, size;
+};
+
+/* The highest bit of a lane is set where an entry leads into WANTED: not before FROM, but before the end. Differences of PPNs have a sign there. */
+INLINE pair lead_into(pair entries, const struct wanted *wanted)
+{
+	pair at = (entries & PPN) - wanted->from;
+
+	return ~at & (at - wanted->size);
+}
+
+/* From I on, where the first BLOCK of entries begins of which one leads into WANTED, or less than a block is left before END. */
+INLINE size_t skip_unwanted(const uint8_t *bytes, size_t i, size_t end, const struct wanted *wanted,
+			    unsigned size, bool big)
+{
+	while (i + BLOCK <= end) {
+		pair any = {0, 0};
+
+#pragma GCC unroll 8
+		for (unsigned n = 0; n < BLOCK; n += 2)
+			any |= lead_into(two_entries(bytes, i + n, size, big), wanted);
+		if ((any[0] | any[1]) >> 63)
+			break;
+		i += BLOCK;
+	}
+	return i;
+}
+
 /* -- tables ---------------------------------------------------------------------------------------------- */
+
+/* A table that cannot be read, at ADDRESS. */
+static struct list_run nowhere(uint64_t address)
+{
+	return (struct list_run){.kind = RIOMMU_MAPPING_UNREADABLE, .address = address, .count = 1};
+}
 
 /* A first-stage table behind a second stage: where it is. False with R when it cannot be reached. */
 static bool guest_table(struct list *l, struct list_table *t, struct list_run *r)
 {
 	struct walk_leaf leaf;
+	enum stage_end end;
 
 	walk_forget_updates(&l->k);
 	l->k.error = 0;
-	switch (walk_second_stage(&l->k, t->address, USE_FIRST_STAGE_PTE, &leaf)) {
-	case STAGE_OK:
+	end = walk_second_stage(&l->k, t->address, USE_FIRST_STAGE_PTE, &leaf);
+	if (end == STAGE_OK) {
 		t->page = leaf.pa;
 		t->updatable = (leaf.pte & RIOMMU_PTE_W) && (leaf.pte & RIOMMU_PTE_D);
 		return true;
+	}
+	*r = nowhere(t->address);
+	switch (end) {
 	case STAGE_PAGE_FAULT:
 		r->kind = RIOMMU_MAPPING_MALFORMED;
 		r->reason = "the second stage does not let the first-stage table be read";
@@ -98,8 +148,11 @@ static bool guest_table(struct list *l, struct list_table *t, struct list_run *r
 	}
 }
 
-/* So much of a table is asked for: what follows the processor fetches by itself. */
-#define AHEAD ((size_t)1024)
+/*
+ * So far ahead memory is asked for: further on in a table, and at the start of the next one. The processor does that too, but not far
+ * enough where there is much to do for each line.
+ */
+#define AHEAD ((size_t)512)
 
 /*
  * Looks up the table that comes next while the one before it is gone over: its lines are on the way then. Only where the source
@@ -119,7 +172,10 @@ static void look_ahead(struct list_stage *s)
 	ahead->held = true;
 	ahead->error = walk_map_table(l->k.w, ahead->address, ahead->copy, RIOMMU_PAGE_SIZE,
 				      &ahead->bytes);
-	for (size_t at = 0; at < AHEAD && !ahead->error; at += 64)
+	if (ahead->error)
+		return;
+#pragma GCC unroll 8
+	for (size_t at = 0; at < AHEAD; at += 64)
 		__builtin_prefetch(ahead->bytes + at);
 }
 
@@ -139,19 +195,19 @@ static bool load_table(struct list_stage *s, unsigned level, uint64_t address, s
 {
 	struct list *l = s->list;
 	struct list_table *t = &s->table[level];
+	int err;
 
 	if (t->held && t->address == address)
 		return true;
 	t->held = false;
 	t->address = t->page = address;
 	t->updatable = true;
-	r->kind = RIOMMU_MAPPING_UNREADABLE;
-	r->address = address;
 	if (!s->second && l->second.shape && !guest_table(l, t, r))
 		return false;
-	r->error = map_table(s, t);
-	if (r->error) {
-		r->address = t->page;
+	err = map_table(s, t);
+	if (err) {
+		*r = nowhere(t->page);
+		r->error = err;
 		return false;
 	}
 	l->totals.pages++;
@@ -180,76 +236,124 @@ static void count_loop(struct list_stage *s, unsigned level)
 /* Where the enumeration is. */
 struct place {
 	struct list_stage *s;
-	const struct list_table *t;
+	struct list_table *t;
 	unsigned level, shift; /* an entry maps 2 to the power of SHIFT */
 	uint64_t base;         /* what the first entry maps */
-	bool global;
-	size_t end;     /* the last entry that is asked for */
-	uint64_t plain; /* bits, less the PPN, of the leaves that RUN is filled in for; 0: none */
-	struct list_run run;
+	size_t end;            /* the last entry that is asked for */
 };
 
-#define PPN riommu_mask(53, 10)
-
-/* Tells P->run, of entry I and those behind it, N in all, as far as it was asked for. */
-INLINE int tell(struct place *p, size_t i, size_t n)
+/* Tells what was found, as far as it was asked for. */
+static int tell(struct place *p)
 {
-	const struct list_stage *s = p->s;
-	struct list_run *r = &p->run;
+	struct list_stage *s = p->s;
+	struct list_run *r = &p->t->run;
+	struct list_span *first = s->span, *last = first + r->spans - 1;
+	int err;
 
-	r->from = p->base + ((uint64_t)i << p->shift);
-	r->last = r->from + (((uint64_t)n << p->shift) - 1);
-	if (r->from < s->first) {
-		r->to += s->first - r->from;
-		r->from = s->first;
+	if (!r->spans)
+		return 0;
+	if (first->from < s->first) {
+		first->to += s->first - first->from;
+		first->from = s->first;
 	}
-	if (r->last > s->last)
-		r->last = s->last;
-	return s->run(s->list, r);
+	if (last->last > s->last)
+		last->last = s->last;
+	r->again &= s->told == r;
+	err = s->run(s->list, r);
+	r->again = true;
+	r->spans = 0;
+	s->told = r;
+	return err;
 }
 
-/* Leaves from entry I on that lead on without a gap, the first to PA; *I is then the entry behind them. */
-INLINE int tell_leaves(struct place *p, size_t *i, uint64_t pte, unsigned size, bool big)
+/* The same of entry I and those behind it, N in all, which lead to TO. */
+static int tell_span(struct place *p, size_t i, size_t n, uint64_t to)
 {
-	uint64_t limit = size == 4 ? (uint64_t)1 << 34 : (uint64_t)1 << 56;
-	const uint8_t *at = p->t->bytes + *i * size;
-	size_t max = p->end - *i + 1, first = *i;
+	uint64_t from = p->base + ((uint64_t)i << p->shift);
 
-	p->run.to = riommu_ppn_upper(pte);
-	/* Past the widest address the sum would run into other bits, or start again at 0. */
-	if (max > (limit - p->run.to) >> p->shift)
-		max = (size_t)((limit - p->run.to) >> p->shift);
-	*i += follow(at, max, pte, (uint64_t)1 << (p->shift - RIOMMU_PAGE_SHIFT + 10), size, big);
-	p->run.address = p->t->page + first * size;
-	return tell(p, first, *i - first);
+	p->s->span[0] = (struct list_span){from, from + (((uint64_t)n << p->shift) - 1), to};
+	p->t->run.spans = 1;
+	return tell(p);
 }
 
-/* Svnapot: the 16 entries of a leaf are equal, and each leads to its own part. */
-static int tell_napot(struct place *p, size_t *i, uint64_t pte)
+/* The end of a run that begins AT and leads to TO: past the widest address it would run into other bits, or start again at 0. */
+INLINE const uint8_t *end_of_addresses(const uint8_t *at, const uint8_t *end, uint64_t to,
+				       unsigned size, unsigned shift)
+{
+	uint64_t limit = size == 4 ? (uint64_t)1 << 34 : (uint64_t)1 << 56, left = limit - to;
+
+	if (left >= (uint64_t)RIOMMU_PAGE_SIZE / size << shift ||
+	    left >> shift >= (size_t)(end - at) / size)
+		return end;
+	return at + (left >> shift) * size;
+}
+
+/*
+ * Leaves that are as the run of P says, from entry I on: told later, with those that follow. The entry behind them, or the first that there is
+ * no room for. SHIFT is that of P.
+ */
+INLINE size_t find_leaves(struct place *p, size_t i, unsigned size, bool big, unsigned shift)
+{
+	uint64_t step = (uint64_t)1 << (shift - RIOMMU_PAGE_SHIFT + 10);
+	uint64_t bits = p->t->run.pte, misaligned = (step - 1) & PPN;
+	uint64_t from = p->base + ((uint64_t)i << shift);
+	struct list_span *span = p->s->span + p->t->run.spans, *full = p->s->span + LIST_SPANS;
+	const uint8_t *at = p->t->bytes + i * size, *end = p->t->bytes + (p->end + 1) * size;
+
+	if (!bits)
+		return i;
+	while (at < end && span < full) {
+		uint64_t pte = entry(at, 0, size, big);
+		const uint8_t *first = at;
+
+		__builtin_prefetch(at + AHEAD);
+		__builtin_prefetch(at + AHEAD + 64);
+		if ((pte & ~PPN) != bits || (pte & misaligned))
+			break;
+		span->from = from;
+		span->to = riommu_ppn_upper(pte);
+		at = follow(at, end_of_addresses(at, end, span->to, size, shift), pte, step, size,
+			    big);
+		from += (uint64_t)(at - first) * (((uint64_t)1 << shift) / size);
+		span->last = from - 1;
+		span++;
+	}
+	p->t->run.spans = (size_t)(span - p->s->span);
+	return (size_t)(at - p->t->bytes) / size;
+}
+
+/* Svnapot: the 16 entries of a leaf are equal, and each leads to its own part, the first to TO. */
+static int tell_napot(struct place *p, size_t *i, uint64_t pte, uint64_t to)
 {
 	size_t first = *i, end = *i | 15;
+	int err;
 
 	while (*i <= p->end && *i <= end && entry(p->t->bytes, *i, 8, p->s->big_endian) == pte)
 		++*i;
-	return tell(p, first, *i - first);
+	err = tell_span(p, first, *i - first, to);
+	p->t->run.pte = 0;
+	return err;
 }
 
 /*
  * Entries that can only fault, from I on. What is wrong with one that is no leaf does not lie in its PPN: those alike go on. (A table
  * that is all pointers to itself ends in millions of them.)
  */
-static int tell_malformed(struct place *p, size_t *i, uint64_t pte)
+static int tell_malformed(struct place *p, size_t *i, uint64_t pte, const char *reason)
 {
 	uint64_t same = pte & (RIOMMU_PTE_R | RIOMMU_PTE_X) ? ~(uint64_t)0 : ~PPN;
 	unsigned size = p->s->shape->pte_size;
 	size_t first = *i;
 
-	p->run.kind = RIOMMU_MAPPING_MALFORMED;
-	p->run.to = 0;
 	while (*i <= p->end && !((entry(p->t->bytes, *i, size, p->s->big_endian) ^ pte) & same))
 		++*i;
-	p->run.count = *i - first;
-	return tell(p, first, *i - first);
+	p->t->run = (struct list_run){
+		.kind = RIOMMU_MAPPING_MALFORMED,
+		.address = p->t->page + first * size,
+		.count = *i - first,
+		.reason = reason,
+	};
+	return tell_span(p, first, *i - first, 0);
 }
 
 static int visit_table(struct list_stage *s, unsigned level, uint64_t address, uint64_t base,
@@ -268,60 +372,77 @@ static int descend(struct place *p, size_t i, uint64_t pte)
 		s->ahead.wanted = next & RIOMMU_PTE_V && !(next & (RIOMMU_PTE_R | RIOMMU_PTE_X));
 	}
 	return visit_table(s, p->level - 1, riommu_ppn_upper(pte),
-			   p->base + ((uint64_t)i << p->shift), p->global || (pte & RIOMMU_PTE_G));
+			   p->base + ((uint64_t)i << p->shift),
+			   p->t->global || (pte & RIOMMU_PTE_G));
 }
 
-/* What stands at entry I; *I is then the entry behind it. Leaves without N fill in P->run for those that follow. */
+/* What stands at entry I; *I is then the entry behind it. Leaves without N begin a run. */
 static int visit_entry(struct place *p, size_t *i, uint64_t pte)
 {
-	struct list_run *r = &p->run;
+	const struct list_stage *s = p->s;
+	struct list_run *r = &p->t->run;
 	struct walk_leaf leaf;
-	enum walk_pte_kind kind = walk_pte_kind(&p->s->list->k, p->s->shape, pte, p->level,
-						(uint64_t)*i << p->shift, &leaf, &r->reason);
+	const char *why;
+	enum walk_pte_kind kind = walk_pte_kind(&s->list->k, s->shape, pte, p->level,
+						(uint64_t)*i << p->shift, &leaf, &why);
 
-	p->plain = 0;
-	r->again = false;
-	r->error = 0;
-	r->address = p->t->page + *i * p->s->shape->pte_size;
+	if (kind == WALK_PTE_LEAF && s->second && !(pte & RIOMMU_PTE_U)) {
+		kind = WALK_PTE_MALFORMED;
+		why = walk_second_stage_not_user;
+	}
 	switch (kind) {
 	case WALK_PTE_POINTER:
 		return descend(p, (*i)++, pte);
 	case WALK_PTE_LEAF:
-		r->kind = RIOMMU_MAPPING_LEAVES;
-		r->pte = pte;
-		r->to = leaf.pa;
-		r->leaf_size = leaf.size;
-		r->global = p->global || (pte & RIOMMU_PTE_G);
-		r->updatable = p->t->updatable;
-		if (pte & RIOMMU_PTE_N)
-			return tell_napot(p, i, pte);
-		p->plain = pte & ~PPN;
-		return 0;
+		*r = (struct list_run){
+			.kind = RIOMMU_MAPPING_LEAVES,
+			.pte = pte & ~PPN,
+			.leaf_size = leaf.size,
+			.global = p->t->global || (pte & RIOMMU_PTE_G),
+			.updatable = p->t->updatable,
+		};
+		return pte & RIOMMU_PTE_N ? tell_napot(p, i, pte, leaf.pa) : 0;
 	case WALK_PTE_MALFORMED:
-		return tell_malformed(p, i, pte);
+		return tell_malformed(p, i, pte, why);
 	default:
 		++*i;
 		return 0;
 	}
 }
 
-/* The entries of the table from I on. */
-INLINE int scan(struct place *p, size_t i, unsigned size, bool big)
+/*
+ * Behind the entries from I on that nobody asks for: only some memory is of interest, this is the last level of the last stage, and they
+ * lead elsewhere. In steps of 64 KiB, for the sake of Svnapot; those that are left are looked at closely.
+ */
+INLINE size_t pass_over(struct place *p, size_t i, unsigned size, bool big)
 {
-	uint64_t misaligned = (((uint64_t)1 << p->shift) - 1) >> 2 & PPN;
+	const struct list *l = p->s->list;
+	uint64_t first = l->pa_first & ~(uint64_t)0xffff, last = l->pa_last | 0xffff;
+	struct wanted wanted = {first >> 2, ((last - first) >> 2) + 1};
+
+	if (!l->reached || p->level || (!p->s->second && l->second.shape))
+		return i;
+	return skip_unwanted(p->t->bytes, i, p->end + 1, &wanted, size, big);
+}
+
+/* The entries of the table from I on. */
+INLINE int scan(struct place *p, size_t i, unsigned size, bool big, unsigned shift)
+{
 	int err = 0;
 
-	while (i <= p->end && !err) {
-		uint64_t pte = entry(p->t->bytes, i, size, big);
+	while (!err) {
+		uint64_t pte;
 
-		if (!pte) {
+		i = find_leaves(p, pass_over(p, i, size, big), size, big, shift);
+		if (i > p->end)
+			return tell(p);
+		pte = entry(p->t->bytes, i, size, big);
+		if (!pte)
 			i = skip_zeros(p->t->bytes, i * size, (p->end + 1) * size, size) / size;
-		} else if (p->plain && (pte & ~PPN) == p->plain && !(pte & misaligned)) {
-			err = tell_leaves(p, &i, pte, size, big);
-			p->run.again = true;
-		} else {
+		else if (p->t->run.spans)
+			err = tell(p);
+		else
 			err = visit_entry(p, &i, pte);
-		}
 	}
 	return err;
 }
@@ -334,26 +455,33 @@ static int visit_table(struct list_stage *s, unsigned level, uint64_t address, u
 	uint64_t span_minus_1 = ((uint64_t)1 << (shift + s->shape->index_bits)) - 1;
 	uint64_t from = s->first > base ? s->first - base : 0;
 	uint64_t to = s->last - base < span_minus_1 ? s->last - base : span_minus_1;
+	struct list_table *t = &s->table[level];
 	struct place p = {.s = s,
-			  .t = &s->table[level],
+			  .t = t,
 			  .level = level,
 			  .shift = shift,
 			  .base = base,
-			  .global = global,
 			  .end = (size_t)(to >> shift)};
 	size_t first = (size_t)(from >> shift);
 	int err = enter(s);
 
 	if (err)
 		return err;
-	p.run.count = 1;
-	if (!load_table(s, level, address, &p.run))
-		return tell(&p, 0, (size_t)1 << s->shape->index_bits);
+	if (!load_table(s, level, address, &t->run))
+		return tell_span(&p, 0, (size_t)1 << s->shape->index_bits, 0);
+	if (t->global != global || t->run.updatable != t->updatable)
+		t->run.pte = 0;
+	t->global = global;
 	count_loop(s, level);
 	look_ahead(s);
 	if (s->shape->pte_size == 4)
-		return s->big_endian ? scan(&p, first, 4, true) : scan(&p, first, 4, false);
-	return s->big_endian ? scan(&p, first, 8, true) : scan(&p, first, 8, false);
+		return s->big_endian ? scan(&p, first, 4, true, shift)
+				     : scan(&p, first, 4, false, shift);
+	if (s->big_endian)
+		return scan(&p, first, 8, true, shift);
+	/* almost all entries of almost all machines are those of the last level */
+	return level ? scan(&p, first, 8, false, shift)
+		     : scan(&p, first, 8, false, RIOMMU_PAGE_SHIFT);
 }
 
 /* The part of FIRST..LAST that the root maps from BASE on, PAGES pages of it. */
