@@ -25,6 +25,19 @@ INLINE pair two_entries(const uint8_t *bytes, size_t i, unsigned size, bool big)
 #define BLOCK 16
 
 /*
+ * So far ahead memory is asked for: further on in a table, and at the start of the next one. The processor does that too, but not far
+ * enough where there is much to do for each line.
+ */
+#define AHEAD ((size_t)512)
+
+/* Of a block that is looked at. */
+INLINE void fetch_ahead(const uint8_t *bytes)
+{
+	__builtin_prefetch(bytes + AHEAD);
+	__builtin_prefetch(bytes + AHEAD + 64);
+}
+
+/*
  * BLOCK entries are PTE, PTE + STEP, ... The first one is. The last one is looked at before the others, which mostly is the answer when
  * it is no; these have no exit among them, so that they are a handful of vector instructions.
  */
@@ -33,6 +46,7 @@ INLINE bool block_follows(const uint8_t *bytes, uint64_t pte, uint64_t step, uns
 {
 	pair want = {pte, pte}, ahead = {step, 2 * step}, differs = {0, 0};
 
+	fetch_ahead(bytes);
 	if (entry(bytes, BLOCK - 1, size, big) != pte + (BLOCK - 1) * step)
 		return false;
 #pragma GCC unroll 7
@@ -97,6 +111,7 @@ INLINE size_t skip_unwanted(const uint8_t *bytes, size_t i, size_t end, const st
 	while (i + BLOCK <= end) {
 		pair any = {0, 0};
 
+		fetch_ahead(bytes + i * size);
 #pragma GCC unroll 8
 		for (unsigned n = 0; n < BLOCK; n += 2)
 			any |= lead_into(two_entries(bytes, i + n, size, big), wanted);
@@ -147,12 +162,6 @@ static bool guest_table(struct list *l, struct list_table *t, struct list_run *r
 		return false;
 	}
 }
-
-/*
- * So far ahead memory is asked for: further on in a table, and at the start of the next one. The processor does that too, but not far
- * enough where there is much to do for each line.
- */
-#define AHEAD ((size_t)512)
 
 /*
  * Looks up the table that comes next while the one before it is gone over: its lines are on the way then. Only where the source
@@ -306,8 +315,6 @@ INLINE size_t find_leaves(struct place *p, size_t i, unsigned size, bool big, un
 		uint64_t pte = entry(at, 0, size, big);
 		const uint8_t *first = at;
 
-		__builtin_prefetch(at + AHEAD);
-		__builtin_prefetch(at + AHEAD + 64);
 		if ((pte & ~PPN) != bits || (pte & misaligned))
 			break;
 		span->from = from;
