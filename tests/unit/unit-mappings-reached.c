@@ -356,23 +356,6 @@ START_TEST(turns_share_the_limit_of_their_device)
 }
 END_TEST
 
-START_TEST(one_device_can_be_asked_for)
-{
-	struct stage s = first_stage(RIOMMU_FSC_SV39);
-	struct riommu_space space = device_space();
-
-	map(&s, 0x1000, 0, LEAF(0x90000000));
-	put_context(1);
-	put_context(DEVICE);
-	all.count = 0;
-	ck_assert_int_eq(
-		riommu_visit_device_reached(&m.w, &space.dc, 0, UINT64_MAX, keep, NULL, NULL), 0);
-	ck_assert_uint_eq(all.count, 1);
-	ck_assert_uint_eq(all.v[0].ref_count, 1);
-	expect_ref(0, 0, DEVICE, RIOMMU_SPACE_DEVICE, 0);
-}
-END_TEST
-
 /* A guest may write other tables a moment later, and often they are not held: here they are not. */
 START_TEST(whatever_a_guest_writes_the_second_stage_is_the_limit)
 {
@@ -612,7 +595,6 @@ TCase *reached_case(void)
 	tcase_add_test(tc, a_hostile_device_does_not_hide_the_next);
 	tcase_add_test(tc, spaces_come_in_turns);
 	tcase_add_test(tc, turns_share_the_limit_of_their_device);
-	tcase_add_test(tc, one_device_can_be_asked_for);
 	tcase_add_test(tc, whatever_a_guest_writes_the_second_stage_is_the_limit);
 	tcase_add_test(tc, the_first_stage_is_the_limit_of_what_is_no_guest);
 	tcase_add_loop_test(tc, a_context_that_is_not_used_has_no_space, 0, 2);

@@ -519,16 +519,6 @@ static int reached_past_the_bound(void)
 	return err == -EOVERFLOW ? 0 : err;
 }
 
-static int reached_of(const struct riommu_walker *w, const struct riommu_dc *dc)
-{
-	return riommu_visit_device_reached(w, dc, 0, UINT64_MAX, on_reached, NULL, NULL);
-}
-
-static int device_reached(void)
-{
-	return each_device(reached_of);
-}
-
 static int msi_of(const struct riommu_walker *w, const struct riommu_dc *dc)
 {
 	int err = riommu_visit_msi(w, dc, on_msi, NULL);
@@ -751,7 +741,6 @@ static const struct operation {
 	{"reachable", reachable, 8},
 	{"reached, by turns", reached_by_turns, 8},
 	{"reached, past the bound", reached_past_the_bound, 4},
-	{"reached by one device", device_reached, 8},
 	{"MSI tables", msi_tables, 5},
 	{"pages of tables", table_pages, 20},
 	{"entries", entries, 6},

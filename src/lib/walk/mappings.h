@@ -151,12 +151,6 @@ int riommu_visit_reachable(const struct riommu_walker *walker, uint64_t first, u
 			   int (*visit)(void *arg, const struct riommu_reached *r), void *arg,
 			   struct riommu_mapping_totals *totals);
 
-/* What one device reaches, as it is now. */
-int riommu_visit_device_reached(const struct riommu_walker *walker, const struct riommu_dc *dc,
-				uint64_t first, uint64_t last,
-				int (*visit)(void *arg, const struct riommu_reached *r), void *arg,
-				struct riommu_mapping_totals *totals);
-
 /* -- MSI page tables ---------------------------------------------------------------------------------------------- */
 
 enum riommu_msi_entry_kind {

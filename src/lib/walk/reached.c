@@ -146,19 +146,15 @@ static int collect(void *arg, const struct riommu_space_visit *v)
 	return 0;
 }
 
-static int collect_device(struct reaching *in, const struct riommu_dc *dc)
-{
-	in->device_id = dc->device_id;
-	return riommu_visit_spaces(in->w, dc, collect, in);
-}
-
 /* What is misconfigured (-EBADMSG) lets no request pass; all else that is not seen is said. */
 static int see_device(void *arg, const struct riommu_dc_visit *v)
 {
 	struct reaching *in = arg;
 
-	if (v->dc)
-		return collect_device(in, v->dc);
+	if (v->dc) {
+		in->device_id = v->dc->device_id;
+		return riommu_visit_spaces(in->w, v->dc, collect, in);
+	}
 	return v->error == -EBADMSG ? 0 : tell_unreadable(in, NULL, v->address, v->error);
 }
 
@@ -315,9 +311,7 @@ static int all_pass(const struct reaching *in)
 	return tell(in, NULL, 0, &m);
 }
 
-/* DC NULL: all devices. */
-static int visit_reached(struct reaching *in, const struct riommu_dc *dc,
-			 struct riommu_mapping_totals *totals)
+static int visit_reached(struct reaching *in, struct riommu_mapping_totals *totals)
 {
 	struct riommu_mapping_totals unused;
 	unsigned mode = (unsigned)riommu_bits(in->w->ddtp, 3, 0);
@@ -336,7 +330,7 @@ static int visit_reached(struct reaching *in, const struct riommu_dc *dc,
 	/* what such a mode does is not written down */
 	if (mode > RIOMMU_DDTP_3LVL)
 		return tell_unreadable(in, NULL, 0, -EBADMSG);
-	err = dc ? collect_device(in, dc) : riommu_visit_dcs(in->w, see_device, in);
+	err = riommu_visit_dcs(in->w, see_device, in);
 	if (!err)
 		err = walk_collected(in);
 	totals->truncated = in->truncated;
@@ -352,7 +346,7 @@ int riommu_visit_reached(const struct riommu_walker *walker, uint64_t first, uin
 	struct reaching in = {
 		.w = walker, .first = first, .last = last, .visit = visit, .arg = arg};
 
-	return visit_reached(&in, NULL, totals);
+	return visit_reached(&in, totals);
 }
 
 int riommu_visit_reachable(const struct riommu_walker *walker, uint64_t first, uint64_t last,
@@ -366,16 +360,5 @@ int riommu_visit_reachable(const struct riommu_walker *walker, uint64_t first, u
 			      .visit = visit,
 			      .arg = arg};
 
-	return visit_reached(&in, NULL, totals);
-}
-
-int riommu_visit_device_reached(const struct riommu_walker *walker, const struct riommu_dc *dc,
-				uint64_t first, uint64_t last,
-				int (*visit)(void *arg, const struct riommu_reached *r), void *arg,
-				struct riommu_mapping_totals *totals)
-{
-	struct reaching in = {
-		.w = walker, .first = first, .last = last, .visit = visit, .arg = arg};
-
-	return visit_reached(&in, dc, totals);
+	return visit_reached(&in, totals);
 }
