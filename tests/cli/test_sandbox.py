@@ -36,8 +36,8 @@ def built_with(library):
 
 
 def timeless(text):
-    """Without when it was."""
-    return re.sub(rb'"time": ?"[^"]*"', b"", text)
+    """Without when it was, and for how long."""
+    return re.sub(rb'"time": ?"[^"]*"|(?<=^iommu-top: )\d+\.\d s', b"", text)
 
 
 def status(pid):
