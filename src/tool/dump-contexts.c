@@ -254,9 +254,8 @@ static struct json_object *dc_json(const struct listing *l, const struct riommu_
 				      : NULL);
 	for (unsigned i = 0; i < dc->dwords; i++)
 		json_add(obj, dc_keys[i],
-			 json_layout_shared(
-				 riommu_layout_dc(i, dc->dw[RIOMMU_DC_TC], l->walker.fctl),
-				 dc->dw[i]));
+			 json_layout(riommu_layout_dc(i, dc->dw[RIOMMU_DC_TC], l->walker.fctl),
+				     dc->dw[i]));
 	return obj;
 }
 
@@ -774,8 +773,8 @@ static struct json_object *pc_json(const struct listing *l, const struct riommu_
 	json_add(obj, "misconfigured", json_text(wrong));
 	json_add(obj, "first_stage", json_text(riommu_fsc_mode_name(pc->fsc, tc, true)));
 	json_add(obj, "pscid", bare ? NULL : json_hex(riommu_bits(pc->ta, 31, 12)));
-	json_add(obj, "ta", json_layout_shared(riommu_layout_pc(0, tc), pc->ta));
-	json_add(obj, "fsc", json_layout_shared(riommu_layout_pc(1, tc), pc->fsc));
+	json_add(obj, "ta", json_layout(riommu_layout_pc(0, tc), pc->ta));
+	json_add(obj, "fsc", json_layout(riommu_layout_pc(1, tc), pc->fsc));
 	return obj;
 }
 

@@ -59,12 +59,6 @@ const char *json_plain(struct json_object *obj)
 	return text;
 }
 
-void json_freeze(struct json_object *obj)
-{
-	json_object_set_serializer(obj, json_object_userdata_to_json_string,
-				   need(strdup(json_plain(obj))), json_object_free_userdata);
-}
-
 #else
 
 struct json_object {

@@ -46,9 +46,6 @@ void json_add_all(struct json_object *obj, struct json_object *from);
 /* OBJ on one line, without blanks; it is OBJ's. */
 const char *json_plain(struct json_object *obj);
 
-/* From now on OBJ is printed as it is now, without a look at what is in it. */
-void json_freeze(struct json_object *obj);
-
 #else
 
 #define JSON_BUILT_IN false
@@ -150,11 +147,6 @@ static inline const char *json_plain(struct json_object *obj)
 {
 	(void)obj;
 	return "";
-}
-
-static inline void json_freeze(struct json_object *obj)
-{
-	(void)obj;
 }
 
 #endif

@@ -87,31 +87,6 @@ struct json_object *json_layout(const struct riommu_layout *layout, uint64_t val
 	return obj;
 }
 
-/* Most contexts have most words in common. */
-#define KEPT 64
-
-struct json_object *json_layout_shared(const struct riommu_layout *layout, uint64_t value)
-{
-	static struct kept {
-		const struct riommu_layout *layout;
-		uint64_t value;
-		struct json_object *obj;
-	} kept[KEPT];
-	uint64_t hash = (value ^ (uintptr_t)layout) * 0x9e3779b97f4a7c15u;
-	struct kept *k = &kept[hash >> 58];
-
-	_Static_assert(KEPT == 1 << (64 - 58), "the hash fits");
-	if (k->layout != layout || k->value != value) {
-		struct json_object *obj = json_layout(layout, value);
-
-		json_freeze(obj);
-		if (k->layout)
-			json_object_put(k->obj);
-		*k = (struct kept){layout, value, obj};
-	}
-	return json_object_get(k->obj);
-}
-
 void json_field_names(struct json_object *list, const char *prefix,
 		      const struct riommu_layout *layout, uint64_t bits)
 {

@@ -262,9 +262,6 @@ void save_given_up(void);
  * hex, addresses "0x..", enums their name (or the raw value as "0x.." where it has none). */
 struct json_object *json_layout(const struct riommu_layout *layout, uint64_t value);
 
-/* The same for what is listed by the million: nothing can be added to it, as others may have the same object. */
-struct json_object *json_layout_shared(const struct riommu_layout *layout, uint64_t value);
-
 /* Appends the keys that these BITS have there, those of the fields in which they lie, each behind PREFIX. */
 void json_field_names(struct json_object *list, const char *prefix,
 		      const struct riommu_layout *layout, uint64_t bits);
