@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -121,6 +122,10 @@ def call(*args, stdin=b"", env=None, timeout=TIMEOUT, user=None, stdout=None, to
 
 class Case(unittest.TestCase):
     """A test with a directory of its own."""
+
+    def inherit(self, number, action):
+        """What programs that are started find of a signal: these tests may themselves run under nohup, or in the background."""
+        self.addCleanup(signal.signal, number, signal.signal(number, action))
 
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="cli-")

@@ -424,12 +424,8 @@ class Live(Case):
         self.assertIn("live", text)
         self.assertIn("3 before", text)
 
-    def hang_up_as(self, action):
-        """What the programs that are started inherit: these tests may themselves run under nohup."""
-        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, action))
-
     def test_a_record_that_comes_is_seen_and_a_signal_ends_it_in_order(self):
-        self.hang_up_as(signal.SIG_DFL)
+        self.inherit(signal.SIGHUP, signal.SIG_DFL)
         for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self.set(fqh=1, fqt=3)
             running = self.start("-J", "-d", "0.2", "--record", self.path(f"{sig}.rec"))
@@ -448,7 +444,7 @@ class Live(Case):
             self.assertEqual(stat.S_IMODE(os.stat(self.path(f"{sig}.rec")).st_mode), 0o600)
 
     def test_under_nohup_the_end_of_the_terminal_does_not_end_it(self):
-        self.hang_up_as(signal.SIG_IGN)
+        self.inherit(signal.SIGHUP, signal.SIG_IGN)
         running = self.start("-J", "-d", "0.1")
         self.until(lambda: of(self.events(), "status"))
         running.send_signal(signal.SIGHUP)
