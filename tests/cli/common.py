@@ -72,6 +72,10 @@ def main(programs):
     return 1 if bad else 0
 
 
+# What the runtimes of sanitizers and of coverage have in them; their names stand in other programs, too (src/tool/sandbox.c).
+SANITIZED, COUNTED = b"__asan_init", b"libgcov profiling"
+
+
 def slowed():
     """True if the tools were built with sanitizers or for coverage: not what is to be measured."""
     with open(TOOL, "rb") as f:
@@ -80,7 +84,7 @@ def slowed():
     if os.path.exists(libs):
         with open(libs, "rb") as f:
             content += f.read()
-    return b"__asan_init" in content or b"__gcov_" in content
+    return SANITIZED in content or COUNTED in content
 
 
 def unique(pairs):

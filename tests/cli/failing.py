@@ -30,9 +30,9 @@ def shim():
     for path in (program, *libraries):
         with open(path, "rb") as f:
             content = f.read()
-        if b"__asan_init" in content:
+        if common.SANITIZED in content:
             raise unittest.SkipTest("the allocator is a sanitizer's")
-        if b"__gcov_" in content:
+        if common.COUNTED in content:
             raise unittest.SkipTest("what writes down the coverage does not bear it when memory is out")
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or "cc"
     path = os.path.join(DIRECTORY.name, "shim.so")
