@@ -256,6 +256,15 @@ static int make_state(struct riommu_quiesce *q)
 	return control_state_save(s);
 }
 
+/* Of what could not be prepared nothing stays: the next attempt may find other devices. */
+static void forget_state(struct riommu_quiesce *q)
+{
+	free(q->inside->state.head);
+	q->inside->state.head = NULL;
+	for (size_t i = 0; i < q->function_count; i++)
+		q->inside->function_records[i] = NULL;
+}
+
 static void lock_memory(struct riommu_quiesce *q)
 {
 	const struct riommu_hw *hw = q->inside->hw;
@@ -281,8 +290,10 @@ int riommu_quiesce_prepare(struct riommu_quiesce *q)
 	err = control_state_lock(&q->inside->state, true);
 	if (!err)
 		err = make_state(q);
-	if (err)
+	if (err) {
+		forget_state(q);
 		return err;
+	}
 	lock_memory(q);
 	q->inside->prepared = true;
 	return 0;
