@@ -72,19 +72,33 @@ def main(programs):
     return 1 if bad else 0
 
 
+def program_of(tool):
+    """What libtool's wrapper runs, and the library that it finds for it."""
+    here, name = os.path.split(tool)
+    if os.path.basename(here) != ".libs" and os.path.exists(os.path.join(here, ".libs", name)):
+        here = os.path.join(here, ".libs")
+    library = os.path.join(here, "libriscv-iommu.so.0")
+    return os.path.join(here, name), [library] if os.path.exists(library) else []
+
+
 # What the runtimes of sanitizers and of coverage have in them; their names stand in other programs, too (src/tool/sandbox.c).
 SANITIZED, COUNTED = b"__asan_init", b"libgcov profiling"
 
 
+@functools.lru_cache(maxsize=None)
+def built_with(runtime):
+    """Whether iommu-dump or its library has this RUNTIME in it."""
+    program, libraries = program_of(TOOL)
+    for path in (program, *libraries):
+        with open(path, "rb") as f:
+            if runtime in f.read():
+                return True
+    return False
+
+
 def slowed():
     """True if the tools were built with sanitizers or for coverage: not what is to be measured."""
-    with open(TOOL, "rb") as f:
-        content = f.read()
-    libs = os.path.join(os.path.dirname(TOOL), "libriscv-iommu.so")
-    if os.path.exists(libs):
-        with open(libs, "rb") as f:
-            content += f.read()
-    return SANITIZED in content or COUNTED in content
+    return built_with(SANITIZED) or built_with(COUNTED)
 
 
 def unique(pairs):

@@ -13,34 +13,26 @@ SHIM = os.path.join(common.HERE, "..", "inject", "shim.c")
 DIRECTORY = tempfile.TemporaryDirectory(prefix="cli-shim-")
 
 
-@functools.lru_cache(maxsize=None)
-def program_of(tool):
-    """What libtool's wrapper runs, and the library that it would find for it."""
-    here, name = os.path.split(tool)
-    if os.path.exists(os.path.join(here, ".libs", name)):
-        here = os.path.join(here, ".libs")
-    library = os.path.join(here, "libriscv-iommu.so.0")
-    return os.path.join(here, name), [library] if os.path.exists(library) else []
+def compiled(directory):
+    """The shim, compiled into DIRECTORY; None without a compiler."""
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or "cc"
+    path = os.path.join(directory, "shim.so")
+    try:
+        done = subprocess.run([*compiler.split(), "-O1", "-fPIC", "-shared", "-fno-builtin", "-o", path, SHIM], capture_output=True, check=False)
+    except OSError:
+        return None
+    return None if done.returncode else path
 
 
 @functools.lru_cache(maxsize=None)
 def shim():
-    """The shim, compiled; the test is skipped without a compiler, and where others than the program allocate, too."""
-    program, libraries = program_of(common.TOOL)
-    for path in (program, *libraries):
-        with open(path, "rb") as f:
-            content = f.read()
-        if common.SANITIZED in content:
-            raise unittest.SkipTest("the allocator is a sanitizer's")
-        if common.COUNTED in content:
-            raise unittest.SkipTest("what writes down the coverage does not bear it when memory is out")
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or "cc"
-    path = os.path.join(DIRECTORY.name, "shim.so")
-    try:
-        done = subprocess.run([*compiler.split(), "-O1", "-fPIC", "-shared", "-fno-builtin", "-o", path, SHIM], capture_output=True, check=False)
-    except OSError:
-        done = None
-    if done is None or done.returncode:
+    """The shim; the test is skipped where it cannot be had, and where others than the program allocate, too."""
+    if common.built_with(common.SANITIZED):
+        raise unittest.SkipTest("the allocator is a sanitizer's")
+    if common.built_with(common.COUNTED):
+        raise unittest.SkipTest("what writes down the coverage does not bear it when memory is out")
+    path = compiled(DIRECTORY.name)
+    if not path:
         raise unittest.SkipTest("no compiler for the shim")
     return path
 
@@ -48,7 +40,7 @@ def shim():
 def call(tool, *args, env=None, stdin=b"", **inject):
     """A run with INJECT_...; a Done, with the shim's report: allocations, failed, live, lost."""
     common.wanted(tool, args)
-    program, libraries = program_of(tool)
+    program, libraries = common.program_of(tool)
     report = os.path.join(DIRECTORY.name, "report")
     if os.path.exists(report):
         os.unlink(report)

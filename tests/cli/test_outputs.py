@@ -288,7 +288,7 @@ class Interrupted(Four):
         lines = b"8 0x1000\n8 0x2000 access=w\n" * 3000
         args = "-i", self.core, "-J", "translate", "--batch", "-"
         wanted = common.call(*args, stdin=lines).out
-        program, libraries = failing.program_of(common.TOOL)
+        program, libraries = common.program_of(common.TOOL)
         env = dict(os.environ, LC_ALL="C", LD_PRELOAD=" ".join([failing.shim(), *libraries]), INJECT_SIGNAL="1000")
         # into a file: stdio begins no write anew, and where one is interrupted tells the error
         with open(self.path("answers"), "wb") as answers:

@@ -37,6 +37,7 @@ sys.dont_write_bytecode = True
 
 import cases  # noqa: E402
 import common  # noqa: E402
+import failing  # noqa: E402
 
 TIMEOUT = 20
 MARK = "/inject/begins/here"
@@ -73,15 +74,6 @@ class Ran:
         self.status, self.out, self.said, self.err, self.report, self.output, self.beside = status, out, said, err, report, output, beside
 
 
-def real(tool):
-    """What libtool's wrapper runs, and the library that it finds for it."""
-    here, name = os.path.split(tool)
-    if os.path.basename(here) != ".libs" and os.path.exists(os.path.join(here, ".libs", name)):
-        here = os.path.join(here, ".libs")
-    library = os.path.join(here, "libriscv-iommu.so.0")
-    return os.path.join(here, name), [library] if os.path.exists(library) else []
-
-
 class Bench:
     """Runs a case; a thread has one place for each, which is made anew where the command changes it."""
 
@@ -109,7 +101,7 @@ class Bench:
     def run(self, case, strace=(), **inject):
         place = self.place(case)
         report = os.path.join(place.dir, "report")
-        program, library = real(case.tool)
+        program, library = common.program_of(case.tool)
         env = {"LD_PRELOAD": " ".join([self.shim, *library]), "INJECT_REPORT": report, "INJECT_NOT": NOT_OURS} if self.shim else {
             "ASAN_OPTIONS": "detect_leaks=0", "LD_LIBRARY_PATH": os.path.dirname(program)}
         env.update({"INJECT_" + k.upper(): str(v) for k, v in inject.items()})
@@ -308,22 +300,6 @@ def can_trace(scratch):
     return done.returncode == 0
 
 
-def is_sanitized():
-    """Built with sanitizers, whose allocator is not to be replaced."""
-    for path in (real(common.TOOL)[0], *real(common.TOOL)[1]):
-        with open(path, "rb") as f:
-            if b"__asan_init" in f.read():
-                return True
-    return False
-
-
-def build_shim(scratch):
-    path = os.path.join(scratch, "shim.so")
-    done = subprocess.run([*os.environ.get("CC", "cc").split(), "-O1", "-fPIC", "-shared", "-fno-builtin", "-o", path, os.path.join(HERE, "shim.c")],
-                          capture_output=True, text=True, check=False)
-    return path if done.returncode == 0 else None
-
-
 def main():
     everything, verbose = "--all" in sys.argv, "-v" in sys.argv
     names = [a for a in sys.argv[1:] if not a.startswith("-")]
@@ -338,8 +314,8 @@ def main():
 
 
 def run(scratch, names, everything, verbose):
-    sanitized, tracing = is_sanitized(), can_trace(scratch)
-    shim = None if sanitized else build_shim(scratch)
+    sanitized, tracing = common.built_with(common.SANITIZED), can_trace(scratch)  # a sanitizer's allocator is not to be replaced
+    shim = None if sanitized else failing.compiled(scratch)
     if not shim and not (sanitized and tracing):
         print(("no strace, or it may not trace" if sanitized else "the shim cannot be compiled here") + "\n0 passed, 0 failed, 1 skipped")
         return 77
