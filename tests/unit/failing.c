@@ -53,7 +53,7 @@ bool failing_end(const char **name)
 
 static bool fails(enum failing_kind kind, int error, const char *name)
 {
-	if (!failing.armed || failing.kind != kind)
+	if (!failing.armed || (!failing.always && failing.kind != kind))
 		return false;
 	if (failing.always && strcmp(failing.always, name) != 0)
 		return false;
@@ -113,6 +113,7 @@ FILES(-1, int, rename, (const char *from, const char *to), from, to)
 FILES(-1, int, mkostemp, (char *path, int flags), path, flags)
 FILES(-1, int, mkdir, (const char *path, mode_t mode), path, mode)
 FILES(-1, int, unlink, (const char *path), path)
+FILES(-1, int, mlockall, (int flags), flags)
 FILES(-1, int, flock, (int fd, int operation), fd, operation)
 FILES(-1, int, sigaction, (int sig, const struct sigaction *act, struct sigaction *old), sig, act,
       old)

@@ -17,7 +17,7 @@ enum failing_kind {
 /* From now on the N-th call of this kind fails (1: the first); 0: none does, and they are counted. */
 void failing_begin(enum failing_kind kind, unsigned n);
 
-/* From now on each call of WHAT (a name: "mmap") fails with ERROR; "/..." is whatever opens a path that ends so. */
+/* From now on each call of WHAT (a name: "mmap", "calloc") fails with ERROR; "/..." is whatever opens a path that ends so. */
 void failing_always(const char *what, int error);
 
 /* Until here. True if one failed; its name is then in *NAME, "" otherwise. */

@@ -69,6 +69,7 @@ static int ring_map(struct riommu_source *src, uint64_t page, const uint8_t **da
 	struct ring *ring = src->priv;
 	uint64_t size = (uint64_t)ring->entries * 32;
 
+	ring->fetched = page;
 	if (ring->on_fetch)
 		ring->on_fetch(ring);
 	if (ring->unreadable || page < ring->base || page - ring->base >= size)
@@ -96,6 +97,8 @@ static int ring_reg_read(struct riommu_source *src, uint64_t base, uint32_t offs
 	ring->register_reads++;
 	if (ring->register_error)
 		return ring->register_error;
+	if (ring->absent && offset == ring->absent)
+		return -ENODATA;
 	switch (offset) {
 	case RIOMMU_REG_DDTP:
 		if (ring->on_ddtp)

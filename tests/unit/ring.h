@@ -22,6 +22,8 @@ struct ring {
 	bool dead;          /* registers read as all ones */
 	bool unreadable;    /* memory answers "not held" */
 	bool no_tail;       /* fqt cannot be read */
+	uint32_t absent;    /* another register that cannot be read, by its offset; 0: none */
+	uint64_t fetched;   /* the page that is asked for, when on_fetch() is called */
 	int register_error; /* what registers answer, 0: their values */
 	unsigned register_reads;
 	/* called before ddtp (the first of a state) or the tail is read, and before memory is fetched: to do something in between */

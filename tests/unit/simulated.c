@@ -134,7 +134,7 @@ static int reg_read(void *arg, uint64_t base, uint32_t offset, unsigned width, u
 	access_made();
 	if (reg < 0 || riommu_registers()[reg].width != width)
 		wrong("read of %u bytes at 0x%x", width, offset);
-	if (m->refused)
+	if (m->refused || (m->refuses_after && m->writes >= m->refuses_after))
 		return -EACCES;
 	if (m->bus_error)
 		return -EFAULT;
@@ -155,7 +155,7 @@ static void check_ddtp(const struct sim_iommu *m, uint32_t value)
 		wrong("ddtp written while it is busy");
 	if (!m->seen_idle)
 		wrong("ddtp written and not seen idle before");
-	if (!m->seen_no_go)
+	if (m->word[RIOMMU_REG_CAPABILITIES / 4] & RIOMMU_CAP_DBG && !m->seen_no_go)
 		wrong("ddtp written, and tr_req_ctl.Go not seen clear before");
 	if ((value ^ old) & ~(MODE | BUSY))
 		wrong("ddtp: more than the mode changed: 0x%x to 0x%x", old, value);
@@ -194,7 +194,7 @@ static void write_csr(struct sim_iommu *m, int q, uint32_t value)
 	m->csr_busy[q] = m->csr_busy_after[q];
 	m->csr_on[q] = m->csr_busy_after[q] == SIM_FOREVER ? 0 : 4;
 	if (!m->enable_stays[q])
-		*csr &= ~3u;
+		*csr &= m->interrupt_stays[q] ? ~1u : ~3u;
 }
 
 static void write_vector(struct sim_iommu *m, uint32_t offset, uint32_t value)
@@ -252,6 +252,8 @@ static int reg_write(void *arg, uint64_t base, uint32_t offset, uint32_t value)
 	write_begins();
 	if (m->dead)
 		wrong("write to a dead IOMMU");
+	if (m->writes + 1 == m->refuses_write)
+		return -EIO;
 	write_word(m, offset, value);
 	m->dead |= ++m->writes == m->dies_at_write;
 	write_ends();

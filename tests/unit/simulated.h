@@ -46,8 +46,11 @@ struct sim_iommu {
 	bool mode_stays, ppn_changes;
 	unsigned csr_busy_before[SIM_QUEUES], csr_busy_after[SIM_QUEUES];
 	bool on_stays[SIM_QUEUES], enable_stays[SIM_QUEUES];
+	bool interrupt_stays[SIM_QUEUES]; /* its enable */
 	bool ipsr_stays, vector_stays;
 	unsigned dies_at_write; /* number of the write to it after which it is dead; 0: never */
+	unsigned refuses_write; /* number of the write that is refused with EIO; 0: none */
+	unsigned refuses_after; /* likewise, all reads after that many writes; 0: none */
 	unsigned writes;
 
 	/* the debug translation that was asked for */

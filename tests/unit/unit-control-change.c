@@ -232,6 +232,26 @@ START_TEST(a_directory_that_changes_during_the_undo_is_left_alone)
 }
 END_TEST
 
+static void ddtp_changes(void *arg, const struct riommu_progress *p)
+{
+	(void)arg;
+	if (p->stage == RIOMMU_STAGE_BLOCK)
+		sim_set(1, RIOMMU_REG_DDTP, 8, 0x20090003);
+}
+
+/* All were looked at; while the first is undone, somebody sets the second up. */
+START_TEST(a_directory_that_changes_after_the_look_at_all_is_left_alone)
+{
+	ck_assert_int_eq(block(), 0);
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, ddtp_changes, NULL), -EIO);
+	expect_words(q->iommus[1].result[RIOMMU_STAGE_BLOCK].words, "left alone");
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_DDTP, 8), SIM_DDTP0);
+	ck_assert_uint_eq(sim_reg(1, RIOMMU_REG_DDTP, 8), 0x20090003);
+	ck_assert(!sim_masters(SIM_GPU));
+}
+END_TEST
+
 START_TEST(an_iommu_that_nothing_tells_of_any_more_is_undone_by_its_base)
 {
 	ck_assert_int_eq(block(), 0);
@@ -280,6 +300,72 @@ START_TEST(a_state_that_may_not_be_kept_is_refused)
 	ck_assert_int_eq(riommu_quiesce_prepare(q), -EACCES);
 	expect_words(riommu_error(ctx), "making the directory for the state: ");
 	ck_assert_uint_eq(sim->writes, 0);
+}
+END_TEST
+
+/* What cannot be announced is not written: a kill in between would leave what nobody can undo. */
+START_TEST(what_cannot_be_announced_is_not_written)
+{
+	static const struct {
+		enum riommu_stage stage;
+		unsigned call; /* of those that write: each is followed by one that syncs */
+	} cases[] = {{RIOMMU_STAGE_STOP, 1},  {RIOMMU_STAGE_STOP, 3},  {RIOMMU_STAGE_BLOCK, 1},
+		     {RIOMMU_STAGE_BLOCK, 3}, {RIOMMU_STAGE_BLOCK, 5}, {RIOMMU_STAGE_BLOCK, 6}};
+	enum riommu_stage stage = cases[_i].stage;
+	const char *name;
+
+	args.iommus = (const size_t[]){1};
+	args.iommu_count = 1;
+	plan();
+	ck_assert_int_eq(riommu_quiesce_prepare(q), 0);
+	/* both were changed since: so what undo gives back is to be changed in the state, too */
+	sim_function(SIM_GPU)->config[2] ^= 0x400;
+	sim_set(1, RIOMMU_REG_DDTP, 8, 0x20090003);
+	failing_begin(FAILING_FILES, cases[_i].call);
+	ck_assert_int_eq(riommu_quiesce_stage(q, stage, NULL, NULL), -EIO);
+	ck_assert(failing_end(&name));
+	ck_assert_str_eq(name, cases[_i].call % 2 ? "pwrite" : "fsync");
+	expect_words(q->iommus[0].result[stage].words, "quiesce.state: ");
+	ck_assert_uint_eq(sim->writes, 0);
+}
+END_TEST
+
+START_TEST(what_cannot_be_crossed_out_stays_to_be_undone)
+{
+	const char *name;
+
+	ck_assert_int_eq(block(), 0);
+	sim_function(SIM_EDU)->config[1] =
+		0x7777; /* another device: there is nothing to give back */
+	ck_assert_int_eq(open_undo(), 0);
+	failing_begin(FAILING_FILES, 5); /* after those of ddtp and of the disk, each with a sync */
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), -EIO);
+	ck_assert(failing_end(&name));
+	ck_assert_str_eq(q->iommus[0].result[RIOMMU_STAGE_STOP].object, SIM_EDU);
+	expect_words(q->iommus[0].result[RIOMMU_STAGE_STOP].words, "writing the state");
+	ck_assert_int_eq(access(below("run/quiesce.state"), F_OK), 0);
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert_int_eq(access(below("run/quiesce.state"), F_OK), -1);
+}
+END_TEST
+
+/* A state with nothing in it is what a kill between its making and the first write leaves. */
+START_TEST(a_state_without_anything_to_undo_that_cannot_be_removed_is_told)
+{
+	const char *name;
+
+	plan();
+	ck_assert_int_eq(riommu_quiesce_prepare(q), 0);
+	failing_always("unlink", EROFS);
+	riommu_quiesce_close(q);
+	q = NULL;
+	ck_assert_int_eq(open_undo(), -EROFS);
+	expect_words(riommu_error(ctx), "removing the state");
+	failing_end(&name);
+	ck_assert_int_eq(open_undo(), -ENOENT);
+	expect_words(riommu_error(ctx), "nothing to undo");
+	ck_assert_int_eq(access(below("run/quiesce.state"), F_OK), -1);
 }
 END_TEST
 
@@ -336,6 +422,16 @@ START_TEST(config_space_that_may_not_be_read_is_refused)
 	expect_words(riommu_error(ctx), "lockdown?");
 	failing_end(&name);
 	ck_assert_int_eq(hw->ops->config_read(hw->arg, "10000000.dma", 4, 2, &v), -EINVAL);
+	riommu_hw_close(hw);
+}
+END_TEST
+
+START_TEST(memory_that_may_not_be_locked_is_an_error_of_its_own)
+{
+	struct riommu_hw *hw = open_hw();
+
+	failing_always("mlockall", EPERM);
+	ck_assert_int_eq(hw->ops->lock_memory(hw->arg), -EPERM);
 	riommu_hw_close(hw);
 }
 END_TEST
@@ -401,13 +497,18 @@ int main(void)
 	tcase_add_loop_test(tc, an_iommu_that_was_set_up_anew_is_blocked_anew, 0, 3);
 	tcase_add_test(tc, a_directory_that_is_neither_old_nor_ours_is_kept);
 	tcase_add_test(tc, a_directory_that_changes_during_the_undo_is_left_alone);
+	tcase_add_test(tc, a_directory_that_changes_after_the_look_at_all_is_left_alone);
 	tcase_add_test(tc, an_iommu_that_nothing_tells_of_any_more_is_undone_by_its_base);
 	tcase_add_test(tc, another_device_in_a_slot_is_stopped_for_itself);
 	tcase_add_test(tc, a_state_of_another_user_is_not_ours);
 	tcase_add_loop_test(tc, a_state_that_may_not_be_kept_is_refused, 0, 2);
+	tcase_add_loop_test(tc, what_cannot_be_announced_is_not_written, 0, 6);
+	tcase_add_test(tc, what_cannot_be_crossed_out_stays_to_be_undone);
+	tcase_add_test(tc, a_state_without_anything_to_undo_that_cannot_be_removed_is_told);
 	tcase_add_loop_test(tc, an_iommu_that_may_not_be_removed_says_so, 0, 4);
 	tcase_add_test(tc, hardware_that_was_opened_to_look_writes_nothing);
 	tcase_add_test(tc, config_space_that_may_not_be_read_is_refused);
+	tcase_add_test(tc, memory_that_may_not_be_locked_is_an_error_of_its_own);
 	tcase_add_test(tc, without_pci_no_function_is_there);
 	tcase_add_test(tc, pci_that_may_not_be_looked_at_is_no_machine_without);
 	tcase_add_loop_test(tc, hardware_without_memory_is_not_opened, 0, 2);

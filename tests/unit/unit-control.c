@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* control: block and undo on a simulated machine: each stage, each fault, and a kill after each single write. */
 #include "control/control-internal.h"
+#include "discover/paths.h"
 #include "files.h"
 #include "simulated.h"
 #include "runner.h"
@@ -297,6 +298,43 @@ START_TEST(a_capability_list_in_a_circle_ends)
 }
 END_TEST
 
+/* More than the first table of names has room for, without a name, and one of another IOMMU. */
+START_TEST(each_of_many_devices_is_planned_once)
+{
+	struct riommu_device devices[40] = {{.device_id = 1}};
+	char last[64];
+
+	for (unsigned i = 1; i < 40; i++) {
+		devices[i] = (struct riommu_device){.device_id = i, .iommu = i / 38};
+		snprintf(devices[i].name, sizeof(devices[i].name), "%x0000000.dma", i);
+	}
+	snprintf(last, sizeof(last), "%s", devices[39].name);
+	sys->devices = devices;
+	sys->device_count = 40;
+	args.keep = (const char *const[]){last};
+	args.keep_count = 1;
+	plan();
+	ck_assert_uint_eq(q->function_count, 39);
+	ck_assert_str_eq(q->functions[38].name, last);
+	ck_assert_uint_eq(q->functions[38].iommu, 1);
+	/* nothing of it is written: it is what it was */
+	ck_assert_int_eq(q->functions[38].kind, RIOMMU_FUNCTION_PLATFORM);
+}
+END_TEST
+
+/* 6.28: fields of icvec that capabilities have no use for are 0, and mean nothing. */
+START_TEST(vectors_are_those_of_what_the_iommu_can_do)
+{
+	const uint64_t icvec = 0x4321, wires = (uint64_t)RIOMMU_IGS_WSI << 28;
+
+	ck_assert_uint_eq(control_vectors(0, 0, icvec), 1u << 1 | 1u << 2);
+	ck_assert_uint_eq(control_vectors(RIOMMU_CAP_HPM, 0, icvec), 1u << 1 | 1u << 2 | 1u << 3);
+	ck_assert_uint_eq(control_vectors(RIOMMU_CAP_ATS, 0, icvec), 1u << 1 | 1u << 2 | 1u << 4);
+	ck_assert_uint_eq(control_vectors(wires, 0, icvec), 0);
+	ck_assert_uint_eq(control_vectors(0, RIOMMU_FCTL_WSI, icvec), 0);
+}
+END_TEST
+
 START_TEST(only_the_selected_iommu_is_touched)
 {
 	static const size_t second[] = {1};
@@ -398,6 +436,17 @@ START_TEST(a_short_busy_is_waited_for)
 {
 	sim->iommus[0].ddtp_busy_before = 5;
 	sim->iommus[0].ddtp_busy_after = 20;
+	ck_assert_int_eq(block(), 0);
+	expect_verdict(0, RIOMMU_VERDICT_BLOCKED);
+}
+END_TEST
+
+/* Without capabilities.DBG there is no tr_req_ctl to look at. */
+START_TEST(an_iommu_without_a_debug_interface_is_blocked)
+{
+	sim_set(0, RIOMMU_REG_CAPABILITIES, 8,
+		sim_reg(0, RIOMMU_REG_CAPABILITIES, 8) & ~RIOMMU_CAP_DBG);
+	sim->iommus[0].go_forever = true;
 	ck_assert_int_eq(block(), 0);
 	expect_verdict(0, RIOMMU_VERDICT_BLOCKED);
 }
@@ -580,6 +629,20 @@ START_TEST(what_is_kept_masters_on)
 	ck_assert(sim_masters(SIM_NVME) && !sim_masters(SIM_EDU));
 	ck_assert_int_eq(q->functions[0].stop, RIOMMU_OUTCOME_SKIPPED);
 	ck_assert_int_eq(q->functions[0].drain, RIOMMU_OUTCOME_SKIPPED);
+}
+END_TEST
+
+START_TEST(what_would_not_be_stopped_anyway_may_be_kept)
+{
+	static const char *const keep[] = {SIM_BRIDGE, SIM_PLATFORM, SIM_NIC};
+
+	args.keep = keep;
+	args.keep_count = 3;
+	ck_assert_int_eq(block(), 0);
+	ck_assert_int_eq(q->functions[2].kind, RIOMMU_FUNCTION_BRIDGE);
+	ck_assert_int_eq(q->functions[4].kind, RIOMMU_FUNCTION_PLATFORM);
+	ck_assert_int_eq(q->functions[5].kind, RIOMMU_FUNCTION_KEPT);
+	ck_assert(!sim_masters(SIM_NVME));
 }
 END_TEST
 
@@ -766,6 +829,30 @@ START_TEST(a_queue_that_stays_enabled)
 }
 END_TEST
 
+START_TEST(a_queue_whose_interrupt_stays_enabled)
+{
+	sim->iommus[0].interrupt_stays[_i] = true;
+	sim_set(0, RIOMMU_REG_CQCSR + 4 * (uint32_t)_i, 4, 0x10003);
+	expect_one_queue_bad(_i, RIOMMU_OUTCOME_NOT_TAKEN);
+	ck_assert_ptr_nonnull(strstr(result(0, RIOMMU_STAGE_QUEUES)->words, "0 was written"));
+}
+END_TEST
+
+START_TEST(a_handover_without_its_queues_leaves_them_running)
+{
+	args.handover = true;
+	args.skip = 1u << RIOMMU_STAGE_QUEUES;
+	ck_assert_int_eq(block(), 0);
+	expect_result(0, RIOMMU_STAGE_QUEUES, RIOMMU_OUTCOME_SKIPPED, NULL);
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_CQCSR, 4), 0x10003);
+	for (size_t i = 0; i < q->write_count; i++)
+		ck_assert_int_ne(q->writes[i].stage, RIOMMU_STAGE_QUEUES);
+	expect_verdict(0, RIOMMU_VERDICT_BLOCKED);
+	ck_assert_int_eq(undo(), 0);
+	expect_original();
+}
+END_TEST
+
 START_TEST(interrupts_that_stay)
 {
 	args.handover = true;
@@ -858,6 +945,9 @@ START_TEST(nothing_is_allocated_on_the_way_back)
 	ck_assert(!has_state());
 	/* and that is the end of this plan */
 	ck_assert_int_eq(riommu_quiesce_stage(q, RIOMMU_STAGE_BLOCK, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(riommu_quiesce_prepare(q), -EINVAL);
+	expect_error("make a new one");
+	ck_assert(!has_state());
 }
 END_TEST
 
@@ -989,6 +1079,45 @@ START_TEST(a_state_that_makes_no_sense_is_damage)
 }
 END_TEST
 
+/* A name without an end would be read on into what lies behind it. */
+START_TEST(a_name_without_an_end_is_damage)
+{
+	static uint8_t bytes[64 << 10];
+	size_t len;
+	FILE *f;
+
+	ck_assert_int_eq(block(), 0);
+	close_plan();
+	f = fopen(below(STATE), "r");
+	ck_assert_ptr_nonnull(f);
+	len = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
+	memset(bytes + HEAD + offsetof(struct state_iommu, name), 'x',
+	       sizeof(((struct state_iommu *)0)->name));
+	write_file(STATE, bytes, len);
+	ck_assert_int_eq(chmod(below(STATE), 0600), 0);
+	ck_assert_int_eq(undo(), -EBADMSG);
+	expect_error("damaged");
+}
+END_TEST
+
+START_TEST(more_than_a_state_file_has_room_for_is_refused)
+{
+	static const struct {
+		size_t iommus, functions;
+	} cases[] = {{65536, 0}, {0, 65536}, {65535, 65535}};
+	struct state s;
+
+	ck_assert_int_eq(control_state_init(&s, ctx), 0);
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(cases); i++) {
+		ck_assert_int_eq(control_state_new(&s, cases[i].iommus, cases[i].functions),
+				 -EFBIG);
+		expect_error("too many devices");
+		ck_assert_ptr_null(s.head);
+	}
+}
+END_TEST
+
 START_TEST(a_state_that_is_no_file_or_too_large_is_not_ours)
 {
 	make_dir(STATE);
@@ -1014,6 +1143,13 @@ START_TEST(a_folder_for_the_state_that_is_too_long_is_refused)
 	ck_assert_ptr_null(q);
 	expect_error("state.path");
 	expect_error("too long");
+	ck_assert_int_eq(undo(), -ENAMETOOLONG);
+	ck_assert_uint_eq(sim->writes, 0);
+	/* nor may it become so after the plan */
+	ck_assert_int_eq(riommu_option_set(ctx, "state.path", below("run")), 0);
+	plan();
+	ck_assert_int_eq(riommu_option_set(ctx, "state.path", path), 0);
+	ck_assert_int_eq(riommu_quiesce_prepare(q), -ENAMETOOLONG);
 	ck_assert_uint_eq(sim->writes, 0);
 }
 END_TEST
@@ -1085,6 +1221,21 @@ START_TEST(undo_of_one_leaves_the_other)
 	ck_assert_int_eq(undo(), 0);
 	expect_original();
 	ck_assert(!has_state());
+}
+END_TEST
+
+START_TEST(an_iommu_that_was_not_blocked_has_nothing_to_undo)
+{
+	static const size_t first[] = {0}, second[] = {1};
+
+	args.iommu_count = 1;
+	args.iommus = first;
+	ck_assert_int_eq(block(), 0);
+	args.iommus = second;
+	ck_assert_int_eq(undo(), -ENOENT);
+	expect_error("nothing to undo");
+	ck_assert(has_state());
+	ck_assert(!sim_masters(SIM_NVME));
 }
 END_TEST
 
@@ -1536,6 +1687,7 @@ START_TEST(a_multipath_nvme_disk_is_followed_to_its_controllers)
 	make_dir("sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/nvme0n1p1");
 	make_link("sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0",
 		  "../../../pci0000:00/0000:00:01.0/nvme/nvme0");
+	write_text("sys/devices/virtual/nvme-subsystem/nvme-subsys0/model", "QEMU NVMe Ctrl\n");
 	make_link("sys/dev/block/259:1",
 		  "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/nvme0n1p1");
 	write_text("proc/self/mountinfo", "36 35 259:1 / / rw - ext4 /dev/nvme0n1p1 rw\n");
@@ -1558,6 +1710,22 @@ START_TEST(swap_is_named)
 	make_link("sys/class/block/nvme0n1p2", DEVICES "0000:00:01.0/nvme/nvme0/nvme0n1p2");
 	write_text("proc/swaps", "Filename\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
 				 "/dev/nvme0n1p2  partition\t1\t0\t-2\n");
+	expect_users("1 0000:00:01.0 nvme0n1p2 \n");
+}
+END_TEST
+
+START_TEST(a_swap_that_is_named_by_a_link_is_that_of_its_disk)
+{
+	char text[600];
+
+	users_begin();
+	make_dir("dev/mapper");
+	write_text("dev/nvme0n1p2", "");
+	make_link("dev/mapper/swap", "../nvme0n1p2");
+	make_link("sys/class/block/nvme0n1p2", DEVICES "0000:00:01.0/nvme/nvme0/nvme0n1p2");
+	snprintf(text, sizeof(text), "Filename Type\n\n%s partition 1 0 -2\n",
+		 below("dev/mapper/swap"));
+	write_text("proc/swaps", text);
 	expect_users("1 0000:00:01.0 nvme0n1p2 \n");
 }
 END_TEST
@@ -1645,6 +1813,46 @@ START_TEST(who_asks_may_stop_at_the_first)
 }
 END_TEST
 
+/* Of a volume on two disks, and of two interfaces, the second is not looked for. */
+START_TEST(who_stops_at_the_first_is_told_no_other_of_the_same_list)
+{
+	struct seen seen = {.text = ""};
+
+	users_begin();
+	make_dir("sys/devices/virtual/block/dm-0/slaves");
+	make_link("sys/dev/block/253:0", "../../devices/virtual/block/dm-0");
+	make_link("sys/devices/virtual/block/dm-0/slaves/sda", DEVICES "0000:01:00.0/sda");
+	make_link("sys/devices/virtual/block/dm-0/slaves/sdb", DEVICES "0000:01:00.0/sda");
+	write_text("proc/self/mountinfo", "36 35 253:0 / / rw - xfs /dev/mapper/root rw\n");
+	plan();
+	ck_assert_int_eq(riommu_quiesce_users(q, see_one, &seen), 7);
+	ck_assert_str_eq(seen.text, "0 0000:01:00.0 root /\n");
+	write_text("proc/self/mountinfo", "");
+	for (int i = 0; i < 2; i++) {
+		make_dir(i ? "sys/devices/eth1" : "sys/devices/eth0");
+		make_link(i ? "sys/class/net/eth1" : "sys/class/net/eth0",
+			  DEVICES "0000:01:00.0/net/eth");
+	}
+	make_dir("sys/devices/pci0000:00/0000:01:00.0/net/eth");
+	write_text("sys/devices/pci0000:00/0000:01:00.0/net/eth/flags", "0x1003\n");
+	seen.text[0] = '\0';
+	ck_assert_int_eq(riommu_quiesce_users(q, see_one, &seen), 7);
+	ck_assert_uint_eq(strlen(seen.text), strlen("2 0000:01:00.0 eth0 \n"));
+}
+END_TEST
+
+/* What lies where a list of disks would be is no list: then there are none. */
+START_TEST(a_device_without_a_list_of_disks_lies_on_none)
+{
+	users_begin();
+	make_dir("sys/devices/virtual/block/loop0");
+	write_text("sys/devices/virtual/block/loop0/slaves", "");
+	make_link("sys/dev/block/7:0", "../../devices/virtual/block/loop0");
+	write_text("proc/self/mountinfo", "36 35 7:0 / / rw - xfs /dev/loop0 rw\n");
+	expect_users("");
+}
+END_TEST
+
 /* A device that does not say on what it lies may lie on one that is cut off. */
 START_TEST(a_volume_whose_disks_cannot_be_listed_is_not_one_without_disks)
 {
@@ -1712,6 +1920,7 @@ START_TEST(an_interface_in_doubt_is_named)
 	write_text("sys/devices/pci0000:00/0000:01:00.0/net/eth0/flags", "no number\n");
 	make_link("sys/class/net/eth0", DEVICES "0000:01:00.0/net/eth0");
 	write_text("sys/class/net/bonding_masters", "");
+	make_dir("sys/class/net/no-flags");
 	make_dir("sys/class/net/no-link");
 	write_text("sys/class/net/no-link/flags", "0x1\n");
 	expect_users("2 0000:01:00.0 eth0 \n");
@@ -1736,7 +1945,7 @@ START_TEST(a_mount_with_a_name_that_no_device_has_is_on_none)
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	snprintf(line, sizeof(line),
-		 "36 35 0:9 / /a rw - fuse /%s rw\n"
+		 "36 35 0:9 / /a rw - fuse /dev/%s rw\n"
 		 "37 35 8:1 / /b rw - ext4 /dev/sda1 rw\n",
 		 name);
 	write_text("proc/self/mountinfo", line);
@@ -1749,6 +1958,7 @@ START_TEST(volumes_that_lie_too_deep_to_follow_are_told)
 {
 	char deep[700] = "sys", link[1100];
 	struct seen seen = {.text = ""};
+	int name = _i == 2 ? 150 : 250, rest;
 
 	users_begin();
 	for (unsigned i = 0; i < (_i ? 3 : 2); i++)
@@ -1761,14 +1971,22 @@ START_TEST(volumes_that_lie_too_deep_to_follow_are_told)
 	make_link(link, "../../dm");
 	snprintf(link, sizeof(link), "%s/dm/slaves", deep);
 	make_dir(link);
-	snprintf(link, sizeof(link), "%s/dm/slaves/%0250u", deep, 1);
-	make_link(link, "../../dm");
+	snprintf(link, sizeof(link), "%s/dm/slaves/%0*d", deep, name, 1);
+	make_link(link, _i == 2 ? "../../dn" : "../../dm");
+	snprintf(link, sizeof(link), "%s/dn/slaves", deep);
+	make_dir(link);
+	rest = RIOMMU_PATH_MAX - 1 - (int)strlen(below(deep)) - name -
+	       (int)strlen("/dev/block/253:0/slaves//slaves/");
+	snprintf(link, sizeof(link), "%s/dn/slaves/%0*d", deep, rest, 1);
+	if (_i == 2) /* it fits to the last byte, and nothing behind it does */
+		make_link(link, "../../dm");
 	snprintf(link, sizeof(link), "%s/class/net", deep);
 	make_dir(link);
 	write_text("proc/self/mountinfo", "36 35 253:0 / / rw - xfs /dev/mapper/root rw\n");
 	plan();
 	ck_assert_int_eq(riommu_quiesce_users(q, see, &seen), -ENAMETOOLONG);
-	expect_error("who would be cut off is not known");
+	if (_i < 2) /* a path as long as can be leaves no room for words */
+		expect_error("who would be cut off is not known");
 	ck_assert_str_eq(seen.text, "");
 }
 END_TEST
@@ -1810,6 +2028,8 @@ static void add_block_tests(TCase *tc)
 	tcase_add_test(tc, what_is_planned_for_a_handover_is_what_is_written);
 	tcase_add_test(tc, the_plan_says_what_every_device_is);
 	tcase_add_test(tc, a_capability_list_in_a_circle_ends);
+	tcase_add_test(tc, vectors_are_those_of_what_the_iommu_can_do);
+	tcase_add_test(tc, each_of_many_devices_is_planned_once);
 	tcase_add_test(tc, only_the_selected_iommu_is_touched);
 	tcase_add_test(tc, no_plan_for_what_does_not_answer);
 	tcase_add_test(tc, what_is_to_be_kept_must_exist);
@@ -1817,6 +2037,7 @@ static void add_block_tests(TCase *tc)
 	tcase_add_test(tc, a_block_is_one_write_and_keeps_the_ppn);
 	tcase_add_test(tc, what_is_off_already_is_not_written);
 	tcase_add_test(tc, bare_becomes_off_and_bare_again);
+	tcase_add_test(tc, an_iommu_without_a_debug_interface_is_blocked);
 	tcase_add_test(tc, a_short_busy_is_waited_for);
 	tcase_add_test(tc, busy_before_that_never_clears);
 	tcase_add_test(tc, busy_after_that_never_clears);
@@ -1835,6 +2056,7 @@ static void add_stop_tests(TCase *tc)
 {
 	tcase_add_test(tc, who_masters_is_stopped_and_nobody_else);
 	tcase_add_test(tc, what_is_kept_masters_on);
+	tcase_add_test(tc, what_would_not_be_stopped_anyway_may_be_kept);
 	tcase_add_test(tc, bus_mastering_that_cannot_be_cleared);
 	tcase_add_test(tc, bus_mastering_that_comes_back);
 	tcase_add_test(tc, transactions_pending_are_waited_for);
@@ -1850,7 +2072,9 @@ static void add_stop_tests(TCase *tc)
 	tcase_add_loop_test(tc, a_queue_that_stays_busy, 0, SIM_QUEUES);
 	tcase_add_loop_test(tc, a_queue_that_stays_on, 0, SIM_QUEUES);
 	tcase_add_loop_test(tc, a_queue_that_stays_enabled, 0, SIM_QUEUES);
+	tcase_add_loop_test(tc, a_queue_whose_interrupt_stays_enabled, 0, SIM_QUEUES);
 	tcase_add_test(tc, interrupts_that_stay);
+	tcase_add_test(tc, a_handover_without_its_queues_leaves_them_running);
 	tcase_add_test(tc, what_is_not_blocked_keeps_its_queues);
 	tcase_add_test(tc, every_access_is_counted);
 	tcase_add_test(tc, config_space_is_read_and_written_through_sysfs);
@@ -1870,12 +2094,15 @@ static void add_state_tests(TCase *tc)
 	tcase_add_test(tc, a_state_that_others_may_write_is_not_ours);
 	tcase_add_loop_test(tc, a_state_that_makes_no_sense_is_damage, 0, 13);
 	tcase_add_test(tc, a_state_that_is_no_file_or_too_large_is_not_ours);
+	tcase_add_test(tc, more_than_a_state_file_has_room_for_is_refused);
+	tcase_add_test(tc, a_name_without_an_end_is_damage);
 	tcase_add_test(tc, a_folder_for_the_state_that_is_too_long_is_refused);
 	tcase_add_test(tc, a_truncated_state_is_damage);
 	tcase_add_test(tc, a_state_of_another_boot_is_replaced_and_not_undone);
 	tcase_add_test(tc, undo_restores_all_of_it);
 	tcase_add_test(tc, undo_says_beforehand_what_it_will_write);
 	tcase_add_test(tc, undo_of_one_leaves_the_other);
+	tcase_add_test(tc, an_iommu_that_was_not_blocked_has_nothing_to_undo);
 	tcase_add_test(tc, two_blocks_one_after_the_other_are_undone_together);
 	tcase_add_test(tc, undo_gives_back_only_what_was_cleared);
 	tcase_add_test(tc, undo_leaves_another_device_alone);
@@ -1908,12 +2135,15 @@ static void add_user_tests(TCase *tc)
 	tcase_add_test(tc, a_multipath_nvme_disk_is_followed_to_its_controllers);
 	tcase_add_test(tc, a_filesystem_with_a_number_of_its_own_is_found_by_its_source);
 	tcase_add_test(tc, swap_is_named);
+	tcase_add_test(tc, a_swap_that_is_named_by_a_link_is_that_of_its_disk);
 	tcase_add_test(tc, an_interface_that_is_up_is_named);
 	tcase_add_test(tc, a_platform_device_has_users_too);
 	tcase_add_test(tc, who_is_kept_and_not_blocked_is_not_cut_off);
 	tcase_add_test(tc, lists_that_cannot_be_read_are_not_empty);
 	tcase_add_test(tc, a_volume_that_lies_on_itself_ends);
 	tcase_add_test(tc, who_asks_may_stop_at_the_first);
+	tcase_add_test(tc, a_device_without_a_list_of_disks_lies_on_none);
+	tcase_add_test(tc, who_stops_at_the_first_is_told_no_other_of_the_same_list);
 	tcase_add_test(tc, a_volume_whose_disks_cannot_be_listed_is_not_one_without_disks);
 	tcase_add_test(tc,
 		       mounts_that_are_written_otherwise_are_left_out_or_named_as_far_as_they_go);
@@ -1921,7 +2151,7 @@ static void add_user_tests(TCase *tc)
 	tcase_add_test(tc, interfaces_that_cannot_be_listed_are_not_none);
 	tcase_add_test(tc, an_interface_in_doubt_is_named);
 	tcase_add_test(tc, a_mount_with_a_name_that_no_device_has_is_on_none);
-	tcase_add_loop_test(tc, volumes_that_lie_too_deep_to_follow_are_told, 0, 2);
+	tcase_add_loop_test(tc, volumes_that_lie_too_deep_to_follow_are_told, 0, 3);
 }
 
 int main(void)

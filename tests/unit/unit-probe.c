@@ -141,6 +141,32 @@ START_TEST(an_iommu_that_went_away_does_not_answer)
 }
 END_TEST
 
+/* The address, then the request, upper halves first: the first that is not taken ends it, and Go is never set. */
+START_TEST(a_request_that_cannot_be_written_is_not_asked)
+{
+	sim->iommus[0].refuses_write = (unsigned)_i;
+	ck_assert_int_eq(ask(0), -EIO);
+	ck_assert_uint_eq(sim->iommus[0].writes, (unsigned)_i - 1);
+	ck_assert_uint_eq(sim->iommus[0].probes, 0);
+}
+END_TEST
+
+START_TEST(an_iommu_that_goes_away_during_a_request_does_not_answer)
+{
+	sim->iommus[0].refuses_after = 4;
+	ck_assert_int_eq(ask(0), -EACCES);
+	ck_assert_uint_eq(sim->iommus[0].probes, 1);
+}
+END_TEST
+
+START_TEST(an_iommu_whose_capabilities_are_not_known_is_not_asked)
+{
+	sys->iommus[0].state[riommu_reg_by_offset(RIOMMU_REG_CAPABILITIES)] = RIOMMU_REG_MISSING;
+	ck_assert_int_eq(ask(0), -ENOTSUP);
+	ck_assert_uint_eq(sim->accesses, 0);
+}
+END_TEST
+
 START_TEST(an_answer_of_all_ones_is_none)
 {
 	sim->iommus[0].probe_response = UINT64_MAX;
@@ -281,6 +307,9 @@ int main(void)
 	tcase_add_test(tc, an_answer_that_does_not_come_is_a_timeout_and_nothing_more_is_written);
 	tcase_add_test(tc, an_answer_is_taken_also_when_the_time_is_up);
 	tcase_add_test(tc, an_iommu_that_went_away_does_not_answer);
+	tcase_add_loop_test(tc, a_request_that_cannot_be_written_is_not_asked, 1, 5);
+	tcase_add_test(tc, an_iommu_that_goes_away_during_a_request_does_not_answer);
+	tcase_add_test(tc, an_iommu_whose_capabilities_are_not_known_is_not_asked);
 	tcase_add_test(tc, an_answer_of_all_ones_is_none);
 	tcase_add_loop_test(tc, an_answer_is_a_page_and_its_size, 0,
 			    (int)RIOMMU_ARRAY_SIZE(answers));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* queue: a fault queue watched: each record once and in order, and nothing missing without a word. */
+#include "failing.h"
 #include "files.h"
 #include "queue/watch-internal.h"
 #include "ring.h"
@@ -199,6 +200,64 @@ START_TEST(records_that_come_while_history_is_read_are_told_once)
 }
 END_TEST
 
+static void fetch_works(struct ring *r)
+{
+	r->on_fetch = NULL;
+	r->unreadable = false;
+}
+
+static void fetch_fails_once(struct ring *r)
+{
+	r->on_fetch = fetch_works;
+	r->unreadable = true;
+}
+
+START_TEST(history_is_told_also_where_its_last_record_could_not_be_read_twice)
+{
+	faults(5);
+	ring->on_fetch = fetch_fails_once;
+	ck_assert_int_eq(poll_after(0), 0);
+	ck_assert_uint_eq(seen.before, 5);
+	saw_the_last(5);
+}
+END_TEST
+
+START_TEST(a_dump_that_is_looked_at_twice_has_no_interrupts)
+{
+	ring->sys.live = false;
+	poll_after(0);
+	faults(3);
+	ck_assert_int_eq(poll_after(2000 * MS), 3);
+	saw_the_last(3);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+}
+END_TEST
+
+/* Where it has never been set up the base is 0, too; but that one is off. */
+START_TEST(a_ring_at_address_0_is_followed_once_it_is_on)
+{
+	ring_enable(ring, 0);
+	faults(2);
+	ring->no_tail = _i;
+	poll_after(0);
+	ck_assert_uint_eq(seen.before, 2);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	saw_the_last(3);
+}
+END_TEST
+
+START_TEST(an_index_past_the_end_is_followed_by_its_low_bits_and_told)
+{
+	poll_after(0);
+	faults(2);
+	ring->tail |= ENTRIES;
+	ck_assert_int_eq(poll_after(MS), 2);
+	ck_assert_ptr_nonnull(strstr(riommu_watch_trouble(watch), "lies past its end"));
+	saw_the_last(2);
+}
+END_TEST
+
 /* -- what is missing ------------------------------------------------------------------------------------ */
 
 START_TEST(a_ring_written_over_is_told_and_what_is_left_is_seen)
@@ -341,6 +400,7 @@ static const struct {
 	{" 10: 5 1x APLIC test\n", "test", 0, 0, 5},
 	{"test\n", "test", 0, 0, 0},
 	{" test: 5\n", "test: 5", 0, 0, 5},
+	{"test", "test", 0, 0, 0},
 	{" 10: test\n", "test", 0, 0, 0},
 	{" 10: 1 test\n 11: 7 test\n 12: 9 test\n", "test", 1, 0, 7},
 	{" 10: 1 test\n 11: 7 test\n 12: 9 test\n", "test", -1, 0, 1},
@@ -377,6 +437,8 @@ START_TEST(more_interrupts_than_records_are_told)
 	with_interrupts();
 	poll_after(0);
 	poll_after(1000 * MS);
+	poll_after(1000 * MS);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0); /* none came since */
 	faults(5);
 	write_interrupts(15);
 	poll_after(1000 * MS);
@@ -399,6 +461,20 @@ START_TEST(without_an_interrupt_nobody_consumed_and_there_is_no_room_for_a_lap)
 	poll_after(500 * MS);
 	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_TIME], 0);
 	write_interrupts(11);
+	faults(1);
+	poll_after(500 * MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_TIME], 1);
+	files_end();
+}
+END_TEST
+
+START_TEST(interrupts_that_cannot_be_counted_any_more_say_nothing_of_who_consumed)
+{
+	with_interrupts();
+	poll_after(0);
+	faults(200);
+	poll_after(MS);
+	write_text("interrupts", "");
 	faults(1);
 	poll_after(500 * MS);
 	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_MAY_TIME], 1);
@@ -432,6 +508,70 @@ START_TEST(memory_that_cannot_be_read_is_told)
 }
 END_TEST
 
+START_TEST(memory_that_cannot_be_read_hides_nothing_where_nothing_came)
+{
+	faults(4);
+	poll_after(0);
+	ring->unreadable = true;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+	ring->unreadable = false;
+	faults(2);
+	ck_assert_int_eq(poll_after(MS), 2);
+}
+END_TEST
+
+/* Whether the index went back, or round, nobody can tell then: that records are missing is told in any case. */
+START_TEST(an_index_that_went_back_in_memory_that_cannot_be_read_is_told)
+{
+	faults(20);
+	poll_after(0);
+	ring_enable(ring, RING_BASE);
+	faults(3);
+	ring->unreadable = true;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_RESET], 0);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_UNREADABLE], 1);
+}
+END_TEST
+
+static void first_page_fails(struct ring *r)
+{
+	r->unreadable = r->fetched == RING_BASE;
+}
+
+START_TEST(an_index_that_went_back_where_the_new_records_cannot_be_read_is_told)
+{
+	faults(ENTRIES + 150);
+	poll_after(0);
+	ring->head = ring->tail = 0;
+	faults(3);
+	ring->on_fetch = first_page_fails;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_CONTENT], 1);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_UNREADABLE], 1);
+	ck_assert_uint_eq(seen.lost, 3);
+}
+END_TEST
+
+START_TEST(a_mode_that_cannot_be_read_for_a_while_has_not_changed)
+{
+	poll_after(0);
+	ring->absent = RIOMMU_REG_DDTP;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert(!riommu_watch_state(watch)->ddtp_known);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_MODE], 0);
+	ring->absent = RIOMMU_REG_FQB; /* the mode is to be had again, the queue is not */
+	ck_assert_int_eq(poll_after(MS), -ENODATA);
+	ck_assert_int_eq(poll_after(MS), -ENODATA);
+	ck_assert(riommu_watch_state(watch)->ddtp_known);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_MODE], 0);
+	ring->ddtp ^= 0x400;
+	ck_assert_int_eq(poll_after(MS), -ENODATA);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_MODE], 1);
+}
+END_TEST
+
 START_TEST(registers_that_are_gone_for_a_while_leave_a_word)
 {
 	poll_after(0);
@@ -460,6 +600,8 @@ START_TEST(a_queue_that_was_off_begins_at_zero)
 	ring->csr = 0;
 	poll_after(MS);
 	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_CSR], 1);
+	poll_after(MS); /* and stays so */
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_RESET], 0);
 	ring_enable(ring, RING_BASE);
 	faults(3);
 	ck_assert_int_eq(poll_after(MS), 3);
@@ -576,6 +718,9 @@ START_TEST(without_fqt_changed_entries_are_new_and_their_order_unknown)
 	ck_assert_int_eq(poll_after(MS), 3);
 	ck_assert_uint_eq(seen.unordered, 3);
 	ck_assert_int_eq(poll_after(MS), 0);
+	memset(ring->record[2], 0, sizeof(ring->record[2])); /* who sets it up clears it */
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.faults, 0);
 }
 END_TEST
 
@@ -749,6 +894,234 @@ START_TEST(what_goes_while_a_lap_is_dealt_with_ends_the_poll_and_not_the_watch)
 	faults(3);
 	ck_assert_int_eq(poll_after(MS), 3);
 	saw_the_last(3);
+}
+END_TEST
+
+/* The registers are read once more where the index came back: only then is it followed. */
+START_TEST(an_index_that_comes_back_for_a_moment_is_not_followed)
+{
+	ring->no_tail = true;
+	poll_after(0);
+	ring->no_tail = false;
+	faults(2);
+	at_tail(2, _i ? tail_goes : registers_go);
+	ring->on_ddtp = ring->on_tail;
+	ring->on_tail = NULL;
+	ck_assert_int_eq(poll_after(MS), 2);
+	ck_assert_uint_eq(seen.unordered, 2);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+	ring->on_ddtp = NULL;
+	ring->register_error = 0;
+	ring->no_tail = false;
+	faults(1);
+	ck_assert_int_eq(poll_after(MS), 1);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_BLIND], 1);
+}
+END_TEST
+
+static void ring_goes_round(void)
+{
+	faults(ENTRIES);
+}
+
+START_TEST(history_that_is_written_over_while_it_is_read_is_none)
+{
+	faults(3);
+	at_tail(2, _i ? memory_goes : ring_goes_round);
+	poll_after(0);
+	ck_assert_uint_eq(seen.before, 0);
+	ring->on_tail = NULL;
+	ring->unreadable = false;
+	faults(2);
+	poll_after(MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_LAPPED], 1);
+	saw_the_last(_i ? 5 : ENTRIES - ENTRIES / 8 - 1);
+}
+END_TEST
+
+START_TEST(a_ring_that_was_written_over_exactly_and_is_gone_is_an_error)
+{
+	faults(10);
+	poll_after(0);
+	faults(ENTRIES);
+	at_tail(2, registers_go);
+	ck_assert_int_eq(poll_after(MS), -EAGAIN);
+	ck_assert_uint_eq(seen.faults, 0);
+}
+END_TEST
+
+static void an_eighth(void)
+{
+	faults(ENTRIES / 8);
+}
+
+/* The record that was to be the sentinel may be written over already: another is looked for. */
+START_TEST(a_place_to_go_on_from_that_is_overtaken_is_not_used)
+{
+	lap();
+	at_tail(3, an_eighth);
+	poll_after(MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_LAPPED], 1);
+	saw_the_last(ENTRIES - ENTRIES / 8 - 1);
+}
+END_TEST
+
+static struct {
+	unsigned states, fetches;
+} between;
+
+static void state_is_read(struct ring *r)
+{
+	(void)r;
+	between.states++;
+	between.fetches = 0;
+}
+
+/* Once the poll has its state, and each time when a place to go on from was found: while the records are copied. */
+static void lap_while_copying(struct ring *r)
+{
+	unsigned first = between.states == 1 ? 1 : 2;
+
+	if (++between.fetches == first && between.states % 2) {
+		r->on_fetch = NULL;
+		faults(ENTRIES + 20);
+		r->on_fetch = lap_while_copying;
+	}
+}
+
+START_TEST(a_poll_that_is_overtaken_again_and_again_leaves_the_rest_to_the_next)
+{
+	poll_after(0);
+	faults(20);
+	memset(&between, 0, sizeof(between));
+	ring->on_ddtp = state_is_read;
+	ring->on_fetch = lap_while_copying;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_LAPPED], 3);
+	ring->on_ddtp = NULL;
+	ring->on_fetch = NULL;
+	poll_after(MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_LAPPED], 1);
+	saw_the_last(ENTRIES - ENTRIES / 8 - 1);
+}
+END_TEST
+
+static void count_faults(void *arg, const struct riommu_watch_event *e)
+{
+	size_t *count = arg;
+
+	count[e->kind]++;
+}
+
+#define LARGE (1u << 21) /* entries; the newer half of them is remembered */
+
+static void a_half_and_more(void)
+{
+	faults(LARGE / 2 + 5);
+}
+
+START_TEST(of_a_ring_larger_than_what_is_remembered_no_record_is_missing)
+{
+	size_t count[RIOMMU_WATCH_KINDS] = {0};
+
+	teardown();
+	begin(LARGE, "/nonexistent");
+	at_tail(2, a_half_and_more); /* the ring is read in between */
+	ck_assert_int_eq(riommu_watch_poll(watch, now, count_faults, count), 0);
+	ck_assert_uint_eq(count[RIOMMU_WATCH_FAULT], 0);
+	ck_assert_int_eq(riommu_watch_poll(watch, now + MS, count_faults, count), LARGE / 2 + 5);
+	/* and where the index went back, that is seen by its last record alone */
+	now += MS;
+	ring_enable(ring, RING_BASE);
+	faults(3);
+	ck_assert_int_eq(poll_after(MS), 3);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_CONTENT], 1);
+	saw_the_last(3);
+}
+END_TEST
+
+/* -- without memory -- */
+
+static void ring_grows(void)
+{
+	ring->entries = 2 * ENTRIES;
+	ring_enable(ring, RING_BASE);
+	faults(2);
+}
+
+static int64_t poll_without_memory(void)
+{
+	const char *name;
+	int64_t result;
+
+	failing_always("calloc", ENOMEM);
+	result = poll_after(MS);
+	ck_assert(failing_end(&name));
+	return result;
+}
+
+static void begin_small(void)
+{
+	teardown();
+	begin(2 * ENTRIES, "/nonexistent");
+	ring->entries = ENTRIES;
+	ring_enable(ring, RING_BASE);
+	faults(20);
+}
+
+START_TEST(a_ring_that_nobody_can_remember_is_looked_at_by_the_next_poll)
+{
+	begin_small();
+	ring->no_tail = _i;
+	ck_assert_int_eq(poll_without_memory(), -ENOMEM);
+	ck_assert_uint_eq(seen.faults, 0);
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.before, 20);
+}
+END_TEST
+
+START_TEST(a_larger_ring_that_nobody_can_remember_begins_anew_with_the_next_poll)
+{
+	begin_small();
+	ring->no_tail = _i;
+	poll_after(0);
+	ring_grows();
+	ck_assert_int_eq(poll_without_memory(), -ENOMEM);
+	faults(1);
+	ck_assert_int_eq(poll_after(MS), _i ? 0 : 3);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_BASE], 1);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_BLIND], 1);
+	faults(2);
+	ck_assert_int_eq(poll_after(MS), 2);
+}
+END_TEST
+
+START_TEST(a_ring_that_grows_while_a_lap_is_dealt_with_begins_at_zero)
+{
+	begin_small();
+	lap();
+	at_tail(2, ring_grows);
+	ring->on_ddtp = ring->on_tail;
+	ring->on_tail = NULL;
+	if (_i) {
+		ck_assert_int_eq(poll_without_memory(), -ENOMEM);
+		ck_assert_int_eq(poll_after(MS), 2);
+	} else {
+		poll_after(MS);
+	}
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_BASE], 1);
+	faults(3);
+	poll_after(MS);
+	ck_assert_uint_eq(seen.iova[seen.faults - 1], next_iova - 0x1000);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+}
+END_TEST
+
+START_TEST(how_full_a_ring_of_unknown_size_is_nobody_knows)
+{
+	const struct riommu_watch_state s = {.indexes_known = true, .tail = 5};
+
+	ck_assert_uint_eq(riommu_watch_fill(&s), 0);
 }
 END_TEST
 
@@ -992,6 +1365,27 @@ int main(void)
 			    0, (int)RIOMMU_ARRAY_SIZE(in_between));
 	tcase_add_test(tc, a_queue_that_moves_while_a_lap_is_dealt_with_begins_at_zero);
 	tcase_add_loop_test(tc, registers_that_go_while_history_is_read_leave_no_history, 0, 2);
+	tcase_add_test(tc, history_is_told_also_where_its_last_record_could_not_be_read_twice);
+	tcase_add_test(tc, a_dump_that_is_looked_at_twice_has_no_interrupts);
+	tcase_add_loop_test(tc, a_ring_at_address_0_is_followed_once_it_is_on, 0, 2);
+	tcase_add_test(tc, an_index_past_the_end_is_followed_by_its_low_bits_and_told);
+	tcase_add_test(tc, of_a_ring_larger_than_what_is_remembered_no_record_is_missing);
+	tcase_add_test(tc, interrupts_that_cannot_be_counted_any_more_say_nothing_of_who_consumed);
+	tcase_add_test(tc, memory_that_cannot_be_read_hides_nothing_where_nothing_came);
+	tcase_add_test(tc, an_index_that_went_back_in_memory_that_cannot_be_read_is_told);
+	tcase_add_test(tc, an_index_that_went_back_where_the_new_records_cannot_be_read_is_told);
+	tcase_add_test(tc, a_mode_that_cannot_be_read_for_a_while_has_not_changed);
+	tcase_add_loop_test(tc, an_index_that_comes_back_for_a_moment_is_not_followed, 0, 2);
+	tcase_add_loop_test(tc, history_that_is_written_over_while_it_is_read_is_none, 0, 2);
+	tcase_add_test(tc, a_ring_that_was_written_over_exactly_and_is_gone_is_an_error);
+	tcase_add_test(tc, a_place_to_go_on_from_that_is_overtaken_is_not_used);
+	tcase_add_test(tc, a_poll_that_is_overtaken_again_and_again_leaves_the_rest_to_the_next);
+	tcase_add_loop_test(tc, a_ring_that_nobody_can_remember_is_looked_at_by_the_next_poll, 0,
+			    2);
+	tcase_add_loop_test(
+		tc, a_larger_ring_that_nobody_can_remember_begins_anew_with_the_next_poll, 0, 2);
+	tcase_add_loop_test(tc, a_ring_that_grows_while_a_lap_is_dealt_with_begins_at_zero, 0, 2);
+	tcase_add_test(tc, how_full_a_ring_of_unknown_size_is_nobody_knows);
 	tcase_add_test(tc, a_concurrent_storm_is_seen_exactly_once_and_in_order);
 	tcase_add_test(tc, a_storm_that_does_not_wait_leaves_no_silent_hole);
 	tcase_add_test(tc, idle_polls_take_less_than_a_hundredth_of_a_core);

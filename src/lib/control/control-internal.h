@@ -126,7 +126,7 @@ void control_job_end(struct job *job);
 enum riommu_outcome control_read(struct job *job, uint32_t offset, uint64_t *value);
 enum riommu_outcome control_write(struct job *job, uint32_t offset, uint32_t old, uint32_t value);
 enum riommu_outcome control_config_read(struct job *job, const char *function, unsigned offset,
-					unsigned width, uint32_t *value);
+					uint32_t *value);
 enum riommu_outcome control_config_write(struct job *job, const char *function, unsigned offset,
 					 uint32_t old, uint32_t value);
 /* Reads until none of MASK is set: DONE, TIMEOUT, or as control_read(). */

@@ -197,8 +197,7 @@ void riommu_hw_close(struct riommu_hw *hw)
 {
 	if (!hw)
 		return;
-	if (hw->close)
-		hw->close(hw);
+	hw->close(hw);
 	free(hw);
 }
 

@@ -61,8 +61,8 @@ static enum riommu_outcome outcome_of(int err)
 enum riommu_outcome control_read(struct job *job, uint32_t offset, uint64_t *value)
 {
 	const struct riommu_hw *hw = job->q->inside->hw;
-	int reg = riommu_reg_by_offset(offset), err;
-	unsigned width = reg < 0 ? 4 : riommu_registers()[reg].width;
+	unsigned width = riommu_registers()[riommu_reg_by_offset(offset)].width;
+	int err;
 
 	*value = 0;
 	job->reads++;
@@ -83,17 +83,17 @@ enum riommu_outcome control_write(struct job *job, uint32_t offset, uint32_t old
 }
 
 enum riommu_outcome control_config_read(struct job *job, const char *function, unsigned offset,
-					unsigned width, uint32_t *value)
+					uint32_t *value)
 {
 	const struct riommu_hw *hw = job->q->inside->hw;
 	int err;
 
 	*value = 0;
 	job->reads++;
-	err = hw->ops->config_read(hw->arg, function, offset, width, value);
+	err = hw->ops->config_read(hw->arg, function, offset, 2, value);
 	if (err == -ENODATA) /* the function is gone */
 		return RIOMMU_OUTCOME_DEAD;
-	if (!err && *value == (width == 4 ? UINT32_MAX : UINT16_MAX))
+	if (!err && *value == UINT16_MAX)
 		return RIOMMU_OUTCOME_DEAD;
 	return outcome_of(err);
 }

@@ -147,8 +147,8 @@ static int read_reg(struct riommu_quiesce *q, const struct riommu_quiesce_iommu 
 		err = riommu_fail(q->ctx, -EFAULT, "reads as all ones: the device does not answer");
 	if (!err)
 		return 0;
-	return riommu_fail(q->ctx, err == -EPERM ? -EACCES : err, "%s: %s: %s", iommu->name,
-			   control_reg_name(offset), riommu_error(q->ctx));
+	return riommu_fail(q->ctx, err, "%s: %s: %s", iommu->name, control_reg_name(offset),
+			   riommu_error(q->ctx));
 }
 
 static int read_word(struct riommu_quiesce *q, const struct riommu_quiesce_iommu *iommu,
@@ -207,15 +207,14 @@ static int add_iommu(struct riommu_quiesce *q, size_t index, bool look)
 
 /* -- functions ----------------------------------------------------------------------------------------------------- */
 
-static int config(struct riommu_quiesce *q, const char *function, unsigned offset, unsigned width,
-		  uint32_t *value)
+static int config(struct riommu_quiesce *q, const char *function, unsigned offset, uint32_t *value)
 {
 	const struct riommu_hw *hw = q->inside->hw;
 	int err;
 
 	*value = 0;
-	err = hw->ops->config_read(hw->arg, function, offset, width, value);
-	return !err && *value == (width == 4 ? UINT32_MAX : UINT16_MAX) ? -EFAULT : err;
+	err = hw->ops->config_read(hw->arg, function, offset, 2, value);
+	return !err && *value == UINT16_MAX ? -EFAULT : err;
 }
 
 /* The PCI Express capability; 0 when there is none. A list that runs in a circle is left after as many as can be. */
@@ -224,13 +223,13 @@ static uint16_t find_express(struct riommu_quiesce *q, const char *function, int
 	uint32_t value;
 	unsigned at;
 
-	*err = config(q, function, PCI_STATUS, 2, &value);
+	*err = config(q, function, PCI_STATUS, &value);
 	if (*err || !(value & PCI_STATUS_CAPS))
 		return 0;
-	*err = config(q, function, PCI_CAPABILITIES, 2, &value);
+	*err = config(q, function, PCI_CAPABILITIES, &value);
 	at = value & 0xfc;
 	for (unsigned left = (256 - 64) / 4; !*err && left && at >= 64; left--) {
-		*err = config(q, function, at, 2, &value);
+		*err = config(q, function, at, &value);
 		if (*err)
 			return 0;
 		if ((value & 0xff) == PCI_CAP_EXPRESS)
@@ -258,11 +257,11 @@ void control_look_at_function(struct riommu_quiesce *q, struct riommu_quiesce_fu
 		f->kind = RIOMMU_FUNCTION_PLATFORM;
 		return;
 	}
-	err = config(q, f->name, PCI_COMMAND, 2, &command);
+	err = config(q, f->name, PCI_COMMAND, &command);
 	if (!err)
-		err = config(q, f->name, PCI_CLASS, 2, &class);
+		err = config(q, f->name, PCI_CLASS, &class);
 	if (!err)
-		err = config(q, f->name, PCI_HEADER, 2, &header);
+		err = config(q, f->name, PCI_HEADER, &header);
 	keep_reason(q, f, err);
 	if (err) {
 		f->kind = RIOMMU_FUNCTION_UNKNOWN;

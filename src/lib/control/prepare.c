@@ -287,6 +287,10 @@ int riommu_quiesce_prepare(struct riommu_quiesce *q)
 	if (q->inside->no_registers)
 		return riommu_fail(q->ctx, -EINVAL,
 				   "a plan that looked at no register cannot be carried out");
+	if (q->inside->state.head)
+		return riommu_fail(q->ctx, -EINVAL,
+				   "a plan that was undone is not carried out again: make a new "
+				   "one");
 	err = control_state_lock(&q->inside->state, true);
 	if (!err)
 		err = make_state(q);

@@ -64,7 +64,7 @@ static enum riommu_outcome stop_one(struct job *job, struct riommu_quiesce_funct
 				    struct state_function *record)
 {
 	uint32_t command, again;
-	enum riommu_outcome outcome = control_config_read(job, f->name, PCI_COMMAND, 2, &command);
+	enum riommu_outcome outcome = control_config_read(job, f->name, PCI_COMMAND, &command);
 
 	/* it did not answer when the state was made: undo could not tell it from another in its place */
 	if (outcome == RIOMMU_OUTCOME_DONE && record->id == UINT32_MAX)
@@ -80,7 +80,7 @@ static enum riommu_outcome stop_one(struct job *job, struct riommu_quiesce_funct
 	if (outcome == RIOMMU_OUTCOME_DONE)
 		outcome = control_config_write(job, f->name, PCI_COMMAND, command, f->command_new);
 	if (outcome == RIOMMU_OUTCOME_DONE)
-		outcome = control_config_read(job, f->name, PCI_COMMAND, 2, &again);
+		outcome = control_config_read(job, f->name, PCI_COMMAND, &again);
 	if (outcome != RIOMMU_OUTCOME_DONE)
 		return control_report_bad(job, f->name, "COMMAND", outcome);
 	if (again & PCI_COMMAND_MASTER)
@@ -126,7 +126,7 @@ static void drain_look(struct job *job, struct riommu_quiesce_function *f,
 	(void)record;
 	if (f->drain != RIOMMU_OUTCOME_NOT_RUN)
 		return;
-	outcome = control_config_read(job, f->name, f->pcie + PCI_EXP_STATUS, 2, &status);
+	outcome = control_config_read(job, f->name, f->pcie + PCI_EXP_STATUS, &status);
 	if (outcome != RIOMMU_OUTCOME_DONE)
 		f->drain = control_report_bad(job, f->name, "Device Status", outcome);
 	else if (!(status & PCI_EXP_PENDING))
@@ -491,7 +491,7 @@ static void verify_function(struct job *job, struct riommu_quiesce_function *f,
 	f->came_back = false;
 	if (!record || !was_asked(job, RIOMMU_STAGE_STOP))
 		return;
-	outcome = control_config_read(job, f->name, PCI_COMMAND, 2, &command);
+	outcome = control_config_read(job, f->name, PCI_COMMAND, &command);
 	if (outcome != RIOMMU_OUTCOME_DONE) {
 		control_report_bad(job, f->name, "COMMAND", outcome);
 		return;

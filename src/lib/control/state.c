@@ -224,8 +224,6 @@ int control_state_load(struct state *s)
 
 int control_state_open(struct state *s)
 {
-	if (s->fd >= 0)
-		close(s->fd);
 	s->fd = open(s->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	return s->fd < 0 ? failed(s, s->path, "opening the state") : 0;
 }

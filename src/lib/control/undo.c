@@ -168,7 +168,7 @@ static bool same_function(struct job *job, struct state_function *r)
 static enum riommu_outcome set_master(struct job *job, const struct state_function *r,
 				      uint32_t *old, uint32_t *new)
 {
-	enum riommu_outcome outcome = control_config_read(job, r->name, PCI_COMMAND, 2, old);
+	enum riommu_outcome outcome = control_config_read(job, r->name, PCI_COMMAND, old);
 
 	*new = *old;
 	if (outcome != RIOMMU_OUTCOME_DONE || *old & PCI_COMMAND_MASTER)
@@ -176,7 +176,7 @@ static enum riommu_outcome set_master(struct job *job, const struct state_functi
 	outcome = control_config_write(job, r->name, PCI_COMMAND, *old, *old | PCI_COMMAND_MASTER);
 	if (outcome != RIOMMU_OUTCOME_DONE)
 		return outcome;
-	outcome = control_config_read(job, r->name, PCI_COMMAND, 2, new);
+	outcome = control_config_read(job, r->name, PCI_COMMAND, new);
 	if (outcome == RIOMMU_OUTCOME_DONE && !(*new &PCI_COMMAND_MASTER))
 		return RIOMMU_OUTCOME_NOT_TAKEN;
 	return outcome;

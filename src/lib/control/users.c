@@ -87,8 +87,8 @@ static const struct riommu_quiesce_function *carrier(const struct riommu_quiesce
 
 static int tell(struct search *s, const struct riommu_quiesce_function *f)
 {
-	if (!f || s->result)
-		return s->result;
+	if (!f)
+		return 0;
 	s->user.function = f->name;
 	s->result = s->found(s->arg, &s->user);
 	return s->result;
@@ -159,13 +159,12 @@ static int follow_block(struct search *s, const char *path, unsigned depth)
 	return follow_lower(s, path, target, depth);
 }
 
-/* "/dev/nvme0n1p1", also where it is a link ("/dev/mapper/root"). */
+/* "/dev/nvme0n1p1", also where it is a link ("/dev/mapper/root"). NODE begins with a slash. */
 static int follow_node(struct search *s, const char *node)
 {
 	char real[PATH_MAX], path[RIOMMU_PATH_MAX];
-	const char *name = realpath(node, real) ? real : node;
+	const char *name = strrchr(realpath(node, real) ? real : node, '/') + 1;
 
-	name = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
 	if (strlen(name) > NAME_MAX)
 		return 0; /* whoever mounts chooses this text: it is none of a device */
 	riommu_path(s->q->ctx, path, "sysfs.path", "/class/block/%s", name);

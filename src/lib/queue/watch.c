@@ -309,7 +309,7 @@ static int make_shadow(struct riommu_watch *w)
 	if (size == w->shadow_size)
 		return 0;
 	free(w->shadow);
-	w->shadow_size = 0;
+	w->shadow_size = 0; /* should there be no memory: has_moved() sees it with the next poll */
 	w->shadow = calloc(size, sizeof(record_t));
 	if (!w->shadow)
 		return riommu_fail(w->sys->ctx, -ENOMEM, "out of memory");
@@ -356,14 +356,15 @@ static int start(struct riommu_watch *w)
 	uint32_t from, failed, newer;
 	int error = 0, err;
 
-	w->started = true;
 	w->ordered = w->queue.indexes_known;
 	w->was_off = w->ordered && !(w->queue.csr & RIOMMU_QUEUE_ON);
-	if (never_set_up(&w->queue))
+	w->started = never_set_up(&w->queue);
+	if (w->started)
 		return 0;
 	err = make_shadow(w);
 	if (err)
 		return err;
+	w->started = true;
 	w->seen = w->ordered ? w->queue.tail : 0;
 	from = (w->seen - w->shadow_size) & mask(w);
 	w->adrift = !read_history(w, from, &failed, &error, &newer);
@@ -449,13 +450,6 @@ static bool lapped(struct riommu_watch *w, const record_t sentinel)
 	return !same(sentinel, *shadow_of(w, (w->seen - 1) & mask(w)));
 }
 
-/* The record is gone and none took its place: no IOMMU did that, but who sets up a queue clears its memory. */
-static bool cleared(struct riommu_watch *w, const record_t sentinel)
-{
-	return !riommu_fault_present(sentinel) &&
-	       riommu_fault_present(*shadow_of(w, (w->seen - 1) & mask(w)));
-}
-
 /* The older eighth of a ring may be written over while the rest is read. */
 static uint32_t margin_of(const struct riommu_watch *w)
 {
@@ -520,10 +514,13 @@ static int resync(struct riommu_watch *w)
 	return 0;
 }
 
-/* What to do about a sentinel that is not what it was. */
+/*
+ * What to do about a sentinel that is not what it was. Where the record is gone and none took its place no IOMMU did that, but who
+ * sets up a queue clears its memory.
+ */
 static int recover(struct riommu_watch *w, const record_t sentinel)
 {
-	return cleared(w, sentinel) ? start_anew(w, RIOMMU_RESET_CONTENT) : resync(w);
+	return riommu_fault_present(sentinel) ? resync(w) : start_anew(w, RIOMMU_RESET_CONTENT);
 }
 
 /* Copies and checks what lies between `seen` and the tail, in pieces. */
@@ -592,13 +589,19 @@ static int compare_ring(struct riommu_watch *w)
 
 /* -- one poll ----------------------------------------------------------------------------------------------- */
 
+/* Is the ring another than that of the last poll, or has none been remembered yet? */
+static bool has_moved(const struct riommu_watch *w, const struct riommu_watch_state *old)
+{
+	return w->state.base != old->base || w->state.entries != old->entries || !w->shadow;
+}
+
 /* The ring of before is not the one of now. */
 static int check_resets(struct riommu_watch *w, const struct riommu_watch_state *old)
 {
 	bool off = !(w->queue.csr & RIOMMU_QUEUE_ON);
 	int err = 0;
 
-	if (w->state.base != old->base || w->state.entries != old->entries)
+	if (has_moved(w, old))
 		err = start_anew(w, RIOMMU_RESET_BASE);
 	else if (w->was_off && !off)
 		err = start_anew(w, RIOMMU_RESET_OFF);
@@ -614,7 +617,7 @@ static int look_without_order(struct riommu_watch *w, const struct riommu_watch_
 	int err;
 
 	w->ordered = false;
-	if (w->state.base != old->base || w->state.entries != old->entries)
+	if (has_moved(w, old))
 		err = start_anew(w, RIOMMU_RESET_BASE);
 	else
 		err = compare_ring(w);
@@ -661,7 +664,7 @@ static int fail(struct riommu_watch *w, int err)
 	return riommu_fail(w->sys->ctx, err, "%s", w->trouble);
 }
 
-/* Why the ring is not to be had: what its registers say, or memory. */
+/* Why the ring is not to be had: what its registers say, or that they are all ones. */
 static int why_not(const struct riommu_watch *w)
 {
 	const struct riommu_iommu *unit = &w->sys->iommus[w->iommu];
@@ -670,7 +673,7 @@ static int why_not(const struct riommu_watch *w)
 
 	if (!err)
 		err = riommu_iommu_reg(unit, RIOMMU_REG_FCTL, &value);
-	return err ? err : unit->error ? unit->error : -EFAULT;
+	return err ? err : -EFAULT;
 }
 
 int64_t riommu_watch_poll(struct riommu_watch *w, uint64_t now, riommu_watch_fn fn, void *arg)
