@@ -533,11 +533,18 @@ static void explain_stream(struct dump *d, FILE *f)
 {
 	bool any = false;
 	char line[TEXT_SIZE];
-	size_t len;
+	size_t len = 0;
 
-	while (read_line(f, line, sizeof(line), &len))
+	if (!wait_for_lines(f, "standard input")) {
+		out_error(&d->out, -errno, "standard input: %s", strerror(errno));
+		return;
+	}
+	while (read_line(f, line, sizeof(line), &len) && len < NO_LINE)
 		any |= explain_text(d, trim(line), false) != NOT_MINE;
-	if (ferror(f))
+	if (len >= NO_LINE)
+		out_error(&d->out, -EINVAL,
+			  "standard input: a line of more than 64 MiB: this is no text");
+	else if (ferror(f))
 		out_error(&d->out, -errno, "standard input: %s", strerror(errno));
 	else if (!any)
 		out_error(&d->out, -EINVAL,

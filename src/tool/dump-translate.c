@@ -361,13 +361,18 @@ static void batch(struct dump *d, FILE *f)
 		.ready = calloc(n, sizeof(*b.ready)),
 	};
 	char text[LINE_MAX_BYTES + 1];
-	size_t len;
+	size_t len = 0;
+	bool heard;
 
 	if (!b.walkers || !b.missing || !b.ready)
 		die(STATUS_ERROR, "out of memory");
-	while (read_line(f, text, sizeof(text), &len))
+	heard = wait_for_lines(f, strcmp(d->batch, "-") ? d->batch : "standard input");
+	while (heard && read_line(f, text, sizeof(text), &len) && len < NO_LINE)
 		batch_line(&b, text, len);
-	if (ferror(f))
+	if (len >= NO_LINE)
+		out_error(&d->out, -EINVAL, "%s: a line of more than 64 MiB: this is no text",
+			  d->batch);
+	if (!heard || ferror(f))
 		out_error(&d->out, -errno, "%s: %s", d->batch, strerror(errno));
 	if (b.bad)
 		out_status(&d->out, STATUS_USAGE);
@@ -386,7 +391,7 @@ void dump_translate_open(struct dump *d, int argc, char **argv)
 	(void)argv;
 	if (!d->batch)
 		return;
-	d->batch_file = strcmp(d->batch, "-") ? fopen(d->batch, "re") : stdin;
+	d->batch_file = open_lines(d->batch);
 	d->batch_error = d->batch_file ? 0 : -errno;
 }
 

@@ -198,6 +198,7 @@ static const struct rule rules[] = {
 	{LOOKING, "getdents64 getdents readlink readlinkat getcwd fadvise64", ANY, 0, 0},
 	{LOOKING, "stat lstat newfstatat stat64 lstat64 fstatat64 statx", ANY, 0, 0},
 	{LOOKING, "access faccessat faccessat2", ANY, 0, 0},
+	{LOOKING, "fcntl fcntl64", 1, LOW, F_SETFL},
 	/* to make a file that is not there; to give it its name, or to take it away */
 	{CREATING, "openat", 2, O_CREAT | O_EXCL, O_CREAT | O_EXCL},
 	{CREATING, "open", 1, O_CREAT | O_EXCL, O_CREAT | O_EXCL},

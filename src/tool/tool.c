@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -296,12 +297,46 @@ static int next_byte(FILE *f)
 	return c;
 }
 
+/* Without waiting for somebody who opens the other end of a FIFO: that is wait_for_lines(). */
+FILE *open_lines(const char *path)
+{
+	int fd, flags, error;
+	FILE *f = NULL;
+
+	if (!strcmp(path, "-"))
+		return stdin;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return NULL;
+	flags = fcntl(fd, F_GETFL);
+	if (flags >= 0 && !fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
+		f = fdopen(fd, "r");
+	if (f)
+		return f;
+	error = errno;
+	close(fd);
+	errno = error;
+	return NULL;
+}
+
+bool wait_for_lines(FILE *f, const char *name)
+{
+	struct pollfd wanted = {.fd = fileno(f), .events = POLLIN};
+	int n = poll(&wanted, 1, 2000);
+
+	if (!n)
+		fprintf(stderr, "%s: %s is silent: waiting for its lines\n", program, name);
+	while (!n || (n < 0 && errno == EINTR))
+		n = poll(&wanted, 1, -1);
+	return n > 0;
+}
+
 bool read_line(FILE *f, char *line, size_t size, size_t *len)
 {
 	size_t n = 0;
-	int c;
+	int c = 0;
 
-	while ((c = next_byte(f)) != EOF && c != '\n') {
+	while (n < NO_LINE && (c = next_byte(f)) != EOF && c != '\n') {
 		if (n < size - 1)
 			line[n] = (char)c;
 		n++;

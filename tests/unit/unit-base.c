@@ -4,8 +4,11 @@
 #include "runner.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct riommu_ctx *ctx;
@@ -300,6 +303,40 @@ START_TEST(a_file_that_cannot_be_read_says_why)
 }
 END_TEST
 
+/* What a FIFO gives whose writer comes late, with WORDS or without any. */
+static void read_late(const char *words)
+{
+	char path[] = "unit-base-XXXXXX", *text = NULL;
+	size_t len = 0;
+	pid_t child;
+
+	ck_assert_int_ge(close(mkstemp(path)), 0);
+	unlink(path);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	child = fork();
+	if (!child) {
+		int fd;
+
+		usleep(200000);
+		fd = open(path, O_WRONLY);
+		usleep(200000);
+		_exit(write(fd, words, strlen(words)) == (ssize_t)strlen(words) ? 0 : 1);
+	}
+	ck_assert_int_eq(riommu_read_file(path, 100, &text, &len), 0);
+	ck_assert_str_eq(text, words);
+	ck_assert_uint_eq(len, strlen(words));
+	free(text);
+	unlink(path);
+	waitpid(child, NULL, 0);
+}
+
+START_TEST(a_fifo_is_waited_for)
+{
+	read_late("words");
+	read_late("");
+}
+END_TEST
+
 START_TEST(names_are_cut_and_cleaned)
 {
 	char to[8];
@@ -342,6 +379,7 @@ int main(void)
 	tcase_add_test(tc, bytes_are_read_in_the_order_asked_for);
 	tcase_add_loop_test(tc, a_file_is_read_whole_and_ended, 0, (int)RIOMMU_ARRAY_SIZE(sizes));
 	tcase_add_test(tc, a_file_that_cannot_be_read_says_why);
+	tcase_add_test(tc, a_fifo_is_waited_for);
 	tcase_add_test(tc, names_are_cut_and_cleaned);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

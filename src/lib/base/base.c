@@ -3,6 +3,7 @@
 #include "base/base-internal.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -163,8 +164,32 @@ static int grow(char **text, size_t *size, size_t max)
 	return 0;
 }
 
+/*
+ * What is no file may be silent for ever: a FIFO that nobody opens or writes to, a terminal. All is opened without waiting; here
+ * it is waited, and not for longer than this.
+ */
+#define SILENCE_MS 5000
+
+static int wait_for_bytes(int fd)
+{
+	struct pollfd wanted = {.fd = fd, .events = POLLIN};
+	int n = poll(&wanted, 1, SILENCE_MS);
+
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	return n ? 0 : -ETIME;
+}
+
+static bool is_fifo(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISFIFO(st.st_mode);
+}
+
 static int read_all(int fd, size_t max, char **text, size_t *len)
 {
+	bool waited = false; /* the end of a FIFO that nobody had opened is none */
 	size_t size = 0;
 
 	for (;;) {
@@ -179,6 +204,14 @@ static int read_all(int fd, size_t max, char **text, size_t *len)
 		n = read(fd, *text + *len, size - *len - 1);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if ((n < 0 && errno == EAGAIN) || (!n && !*len && !waited && is_fifo(fd))) {
+			int err = wait_for_bytes(fd);
+
+			if (err)
+				return err;
+			waited = true;
+			continue;
+		}
 		if (n < 0)
 			return -errno;
 		*len += (size_t)n;
@@ -208,7 +241,7 @@ static int read_open(int fd, size_t max, char **text, size_t *len)
 
 int riommu_read_file(const char *path, size_t max, char **text, size_t *len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), err;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err;
 
 	if (fd < 0)
 		return -errno;
@@ -228,7 +261,7 @@ int riommu_read_again(int *fd, const char *path, size_t max, char **text, size_t
 	if (gone)
 		riommu_close_fd(fd);
 	if (*fd < 0)
-		*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (*fd < 0) /* what says more than that we may not look for another */
 		return gone && errno == EPERM ? -ENOENT : -errno;
 	err = read_open(*fd, max, text, len);

@@ -201,7 +201,7 @@ static int read_all(struct state *s, int fd)
 
 int control_state_load(struct state *s)
 {
-	int fd = open(s->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), err;
+	int fd = open(s->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK), err;
 	char boot_id[48];
 
 	if (fd < 0)

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -290,15 +291,20 @@ struct riommu_recording {
 
 int riommu_is_recording(struct riommu_ctx *ctx, const char *path)
 {
-	FILE *f = fopen(path, "rbe");
+	struct stat st;
 	char magic[16];
+	FILE *f;
 	int is;
 
+	/* to open a FIFO is to wait, and what it gives would be gone */
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return 0;
+	f = fopen(path, "rbe");
 	if (!f)
 		return riommu_fail(ctx, -errno, "%s: %s", path, strerror(errno));
 	is = fread(magic, 1, sizeof(magic), f) == sizeof(magic) &&
 	     !memcmp(magic, RIOMMU_RECORDING_MAGIC, sizeof(magic));
-	if (ferror(f) && errno != EISDIR)
+	if (ferror(f))
 		is = riommu_fail(ctx, -errno, "%s: %s", path, strerror(errno));
 	fclose(f);
 	return is;

@@ -178,7 +178,8 @@ static int devmem_open(struct riommu_source *src, const char *path)
 		free(devmem);
 		return riommu_fail(src->ctx, -ENOMEM, "out of memory");
 	}
-	devmem->fd = open(src->path, (src->writable ? O_RDWR : O_RDONLY) | O_SYNC | O_CLOEXEC);
+	devmem->fd = open(src->path,
+			  (src->writable ? O_RDWR : O_RDONLY) | O_SYNC | O_CLOEXEC | O_NONBLOCK);
 	if (devmem->fd < 0) {
 		err = riommu_source_open_failed(src->ctx, src->path, errno);
 		free(devmem);

@@ -106,7 +106,7 @@ static int kcore_open(struct riommu_source *src, const char *path)
 		return riommu_fail(src->ctx, -ENOMEM, "out of memory");
 	}
 	src->priv = kcore;
-	kcore->fd = open(src->path, O_RDONLY | O_CLOEXEC);
+	kcore->fd = open(src->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	err = kcore->fd < 0 ? riommu_source_open_failed(src->ctx, src->path, errno)
 			    : load_headers(src, kcore);
 	if (err)
