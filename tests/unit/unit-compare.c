@@ -693,6 +693,32 @@ START_TEST(processes_that_cannot_be_looked_at_are_no_change)
 }
 END_TEST
 
+/* Under tc.DPE the device's own requests are those of process 0. Translated requests are of no process. */
+START_TEST(what_hangs_on_a_process_that_cannot_be_looked_at_is_no_change)
+{
+	uint64_t tc = RIOMMU_TC_V | RIOMMU_TC_PDTV | RIOMMU_TC_DPE,
+		 pdtp = (uint64_t)1 << 60 | TABLES >> 12, root = TABLES + 0x1000;
+	struct changes *all;
+
+	put_dc(&side[0], 1, tc, pdtp);
+	put_dc(&side[1], 1, tc | RIOMMU_TC_EN_ATS, pdtp);
+	side[1].w.capabilities |= RIOMMU_CAP_ATS;
+	side[1].next = TABLES + 0x2000;
+	memory_page(side[1].memory, root);
+	put_processes(&side[1], TABLES, 0, &root, 1);
+	map(&side[1], root, 0x1000, 0x90000000, FLAGS);
+	all = compare_mappings(); /* the old process directory is not held */
+	ck_assert_uint_eq(all->count, 1);
+	ck_assert_int_eq(all->refs[0][0].kind, RIOMMU_SPACE_TRANSLATED);
+	memory_page(side[0].memory, TABLES);
+	riommu_source_forget(side[0].source);
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, 2);
+	expect_change(all, 0, 0x1000, 0x1fff, 0, 0x90000000);
+	ck_assert_int_eq(all->refs[0][0].kind, RIOMMU_SPACE_DEVICE);
+}
+END_TEST
+
 START_TEST(bare_is_an_identity)
 {
 	uint64_t root = new_space(&side[1], 1);
@@ -1028,6 +1054,7 @@ int main(void)
 	tcase_add_test(tc, processes_are_paired_by_their_id);
 	tcase_add_test(tc, processes_of_one_device_come_in_turns);
 	tcase_add_test(tc, processes_that_cannot_be_looked_at_are_no_change);
+	tcase_add_test(tc, what_hangs_on_a_process_that_cannot_be_looked_at_is_no_change);
 	tcase_add_test(tc, bare_is_an_identity);
 	tcase_add_loop_test(tc, a_table_that_is_not_held_is_no_change, 0, 2);
 	tcase_add_test(tc, the_highest_address_ends_it);

@@ -6,24 +6,11 @@
 
 /* -- device contexts ------------------------------------------------------------------------------------------ */
 
-int compare_add_gap(struct compare_list *gaps, uint32_t first_id, uint32_t last_id,
-		    uint64_t address, int error)
-{
-	struct compare_gap gap = {first_id, last_id, address, error};
-	struct compare_gap *last =
-		gaps->count ? (struct compare_gap *)gaps->v + gaps->count - 1 : NULL;
-
-	if (last && last->error == error && last->address == address &&
-	    last->last_id + 1 == first_id) {
-		last->last_id = last_id;
-		return 0;
-	}
-	return compare_add(gaps, &gap, sizeof(gap));
-}
-
 static int add_gap(void *arg, const struct riommu_dc_visit *v)
 {
-	return v->dc ? 0 : compare_add_gap(arg, v->first_id, v->last_id, v->address, v->error);
+	struct compare_gap gap = {v->first_id, v->last_id, v->address, v->error};
+
+	return v->dc ? 0 : compare_add_gap(arg, &gap);
 }
 
 int riommu_comparison_open(const struct riommu_walker walkers[2], struct riommu_comparison **out)
@@ -54,100 +41,36 @@ const struct riommu_walker *riommu_comparison_walker(const struct riommu_compari
 	return &c->walker[side];
 }
 
-static int compare_gap_with_id(const void *key, const void *element)
-{
-	const struct compare_gap *gap = element;
-	uint32_t id = *(const uint32_t *)key;
-
-	return id < gap->first_id ? -1 : id > gap->last_id;
-}
-
-/* Gaps are found in ascending order, and a hostile directory has as many as entries. */
-bool compare_in_gap(const struct compare_list *gaps, uint32_t id)
-{
-	return gaps->count &&
-	       bsearch(&id, gaps->v, gaps->count, sizeof(struct compare_gap), compare_gap_with_id);
-}
-
 /* -- two directories side by side ----------------------------------------------------------------------------- */
 
-/* The contexts of one side. */
-struct side {
-	struct riommu_directory *directory; /* NULL: there is none */
-	const struct compare_list *gaps;
-	struct compare_list *collect;  /* gets the gaps that come; NULL: all of them are known */
-	struct riommu_context_visit v; /* the next context */
-	bool more;                     /* there is one */
-};
-
-static int advance(struct side *s)
+static int next_context(struct compare_side *s)
 {
-	int err;
+	struct riommu_context_visit *v = &s->v.context;
+	int found = riommu_directory_next(s->list, v);
 
-	s->more = false;
-	while (s->directory && (err = riommu_directory_next(s->directory, &s->v)) != 0) {
-		if (err < 0)
-			return err;
-		s->more = s->v.dc || s->v.pc;
-		if (s->more)
-			return 0;
-		err = s->collect ? compare_add_gap(s->collect, s->v.first_id, s->v.last_id,
-						   s->v.address, s->v.error)
-				 : 0;
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* Both are at their first context. A gap before the next context of a side is known by then. */
-static int go_through(struct side side[2],
-		      int (*pair)(void *arg, const struct riommu_context_visit *const v[2]),
-		      void *arg)
-{
-	int err = 0;
-
-	while (!err && (side[0].more || side[1].more)) {
-		const struct riommu_context_visit *v[2] = {NULL, NULL};
-		uint32_t id =
-			!side[1].more || (side[0].more && side[0].v.first_id < side[1].v.first_id)
-				? side[0].v.first_id
-				: side[1].v.first_id;
-		bool known = true;
-
-		for (unsigned i = 0; i < 2; i++)
-			if (side[i].more && side[i].v.first_id == id)
-				v[i] = &side[i].v;
-			else
-				known &= !compare_in_gap(side[i].gaps, id);
-		if (known)
-			err = pair(arg, v);
-		for (unsigned i = 0; i < 2 && !err; i++)
-			if (v[i])
-				err = advance(&side[i]);
-	}
-	return err;
+	s->order = s->id = v->first_id;
+	s->gap = (struct compare_gap){v->first_id, v->last_id, v->address, v->error};
+	return found;
 }
 
 /* The device directories, or the process directories of DC. */
-static int side_by_side(const struct riommu_walker walkers[2], const struct riommu_dc *const dc[2],
-			struct side side[2],
-			int (*pair)(void *arg, const struct riommu_context_visit *const v[2]),
-			void *arg)
+static int directories(const struct riommu_walker walkers[2], const struct riommu_dc *const dc[2],
+		       struct compare_side side[2],
+		       int (*pair)(void *arg, const struct compare_side *const in[2]), void *arg)
 {
+	struct riommu_directory *directory[2] = {NULL, NULL};
 	int err = 0;
 
 	for (unsigned i = 0; i < 2 && !err; i++) {
 		if (!dc || dc[i])
-			err = riommu_directory_open(&walkers[i], dc ? dc[i] : NULL,
-						    &side[i].directory);
-		if (!err)
-			err = advance(&side[i]);
+			err = riommu_directory_open(&walkers[i], dc ? dc[i] : NULL, &directory[i]);
+		side[i].next = next_context;
+		side[i].list = directory[i];
 	}
 	if (!err)
-		err = go_through(side, pair, arg);
+		err = compare_side_by_side(side, pair, arg);
 	for (unsigned i = 0; i < 2; i++)
-		riommu_directory_close(side[i].directory);
+		riommu_directory_close(directory[i]);
 	return err;
 }
 
@@ -156,21 +79,24 @@ struct devices {
 	void *arg;
 };
 
-static int device_pair(void *arg, const struct riommu_context_visit *const v[2])
+static int device_pair(void *arg, const struct compare_side *const in[2])
 {
 	const struct devices *d = arg;
 
-	return d->pair(d->arg, (const struct riommu_dc *const[2]){v[0] ? v[0]->dc : NULL,
-								  v[1] ? v[1]->dc : NULL});
+	return d->pair(d->arg, (const struct riommu_dc *const[2]){
+				       in[0] ? in[0]->v.context.dc : NULL,
+				       in[1] ? in[1]->v.context.dc : NULL,
+			       });
 }
 
 int compare_devices(const struct riommu_comparison *c,
 		    int (*pair)(void *arg, const struct riommu_dc *const dc[2]), void *arg)
 {
 	struct devices d = {pair, arg};
-	struct side side[2] = {{.gaps = &c->gaps[0]}, {.gaps = &c->gaps[1]}};
+	struct compare_list gaps[2] = {c->gaps[0], c->gaps[1]};
+	struct compare_side side[2] = {{.gaps = &gaps[0]}, {.gaps = &gaps[1]}};
 
-	return side_by_side(c->walker, NULL, side, device_pair, &d);
+	return directories(c->walker, NULL, side, device_pair, &d);
 }
 
 /* -- the same pages ------------------------------------------------------------------------------------------- */
@@ -233,10 +159,11 @@ static int tell_gaps(struct contexts *x, const struct compare_list gaps[2], bool
 	return err;
 }
 
-static int pc_pair(void *arg, const struct riommu_context_visit *const v[2])
+static int pc_pair(void *arg, const struct compare_side *const in[2])
 {
 	struct contexts *x = arg;
-	const struct riommu_pc *a = v[0] ? v[0]->pc : NULL, *b = v[1] ? v[1]->pc : NULL;
+	const struct riommu_pc *a = in[0] ? in[0]->v.context.pc : NULL;
+	const struct riommu_pc *b = in[1] ? in[1]->v.context.pc : NULL;
 	struct riommu_context_change change = x->change;
 
 	if (a && b && a->ta == b->ta && a->fsc == b->fsc)
@@ -260,17 +187,17 @@ static bool has_processes(const struct riommu_dc *dc)
 static int compare_processes(struct contexts *x)
 {
 	const struct riommu_dc *dc[2] = {NULL, NULL};
-	struct side side[2];
+	struct compare_side side[2];
 	int err = 0;
 
 	memset(x->gaps, 0, sizeof(x->gaps));
 	for (unsigned i = 0; i < 2; i++) {
-		side[i] = (struct side){.gaps = &x->gaps[i], .collect = &x->gaps[i]};
+		side[i] = (struct compare_side){.gaps = &x->gaps[i], .collects = true};
 		if (has_processes(x->change.dc[i]))
 			dc[i] = x->change.dc[i];
 	}
 	if (dc[0] || dc[1])
-		err = side_by_side(x->c->walker, dc, side, pc_pair, x);
+		err = directories(x->c->walker, dc, side, pc_pair, x);
 	if (!err)
 		err = tell_gaps(x, x->gaps, true);
 	for (unsigned i = 0; i < 2; i++)

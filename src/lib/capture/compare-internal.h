@@ -24,11 +24,40 @@ int compare_merge(const struct compare_list lists[2], size_t len,
 
 int compare_numbers(uint64_t a, uint64_t b);
 
+/* Ids that could not be looked at, and why. */
 struct compare_gap {
 	uint32_t first_id, last_id;
 	uint64_t address;
 	int error;
 };
+
+/* Adds a gap; neighbours are one. */
+int compare_add_gap(struct compare_list *gaps, const struct compare_gap *gap);
+
+/* One of two lists that are gone through side by side: contexts of a directory, or the address spaces of a device. */
+struct compare_side {
+	void *list; /* struct riommu_directory or riommu_spaces; NULL: there is none */
+
+	/* Asks LIST for what comes next: 1, 0 behind the last one, or -ENOMEM. An element, and where it stands; or a gap. */
+	int (*next)(struct compare_side *s);
+	union {
+		struct riommu_context_visit context;
+		struct riommu_space_visit space;
+	} v;
+	uint64_t order, id;     /* ascending; the id that a gap of the other side may hold */
+	struct compare_gap gap; /* its error is 0: an element */
+
+	struct compare_list *gaps;
+	bool collects; /* GAPS gets those that come; else all of them are known */
+	bool more;     /* there is an element */
+};
+
+/*
+ * Goes through both: PAIR gets the sides that have the next element, NULL where one has it not. What a gap of one side may hold is
+ * passed over. A non-zero return ends it, and is returned.
+ */
+int compare_side_by_side(struct compare_side side[2],
+			 int (*pair)(void *arg, const struct compare_side *const in[2]), void *arg);
 
 struct riommu_comparison {
 	struct riommu_walker walker[2];
@@ -44,12 +73,5 @@ int compare_devices(const struct riommu_comparison *c,
 
 /* True if the words of two contexts are the same. */
 bool compare_same_dc(const struct riommu_dc *a, const struct riommu_dc *b);
-
-/* Adds ids that could not be looked at; neighbours are one gap. */
-int compare_add_gap(struct compare_list *gaps, uint32_t first_id, uint32_t last_id,
-		    uint64_t address, int error);
-
-/* True if ID lies in one of the gaps of a list. */
-bool compare_in_gap(const struct compare_list *gaps, uint32_t id);
 
 #endif

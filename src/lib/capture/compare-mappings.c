@@ -119,39 +119,22 @@ static int hold_dcs(struct groups *g)
 	return err;
 }
 
-/* The spaces of one side. */
-struct side {
-	struct riommu_spaces *spaces; /* NULL: there is no context */
-	struct compare_list *gaps;
-	struct riommu_space_visit v; /* the next one */
-	struct riommu_space_ref ref;
-	bool more; /* there is one */
-};
-
-static int advance(struct side *s)
+/* By kind and process. A device's own requests are those of process 0 under tc.DPE: where that is in a gap, they are not known. */
+static int next_space(struct compare_side *s)
 {
-	int err;
+	struct riommu_space_visit *v = &s->v.space;
+	const struct riommu_space *space;
+	int found = riommu_spaces_next(s->list, v);
 
-	s->more = false;
-	while (s->spaces && (err = riommu_spaces_next(s->spaces, &s->v)) != 0) {
-		const struct riommu_space *space = s->v.space;
-
-		if (err < 0)
-			return err;
-		if (space) {
-			s->ref.kind = space->kind;
-			s->ref.process_id =
-				space->kind == RIOMMU_SPACE_PROCESS ? space->pc.process_id : 0;
-			s->more = true;
-			return 0;
-		}
-		/* the comparison of contexts tells it */
-		err = compare_add_gap(s->gaps, s->v.first_id, s->v.last_id, s->v.address,
-				      s->v.error);
-		if (err)
-			return err;
-	}
-	return 0;
+	s->gap = (struct compare_gap){v->first_id, v->last_id, v->address, v->error};
+	space = found == 1 ? v->space : NULL;
+	if (!space)
+		return found;
+	s->id = space->kind == RIOMMU_SPACE_PROCESS ? space->pc.process_id : 0;
+	s->order = (uint64_t)space->kind << 32 | s->id;
+	if (space->kind == RIOMMU_SPACE_TRANSLATED)
+		s->id = UINT64_MAX; /* of no process */
+	return found;
 }
 
 static void fill_half(const struct groups *g, struct member *m, unsigned i,
@@ -166,8 +149,10 @@ static void fill_half(const struct groups *g, struct member *m, unsigned i,
 }
 
 /* Spaces of one device are looked at together, unless it alone has too many. */
-static int hold(struct groups *g, struct member *m, const struct side side[2], const bool in[2])
+static int hold(void *arg, const struct compare_side *const in[2])
 {
+	struct groups *g = arg;
+	struct member m = {.ref.device_id = g->device_id};
 	int err = 0;
 
 	if (g->held >= g->at_once) {
@@ -176,55 +161,40 @@ static int hold(struct groups *g, struct member *m, const struct side side[2], c
 			err = hold_dcs(g);
 		g->held = 0;
 	}
-	for (unsigned i = 0; i < 2; i++)
-		if (in[i])
-			fill_half(g, m, i, side[i].v.space);
-	g->held++;
-	return err ? err : compare_add(&g->members, m, sizeof(*m));
-}
+	for (unsigned i = 0; i < 2; i++) {
+		const struct riommu_space *space = in[i] ? in[i]->v.space.space : NULL;
 
-/* Both are at their first space. A gap before the next space of a side is known by then. */
-static int go_through(struct groups *g, struct side side[2])
-{
-	int err = 0;
-
-	while (!err && (side[0].more || side[1].more)) {
-		int order = !side[0].more   ? 1
-			    : !side[1].more ? -1
-					    : ref_order(&side[0].ref, &side[1].ref);
-		const bool in[2] = {order <= 0, order >= 0};
-		struct member m = {.ref = side[order > 0].ref};
-		bool known = true;
-
-		for (unsigned i = 0; i < 2; i++)
-			known &= in[i] || m.ref.kind != RIOMMU_SPACE_PROCESS ||
-				 !compare_in_gap(side[i].gaps, m.ref.process_id);
-		if (known)
-			err = hold(g, &m, side, in);
-		for (unsigned i = 0; i < 2 && !err; i++)
-			if (in[i])
-				err = advance(&side[i]);
+		if (!space)
+			continue;
+		fill_half(g, &m, i, space);
+		m.ref.kind = space->kind;
+		if (space->kind == RIOMMU_SPACE_PROCESS)
+			m.ref.process_id = space->pc.process_id;
 	}
-	return err;
+	g->held++;
+	return err ? err : compare_add(&g->members, &m, sizeof(m));
 }
 
+/* The comparison of contexts tells of gaps. */
 static int add_spaces(struct groups *g)
 {
-	struct side side[2];
+	struct riommu_spaces *spaces[2] = {NULL, NULL};
+	struct compare_side side[2];
 	int err = hold_dcs(g);
 
 	for (unsigned i = 0; i < 2; i++) {
 		g->gaps[i].count = 0;
-		side[i] = (struct side){.gaps = &g->gaps[i], .ref.device_id = g->device_id};
 		if (!err && g->dc[i])
-			err = riommu_spaces_open(&g->c->walker[i], g->dc[i], &side[i].spaces);
-		if (!err)
-			err = advance(&side[i]);
+			err = riommu_spaces_open(&g->c->walker[i], g->dc[i], &spaces[i]);
+		side[i] = (struct compare_side){.list = spaces[i],
+						.next = next_space,
+						.gaps = &g->gaps[i],
+						.collects = true};
 	}
 	if (!err)
-		err = go_through(g, side);
+		err = compare_side_by_side(side, hold, g);
 	for (unsigned i = 0; i < 2; i++)
-		riommu_spaces_close(side[i].spaces);
+		riommu_spaces_close(spaces[i]);
 	return err;
 }
 
