@@ -8,8 +8,8 @@
  */
 #include "machine.h"
 #include "walk/mappings.h"
+#include "../unit/core-bytes.h"
 
-#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -63,25 +63,8 @@ static void write_capture(const struct layout *layout, int fd)
 	size_t size = PAGES * RIOMMU_PAGE_SIZE;
 	uint8_t *memory = calloc(1, size);
 	char head[RIOMMU_PAGE_SIZE] = {0};
-	Elf64_Ehdr elf = {
-		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
-			    EV_CURRENT},
-		.e_type = ET_CORE,
-		.e_machine = EM_RISCV,
-		.e_version = EV_CURRENT,
-		.e_phoff = sizeof(elf),
-		.e_ehsize = sizeof(elf),
-		.e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = 1,
-	};
-	Elf64_Phdr segment = {
-		.p_type = PT_LOAD,
-		.p_offset = RIOMMU_PAGE_SIZE,
-		.p_vaddr = BASE,
-		.p_paddr = BASE,
-		.p_filesz = size,
-		.p_memsz = size,
-	};
+	Elf64_Ehdr elf = core_elf_header(1);
+	Elf64_Phdr segment = core_segment(BASE, RIOMMU_PAGE_SIZE, size);
 
 	if (!memory)
 		die("memory");

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "machine.h"
 
-#include "spec/notes.h"
+#include "../unit/core-bytes.h"
 
-#include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,57 +166,28 @@ void write_all(int fd, const void *data, size_t len)
 struct head {
 	Elf64_Ehdr elf;
 	Elf64_Phdr note, memory;
-	Elf64_Nhdr note_head;
-	char note_name[sizeof(RIOMMU_NOTE_NAME)];
+	uint8_t note_bytes[sizeof(Elf64_Nhdr) + sizeof(RIOMMU_NOTE_NAME)];
 	uint8_t registers[RIOMMU_NOTE_REGISTERS_HEAD + REGISTERS * RIOMMU_NOTE_REGISTERS_ENTRY];
 };
 
-static void put_register(uint8_t *at, enum riommu_reg_offset offset, unsigned width, uint64_t value)
-{
-	riommu_put32(at, offset);
-	riommu_put32(at + 4, width);
-	riommu_put64(at + 8, value);
-}
-
 static void fill_head(const struct machine *m, struct head *head)
 {
-	size_t size = m->pages * RIOMMU_PAGE_SIZE;
-	uint8_t *entry = head->registers + RIOMMU_NOTE_REGISTERS_HEAD;
+	uint8_t *at;
 
-	head->elf = (Elf64_Ehdr){
-		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
-			    EV_CURRENT},
-		.e_type = ET_CORE,
-		.e_machine = EM_RISCV,
-		.e_version = EV_CURRENT,
-		.e_phoff = offsetof(struct head, note),
-		.e_ehsize = sizeof(Elf64_Ehdr),
-		.e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = 2,
-	};
+	_Static_assert(offsetof(struct head, note) == sizeof(Elf64_Ehdr), "no gap");
+	head->elf = core_elf_header(2);
 	head->note = (Elf64_Phdr){
 		.p_type = PT_NOTE,
-		.p_offset = offsetof(struct head, note_head),
-		.p_filesz = sizeof(*head) - offsetof(struct head, note_head),
+		.p_offset = offsetof(struct head, note_bytes),
+		.p_filesz = sizeof(*head) - offsetof(struct head, note_bytes),
 		.p_align = 4,
 	};
-	head->memory = (Elf64_Phdr){
-		.p_type = PT_LOAD,
-		.p_offset = RIOMMU_PAGE_SIZE,
-		.p_vaddr = MACHINE_BASE,
-		.p_paddr = MACHINE_BASE,
-		.p_filesz = size,
-		.p_memsz = size,
-	};
-	head->note_head = (Elf64_Nhdr){sizeof(RIOMMU_NOTE_NAME), sizeof(head->registers),
-				       RIOMMU_NOTE_REGISTERS};
-	memcpy(head->note_name, RIOMMU_NOTE_NAME, sizeof(RIOMMU_NOTE_NAME));
-	riommu_put32(head->registers, RIOMMU_NOTE_REGISTERS_VERSION);
-	riommu_put32(head->registers + 4, REGISTERS);
-	riommu_put64(head->registers + 8, MACHINE_MMIO);
-	put_register(entry, RIOMMU_REG_CAPABILITIES, 8, m->capabilities);
-	put_register(entry + RIOMMU_NOTE_REGISTERS_ENTRY, RIOMMU_REG_FCTL, 4, 0);
-	put_register(entry + 2 * RIOMMU_NOTE_REGISTERS_ENTRY, RIOMMU_REG_DDTP, 8, m->ddtp);
+	head->memory = core_segment(MACHINE_BASE, RIOMMU_PAGE_SIZE, m->pages * RIOMMU_PAGE_SIZE);
+	core_note_head(head->note_bytes, RIOMMU_NOTE_REGISTERS, sizeof(head->registers));
+	at = core_registers_head(head->registers, REGISTERS, MACHINE_MMIO, "");
+	at = core_register(at, RIOMMU_REG_CAPABILITIES, 8, m->capabilities);
+	at = core_register(at, RIOMMU_REG_FCTL, 4, 0);
+	core_register(at, RIOMMU_REG_DDTP, 8, m->ddtp);
 }
 
 static void save(const struct machine *m, int fd)

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "machine.h"
 
-#include "spec/notes.h"
 #include "spec/structures.h"
-
-#include <elf.h>
+#include "../unit/core-bytes.h"
 
 /* An IOMMU that has all there is. */
 #define CAPABILITIES                                                                           \
@@ -247,32 +245,22 @@ void machine_make(struct machine *m, struct feed *f)
 
 /* -- as a capture ---------------------------------------------------------------------------------------------------- */
 
-#define NOTE_HEAD (12 + sizeof(RIOMMU_NOTE_NAME))
-#define DATA      0x2000u
+#define DATA 0x2000u
 
 static uint32_t put_note(uint8_t *at, const struct machine *m)
 {
-	uint8_t *desc = at + NOTE_HEAD, *entry = desc + RIOMMU_NOTE_REGISTERS_HEAD;
-	uint32_t count = 0;
+	uint8_t *desc = core_note_head(at, RIOMMU_NOTE_REGISTERS, 0);
+	uint8_t *first = core_registers_head(desc, 0, MACHINE_BASE, "3010000.iommu"), *end = first;
+	uint32_t count;
 
-	for (size_t i = 0; i < RIOMMU_REG_COUNT; i++) {
-		if (!m->known[i])
-			continue;
-		riommu_put32(entry, riommu_registers()[i].offset);
-		riommu_put32(entry + 4, riommu_registers()[i].width);
-		riommu_put64(entry + 8, m->reg[i]);
-		entry += RIOMMU_NOTE_REGISTERS_ENTRY;
-		count++;
-	}
-	riommu_put32(desc, RIOMMU_NOTE_REGISTERS_VERSION);
-	riommu_put32(desc + 4, count);
-	riommu_put64(desc + 8, MACHINE_BASE);
-	strcpy((char *)desc + 16, "3010000.iommu");
-	riommu_put32(at, sizeof(RIOMMU_NOTE_NAME));
-	riommu_put32(at + 4, (uint32_t)(entry - desc));
-	riommu_put32(at + 8, RIOMMU_NOTE_REGISTERS);
-	memcpy(at + 12, RIOMMU_NOTE_NAME, sizeof(RIOMMU_NOTE_NAME));
-	return (uint32_t)(entry - at);
+	for (size_t i = 0; i < RIOMMU_REG_COUNT; i++)
+		if (m->known[i])
+			end = core_register(end, riommu_registers()[i].offset,
+					    riommu_registers()[i].width, m->reg[i]);
+	count = (uint32_t)(end - first) / RIOMMU_NOTE_REGISTERS_ENTRY;
+	core_registers_head(desc, count, MACHINE_BASE, "3010000.iommu");
+	core_note_head(at, RIOMMU_NOTE_REGISTERS, (uint32_t)(end - desc));
+	return (uint32_t)(end - at);
 }
 
 static unsigned put_loads(const struct machine *m, Elf64_Phdr *ph)
@@ -281,34 +269,22 @@ static unsigned put_loads(const struct machine *m, Elf64_Phdr *ph)
 
 	for (unsigned i = 0; i < MACHINE_PAGES; i++)
 		if (m->present[i])
-			ph[count++] = (Elf64_Phdr){.p_type = PT_LOAD,
-						   .p_offset = DATA + i * RIOMMU_PAGE_SIZE,
-						   .p_paddr = page_at(i),
-						   .p_vaddr = page_at(i),
-						   .p_filesz = RIOMMU_PAGE_SIZE,
-						   .p_memsz = RIOMMU_PAGE_SIZE};
+			ph[count++] = core_segment(page_at(i), DATA + i * RIOMMU_PAGE_SIZE,
+						   RIOMMU_PAGE_SIZE);
 	return count;
 }
 
 void machine_write(const struct machine *m, const char *name)
 {
 	static uint8_t bytes[DATA + sizeof(m->page)];
-	Elf64_Ehdr head = {
-		.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-		.e_type = ET_CORE,
-		.e_machine = EM_RISCV,
-		.e_version = EV_CURRENT,
-		.e_phoff = sizeof(Elf64_Ehdr),
-		.e_ehsize = sizeof(Elf64_Ehdr),
-		.e_phentsize = sizeof(Elf64_Phdr),
-	};
+	Elf64_Ehdr head;
 	Elf64_Phdr ph[MACHINE_PAGES + 1] = {0};
 	size_t note = sizeof(head) + sizeof(ph);
 
 	ph[0] = (Elf64_Phdr){
 		.p_type = PT_NOTE, .p_offset = note, .p_filesz = put_note(bytes + note, m)};
 	MUST(note + ph[0].p_filesz <= DATA);
-	head.e_phnum = (uint16_t)(1 + put_loads(m, ph + 1));
+	head = core_elf_header(1 + put_loads(m, ph + 1));
 	memcpy(bytes, &head, sizeof(head));
 	memcpy(bytes + sizeof(head), ph, sizeof(ph));
 	memcpy(bytes + DATA, m->page, sizeof(m->page));

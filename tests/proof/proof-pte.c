@@ -185,9 +185,13 @@ struct want {
 	uint64_t writes; /* bits of the leaf that are set */
 };
 
-/* Orders 3 to 10 of facts 3.5: does a request to a first-stage leaf PTE pass. */
-static struct want first_stage_wants(uint64_t pte, unsigned level, enum riommu_access access,
-				     bool supervisor, bool sum, bool sade)
+/* Who asks, and the stage that the leaf is in: a second stage knows users only. */
+static struct way {
+	bool supervisor, sum, updates, second;
+} way;
+
+/* Orders 3 to 10 of facts 3.5: does a request to a leaf PTE pass. */
+static struct want leaf_wants(uint64_t pte, unsigned level, enum riommu_access access)
 {
 	static const uint64_t needs[] = {[RIOMMU_READ] = 2, [RIOMMU_WRITE] = 4, [RIOMMU_EXEC] = 8};
 	struct rules r = {.svpbmt = true, .svrsw = true, .levels = 3};
@@ -196,22 +200,14 @@ static struct want first_stage_wants(uint64_t pte, unsigned level, enum riommu_a
 
 	if (kind_of(&r, pte, level) != LEAF_OF || !(pte & needs[access]))
 		return (struct want){false, 0};
-	if (supervisor ? user && (access == RIOMMU_EXEC || !sum) : !user)
+	if (way.supervisor ? user && (access == RIOMMU_EXEC || !way.sum) : !user)
 		return (struct want){false, 0};
-	if ((pte & bits) != bits && !sade)
+	if ((pte & bits) != bits && !way.updates)
 		return (struct want){false, 0};
 	return (struct want){true, bits & ~pte};
 }
 
-/* A second stage knows users only. */
-static struct want second_stage_wants(uint64_t pte, unsigned level, enum riommu_access access,
-				      bool gade)
-{
-	return first_stage_wants(pte, level, access, false, false, gade);
-}
-
-static void check_outcome(struct want want, uint64_t pte, unsigned level, enum riommu_access access,
-			  bool second)
+static void check_outcome(struct want want, uint64_t pte, unsigned level, enum riommu_access access)
 {
 	const struct access_causes *c = &by_access[access];
 	unsigned shift = pte >> 63 ? 16 : 12 + 9 * level;
@@ -219,9 +215,9 @@ static void check_outcome(struct want want, uint64_t pte, unsigned level, enum r
 
 	if (!want.passes) {
 		MUST(m.t.result == RIOMMU_FAULT);
-		MUST(m.t.cause == (second ? c->guest_page_fault : c->page_fault));
+		MUST(m.t.cause == (way.second ? c->guest_page_fault : c->page_fault));
 		MUST(m.t.iotval == IOVA && !m.trace.update_count);
-		MUST(m.t.iotval2 == (second ? IOVA & ~3u : 0));
+		MUST(m.t.iotval2 == (way.second ? IOVA & ~3u : 0));
 		return;
 	}
 	MUST(m.t.result == RIOMMU_OK);
@@ -231,13 +227,23 @@ static void check_outcome(struct want want, uint64_t pte, unsigned level, enum r
 	MUST(!want.writes || m.trace.update[0].value == (pte | want.writes));
 }
 
+static void check_requests(uint64_t pte, unsigned level)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		enum riommu_access access = (enum riommu_access)i;
+
+		ask(access, IOVA);
+		check_outcome(leaf_wants(pte, level, access), pte, level, access);
+	}
+}
+
 /* Pointers to the entry of IOVA at LEVEL, and its address. */
 static uint64_t leaf_slot(const struct stage *s, unsigned level)
 {
 	return slot(s, IOVA, level);
 }
 
-static void each_leaf(uint64_t at, unsigned level, void (*check)(uint64_t pte, unsigned level))
+static void each_leaf(uint64_t at, unsigned level)
 {
 	static const uint64_t places[] = {0x40000000, 0x40008000, 0x40001000};
 
@@ -250,20 +256,8 @@ static void each_leaf(uint64_t at, unsigned level, void (*check)(uint64_t pte, u
 				if (level && (pte & 0xf) == 1)
 					continue;
 				memory_put64(m.memory, at, pte, false);
-				check(pte, level);
+				check_requests(pte, level);
 			}
-}
-
-static void check_first(uint64_t pte, unsigned level)
-{
-	for (unsigned i = 0; i < 3; i++) {
-		enum riommu_access access = (enum riommu_access)i;
-
-		ask(access, IOVA);
-		check_outcome(first_stage_wants(pte, level, access, false, false,
-						m.dw[RIOMMU_DC_TC] & RIOMMU_TC_SADE),
-			      pte, level, access, false);
-	}
 }
 
 START_TEST(a_request_passes_a_first_stage_leaf_by_the_rules)
@@ -271,59 +265,36 @@ START_TEST(a_request_passes_a_first_stage_leaf_by_the_rules)
 	unsigned level = (unsigned)_i % 3;
 	struct stage s;
 
-	m.dw[RIOMMU_DC_TC] |= _i >= 3 ? RIOMMU_TC_SADE : 0;
+	way = (struct way){.updates = _i >= 3};
+	m.dw[RIOMMU_DC_TC] |= way.updates ? RIOMMU_TC_SADE : 0;
 	s = first_stage(RIOMMU_FSC_SV39);
-	each_leaf(leaf_slot(&s, level), level, check_first);
+	each_leaf(leaf_slot(&s, level), level);
 }
 END_TEST
-
-static bool sum_is_set;
-
-static void check_supervisor(uint64_t pte, unsigned level)
-{
-	for (unsigned i = 0; i < 3; i++) {
-		enum riommu_access access = (enum riommu_access)i;
-
-		ask(access, IOVA);
-		check_outcome(first_stage_wants(pte, level, access, true, sum_is_set, false), pte,
-			      level, access, false);
-	}
-}
 
 START_TEST(a_supervisor_passes_a_first_stage_leaf_by_the_rules)
 {
 	uint64_t fsc;
 	struct stage s = process_stage(RIOMMU_FSC_SV39, &fsc);
 
-	sum_is_set = _i;
+	way = (struct way){.supervisor = true, .sum = _i};
 	process_context(RIOMMU_PDTP_PD8, 1, RIOMMU_PC_V | RIOMMU_PC_ENS | (_i ? RIOMMU_PC_SUM : 0),
 			fsc);
 	m.q.has_process_id = m.q.privileged = true;
 	m.q.process_id = 1;
-	each_leaf(leaf_slot(&s, 0), 0, check_supervisor);
+	each_leaf(leaf_slot(&s, 0), 0);
 }
 END_TEST
-
-static void check_second(uint64_t pte, unsigned level)
-{
-	for (unsigned i = 0; i < 3; i++) {
-		enum riommu_access access = (enum riommu_access)i;
-
-		ask(access, IOVA);
-		check_outcome(
-			second_stage_wants(pte, level, access, m.dw[RIOMMU_DC_TC] & RIOMMU_TC_GADE),
-			pte, level, access, true);
-	}
-}
 
 START_TEST(a_request_passes_a_second_stage_leaf_by_the_rules)
 {
 	unsigned level = (unsigned)_i % 3;
 	struct stage s;
 
-	m.dw[RIOMMU_DC_TC] |= _i >= 3 ? RIOMMU_TC_GADE : 0;
+	way = (struct way){.updates = _i >= 3, .second = true};
+	m.dw[RIOMMU_DC_TC] |= way.updates ? RIOMMU_TC_GADE : 0;
 	s = second_stage(RIOMMU_HGATP_SV39X4);
-	each_leaf(leaf_slot(&s, level), level, check_second);
+	each_leaf(leaf_slot(&s, level), level);
 }
 END_TEST
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define _XOPEN_SOURCE 700 /* nftw() */
 #include "files.h"
-#include "spec/notes.h"
+#include "core-bytes.h"
 #include "spec/registers.h"
-#include "base/base.h"
 
 #include <check.h>
 #include <ftw.h>
@@ -130,21 +129,12 @@ size_t core_note(const char *name, uint32_t type, const void *desc, uint32_t len
 
 size_t core_registers(uint64_t base, const char *name, const struct entry *entries, uint32_t count)
 {
-	uint8_t desc[RIOMMU_NOTE_REGISTERS_HEAD + 32 * RIOMMU_NOTE_REGISTERS_ENTRY] = {0};
+	uint8_t desc[RIOMMU_NOTE_REGISTERS_HEAD + 32 * RIOMMU_NOTE_REGISTERS_ENTRY];
+	uint8_t *at = core_registers_head(desc, count, base, name);
 
-	riommu_put32(desc, 1);
-	riommu_put32(desc + 4, count);
-	riommu_put64(desc + 8, base);
-	strcpy((char *)desc + 16, name);
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t *at = desc + RIOMMU_NOTE_REGISTERS_HEAD + i * RIOMMU_NOTE_REGISTERS_ENTRY;
-
-		riommu_put32(at, entries[i].offset);
-		riommu_put32(at + 4, entries[i].width);
-		riommu_put64(at + 8, entries[i].value);
-	}
-	return core_note(RIOMMU_NOTE_NAME, RIOMMU_NOTE_REGISTERS, desc,
-			 RIOMMU_NOTE_REGISTERS_HEAD + count * RIOMMU_NOTE_REGISTERS_ENTRY);
+	for (uint32_t i = 0; i < count; i++)
+		at = core_register(at, entries[i].offset, entries[i].width, entries[i].value);
+	return core_note(RIOMMU_NOTE_NAME, RIOMMU_NOTE_REGISTERS, desc, (uint32_t)(at - desc));
 }
 
 const struct entry some[3] = {
@@ -155,18 +145,15 @@ size_t core_some_registers(void)
 	return core_registers(BASE, "3010000.iommu", some, 3);
 }
 
+void core_of_an_iommu(void)
+{
+	core_begin();
+	core_some_registers();
+}
+
 void core_finish(void)
 {
-	Elf64_Ehdr head = (Elf64_Ehdr){
-		.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-		.e_type = ET_CORE,
-		.e_machine = EM_RISCV,
-		.e_version = EV_CURRENT,
-		.e_phoff = sizeof(Elf64_Ehdr),
-		.e_ehsize = sizeof(Elf64_Ehdr),
-		.e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = (uint16_t)core.count,
-	};
+	Elf64_Ehdr head = core_elf_header(core.count);
 
 	memcpy(core.bytes, &head, sizeof(head));
 	memcpy(core.bytes + sizeof(head), core.ph, sizeof(core.ph));

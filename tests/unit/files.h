@@ -58,6 +58,10 @@ struct entry {
 /* A register note, likewise; core_some_registers() is one of capabilities, fctl and ddtp at BASE. */
 size_t core_registers(uint64_t base, const char *name, const struct entry *entries, uint32_t count);
 size_t core_some_registers(void);
+
+/* core_begin(), and that note. */
+void core_of_an_iommu(void);
+
 extern const struct entry some[3];
 
 #endif

@@ -73,8 +73,7 @@ static void expect_reg(size_t iommu, uint32_t offset, int err, uint64_t value)
 
 START_TEST(a_capture_gives_what_its_notes_say)
 {
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
 	ck_assert(!sys->live);
 	ck_assert_uint_eq(sys->iommu_count, 1);
@@ -104,8 +103,7 @@ END_TEST
 /* capabilities 0x10: no ATS, so no page-request queue; no HPM, no DBG. */
 START_TEST(what_capabilities_exclude_is_not_missing)
 {
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
 	ck_assert_int_eq(sys->iommus[0].state[riommu_reg_by_offset(RIOMMU_REG_PQB)],
 			 RIOMMU_REG_UNREAD);
@@ -122,8 +120,7 @@ START_TEST(a_register_by_hand_wins)
 		{.iommu = "0x3010000", .offset = RIOMMU_REG_CQB, .width = 8, .value = 5},
 	};
 
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	ck_assert_int_eq(open_core(NULL, o, 3), 0);
 	ck_assert_uint_eq(sys->iommu_count, 1);
 	expect_reg(0, RIOMMU_REG_DDTP, 0, 0x77);
@@ -173,8 +170,7 @@ START_TEST(bases_leave_other_iommus_out)
 {
 	const uint64_t second = BASE + PAGE, unknown = BASE + 2 * PAGE;
 
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	core_registers(second, "second", some, 3);
 	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
 	ck_assert_uint_eq(sys->iommu_count, 2);
@@ -220,8 +216,7 @@ START_TEST(bad_arguments_are_refused)
 	struct riommu_open_args args = {.input = below("core"), .access = "devmem"};
 	uint64_t crooked = BASE + 4;
 
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	expect_error(open_core(NULL, &o, 1), -ENODEV, "nobody");
 	strcpy(o.iommu, "0x3010001");
 	expect_error(open_core(NULL, &o, 1), -EINVAL, "aligned");
@@ -240,8 +235,7 @@ END_TEST
 
 static int open_machine(const char *json)
 {
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	core_note(RIOMMU_NOTE_NAME, RIOMMU_NOTE_MACHINE, json, (uint32_t)strlen(json));
 	return open_core(NULL, NULL, 0);
 }
@@ -335,8 +329,7 @@ START_TEST(a_machine_note_is_never_too_long_to_be_read)
 	size_t count = 200000;
 	char *text;
 
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
 	for (size_t i = 0; i < count; i++) {
 		device.device_id = (uint32_t)i;
@@ -364,8 +357,7 @@ START_TEST(a_machine_note_is_the_same_in_every_build)
 		.iommu = 0, .device_id = 8, .name = "0000:00:01.0", .driver = "edu"};
 	char *text;
 
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
 	strcpy(sys->kernel, "7.2 \"x\\y\"");
 	ck_assert_int_eq(riommu_list_device(sys, &device), 0);
@@ -437,8 +429,7 @@ END_TEST
 
 START_TEST(iommus_are_found_by_name_and_base)
 {
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	core_registers(BASE + PAGE, "0000:00:02.0", some, 3);
 	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
 	ck_assert_uint_eq(riommu_system_find_iommu(sys, "3010000.iommu"), 0);
@@ -489,8 +480,7 @@ START_TEST(a_bare_number_names_a_device_on_every_iommu)
 {
 	struct riommu_device_ref refs[4];
 
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	core_registers(BASE + PAGE, "second", some, 3);
 	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
 	ck_assert_uint_eq(riommu_system_find_device(sys, "8", refs, 4), 2);

@@ -146,8 +146,7 @@ END_TEST
 /* Design 3.1: p_memsz > p_filesz is zero only where a register note says who wrote the file. */
 START_TEST(the_rest_of_a_segment_is_zero_in_a_capture)
 {
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	core_load(0x80000000, PAGE / 2, 0x55)->p_memsz = 4 * PAGE;
 	ck_assert_int_eq(core_open(), 0);
 	expect_bytes(0x80000000, PAGE / 2, 0x55);
@@ -209,8 +208,7 @@ END_TEST
 
 START_TEST(overlap_in_a_capture_is_damage_and_names_both)
 {
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	core_load(0x80000000, 2 * PAGE, 1);
 	core_load(0x80001000, PAGE, 1);
 	expect_damaged(core_open(), "0x80000000..0x80001fff and 0x80001000..0x80001fff overlap");
@@ -271,8 +269,7 @@ END_TEST
 
 static void good_core(void)
 {
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	core_note(RIOMMU_NOTE_NAME, RIOMMU_NOTE_MACHINE, "{}", 2);
 	core_load(0x80000000, PAGE, 1);
 	core_load(0x90000000, PAGE, 2);
@@ -429,8 +426,7 @@ END_TEST
 
 START_TEST(two_notes_of_one_iommu_are_damage)
 {
-	core_begin();
-	core_some_registers();
+	core_of_an_iommu();
 	core_some_registers();
 	expect_damaged(core_open(), "two register notes");
 }

@@ -593,6 +593,15 @@ END_TEST
 
 /* -- a queue that is set up anew ------------------------------------------------------------------------- */
 
+/* The queue is another one, because of WHY: COUNT faults are what it holds. */
+static void new_records_are_all(uint32_t count, enum riommu_watch_why why)
+{
+	faults(count);
+	ck_assert_int_eq(poll_after(MS), (int)count);
+	ck_assert_uint_eq(seen.whys[why], 1);
+	saw_the_last(count);
+}
+
 START_TEST(a_queue_that_was_off_begins_at_zero)
 {
 	faults(20);
@@ -603,10 +612,7 @@ START_TEST(a_queue_that_was_off_begins_at_zero)
 	poll_after(MS); /* and stays so */
 	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_RESET], 0);
 	ring_enable(ring, RING_BASE);
-	faults(3);
-	ck_assert_int_eq(poll_after(MS), 3);
-	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_OFF], 1);
-	saw_the_last(3);
+	new_records_are_all(3, RIOMMU_RESET_OFF);
 }
 END_TEST
 
@@ -615,10 +621,7 @@ START_TEST(a_queue_that_moved_begins_at_zero)
 	faults(20);
 	poll_after(0);
 	ring_enable(ring, RING_BASE + 0x100000);
-	faults(30);
-	ck_assert_int_eq(poll_after(MS), 30);
-	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_BASE], 1);
-	saw_the_last(30);
+	new_records_are_all(30, RIOMMU_RESET_BASE);
 }
 END_TEST
 
@@ -627,10 +630,7 @@ START_TEST(a_queue_set_up_anew_between_two_polls_is_noticed)
 	faults(20);
 	poll_after(0);
 	ring_enable(ring, RING_BASE);
-	faults(3);
-	ck_assert_int_eq(poll_after(MS), 3);
-	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_CONTENT], 1);
-	saw_the_last(3);
+	new_records_are_all(3, RIOMMU_RESET_CONTENT);
 }
 END_TEST
 
@@ -640,11 +640,8 @@ START_TEST(a_full_ring_that_was_cleared_is_set_up_anew)
 	faults(ENTRIES + 20);
 	poll_after(0);
 	ring_enable(ring, RING_BASE);
-	faults(3);
-	ck_assert_int_eq(poll_after(MS), 3);
-	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_CONTENT], 1);
+	new_records_are_all(3, RIOMMU_RESET_CONTENT);
 	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
-	saw_the_last(3);
 }
 END_TEST
 
@@ -654,10 +651,7 @@ START_TEST(a_queue_set_up_anew_without_clearing_it_is_noticed)
 	poll_after(0);
 	ring->head = 0;
 	ring->tail = 0;
-	faults(3);
-	ck_assert_int_eq(poll_after(MS), 3);
-	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_CONTENT], 1);
-	saw_the_last(3);
+	new_records_are_all(3, RIOMMU_RESET_CONTENT);
 }
 END_TEST
 
