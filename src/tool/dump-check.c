@@ -353,12 +353,14 @@ void dump_check(struct dump *d, int argc, char **argv)
 	}
 	dump_iommus(d);
 	out_list_begin(&d->out, "findings");
+	progress_of_pages(&d->out);
 	for (size_t i = 0; dump_next_iommu(d, &i); i++) {
 		int err = riommu_check(d->sys, i, &args);
 
 		if (err)
 			out_error(&d->out, err, "%s", riommu_error(d->ctx));
 	}
+	progress_end();
 	out_list_end(&d->out);
 	out_list_begin(&d->out, "not_judged");
 	for (size_t i = 0; in_json(&d->out) && i < k.gap_count; i++)

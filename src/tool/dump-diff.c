@@ -48,6 +48,7 @@ void diff_section(struct diff *x, const char *what)
 
 void diff_heading(struct diff *x)
 {
+	progress_end();
 	if (!x->any)
 		printf("--- %s\n+++ %s\n", x->path[RIOMMU_OLD], x->path[RIOMMU_NEW]);
 	x->any = true;
@@ -580,12 +581,14 @@ static void compare(struct diff *x)
 			       &x->pairs, &x->pair_count))
 		die(STATUS_ERROR, "out of memory");
 	choose_pairs(x);
+	progress_of_pages(&x->d->out);
 	for_each_pair(x, "iommus", compare_iommu);
 	for_each_pair(x, "registers", compare_registers);
 	for_each_pair(x, "devices", compare_devices);
 	compare_tables(x);
 	compare_all_faults(x);
 	compare_memory(x);
+	progress_end();
 	if (!x->any && !in_json(&x->d->out) && !x->d->out.error_count)
 		printf("nothing differs\n");
 	free(x->pairs);

@@ -144,6 +144,7 @@ static void print_group(const struct search *s, const struct riommu_reached *r)
 	char text[REFS_NAMED * 140 + 200];
 	size_t used = 0;
 
+	progress_end();
 	for (size_t i = 0; i < r->ref_count && i < REFS_NAMED; i++) {
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", i ? ", " : "");
 		used += (size_t)ref_words(s, &r->refs[i], text + used, sizeof(text) - used);
@@ -171,6 +172,7 @@ static void print_reached(struct search *s, const struct riommu_reached *r)
 
 	if (m->kind == RIOMMU_MAPPING_IDENTITY)
 		return; /* its heading says it */
+	progress_end();
 	if (!r->ref_count) {
 		snprintf(text, sizeof(text), "the page at 0x%" PRIx64 " %s", m->address,
 			 dump_gap_reason(m->error));
@@ -240,6 +242,7 @@ static void search_iommu(struct search *s)
 		print_iommu(s);
 	err = riommu_visit_reached(&s->walker, s->first, s->last, reached, s, &s->count.totals);
 	end_group(s);
+	progress_end();
 	if (!in_json(&d->out)) {
 		if (!err || err == -EOVERFLOW) /* else it is no answer */
 			print_end(s);
@@ -310,6 +313,7 @@ void dump_whomaps(struct dump *d, int argc, char **argv)
 	dump_iommus(d);
 	show_regions(&s);
 	out_list_begin(&d->out, "mappings");
+	progress_of_pages(&d->out);
 	for (; dump_next_iommu(d, &s.iommu); s.iommu++)
 		search_iommu(&s);
 	out_list_end(&d->out);

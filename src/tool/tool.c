@@ -44,13 +44,34 @@ void try_help(void)
 
 static bool progress_shown;
 
+static void show_progress(const char *what, uint64_t count)
+{
+	fprintf(stderr, "\r%s: %" PRIu64 " %s", program, count, what);
+	progress_shown = true;
+}
+
 void progress(const char *what, uint64_t count)
 {
 	/* rows on a terminal show it by themselves */
-	if (count % PROGRESS_STEP || !isatty(STDERR_FILENO) || isatty(STDOUT_FILENO))
+	if (count % PROGRESS_STEP == 0 && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO))
+		show_progress(what, count);
+}
+
+static void pages_read(void *arg, uint64_t count)
+{
+	const struct out *out = arg;
+	bool beside_rows = isatty(STDOUT_FILENO);
+
+	if (!isatty(STDERR_FILENO) || (beside_rows && out->json))
 		return;
-	fprintf(stderr, "\r%s: %" PRIu64 " %s", program, count, what);
-	progress_shown = true;
+	if (beside_rows)
+		fflush(stdout); /* an empty line is ours */
+	show_progress("pages", count);
+}
+
+void progress_of_pages(struct out *out)
+{
+	riommu_ctx_set_pages(out->ctx, pages_read, out);
 }
 
 void progress_end(void)

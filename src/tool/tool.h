@@ -138,6 +138,13 @@ struct riommu_ctx *tool_ctx(const struct options *o);
 void progress(const char *what, uint64_t count);
 void progress_end(void);
 
+/*
+ * From now on the same of the pages that are read, for commands whose rows are few or come late: on a terminal beside text, too. So who
+ * prints a row calls progress_end() first. JSON on a terminal has none.
+ */
+struct out;
+void progress_of_pages(struct out *out);
+
 /* "PROGRAM: MESSAGE" to stderr, unless it is what a context has just logged there. */
 void print_message(const char *message);
 

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -99,6 +100,20 @@ def built_with(runtime):
 def slowed():
     """True if the tools were built with sanitizers or for coverage: not what is to be measured."""
     return built_with(SANITIZED) or built_with(COUNTED)
+
+
+def processor_time(run, count):
+    """Seconds that the children of RUN() need, the least of COUNT times: a machine may be busy."""
+    def used():
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return children.ru_utime + children.ru_stime
+
+    times = []
+    for _ in range(count):
+        before = used()
+        run()
+        times.append(used() - before)
+    return min(times)
 
 
 def unique(pairs):

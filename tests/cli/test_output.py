@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What comes out: JSON that is valid whatever happens, text that fits, errors of standard output, speed."""
 import os
-import resource
+import re
 import signal
 import subprocess
 import unittest
@@ -235,7 +235,26 @@ class Contents(common.Case):
         self.assertIn(b"truncated", done.err)
 
 
-class LongListing(common.Case):
+class Terminal(common.Case):
+    def on_terminal(self, *args, status=0, rows=False):
+        """What standard error, which is a terminal, gets while standard output goes into a file, or with ROWS there, too."""
+        common.wanted(common.TOOL, args)
+        master, slave = os.openpty()
+        with open(self.path("out"), "wb") as out:
+            process = subprocess.Popen([common.TOOL, *args], stdin=slave, stdout=slave if rows else out, stderr=slave)
+        os.close(slave)
+        text = b""
+        try:
+            while more := os.read(master, 4096):
+                text += more
+        except OSError:  # nobody has the other end any more
+            pass
+        os.close(master)
+        self.assertEqual(process.wait(), status, text)
+        return text
+
+
+class LongListing(Terminal):
     """16,384 devices, which is where progress is shown first, and many tables of text one after the other."""
     COUNT = 16384
 
@@ -258,23 +277,6 @@ class LongListing(common.Case):
         self.assertEqual([line.split()[0] for line in out.splitlines() if " valid " in line], ids)
         self.assertEqual([d["device_id"] for d in self.object("-i", self.core(), "devices")["devices"]], ids)
 
-    def on_terminal(self, *args):
-        """What standard error, which is a terminal, gets while standard output goes into a file."""
-        common.wanted(common.TOOL, args)
-        master, slave = os.openpty()
-        with open(self.path("out"), "wb") as out:
-            process = subprocess.Popen([common.TOOL, *args], stdin=slave, stdout=out, stderr=slave)
-        os.close(slave)
-        text = b""
-        try:
-            while more := os.read(master, 4096):
-                text += more
-        except OSError:  # nobody has the other end any more
-            pass
-        os.close(master)
-        self.assertEqual(process.wait(), 0, text)
-        return text
-
     def test_a_terminal_shows_how_far_it_is(self):
         core = self.core()
         for args in ([], ["-J"]):
@@ -290,6 +292,63 @@ class LongListing(common.Case):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(20), -signal.SIGINT)
         process.stdout.close()
+
+
+class LongWalk(Terminal):
+    """
+    32,768 tables, where two that share a slot of the source come in turns: a few pages, and each is read anew. Behind them
+    is what makes a row: a page at PA.
+    """
+    PAGES = rb"(?:\riommu-dump: (\d+) pages)"
+
+    def core(self, name, pa):
+        m = common.Machine()
+        one, other, last = 0x80400000, 0x80800000, 0x80300000
+        m.memory.page(one)
+        m.memory.page(other)
+        m.memory.put64(m.L1, *[common.pte(one, 1), common.pte(other, 1)] * 256)
+        m.memory.put64(m.ROOT, *[common.pte(m.L1, 1)] * 64, common.pte(last, 1))
+        m.memory.put64(last, common.pte(m.L0, 1))
+        m.memory.put64(m.L0 + 8, common.pte(pa, m.USER))
+        m.memory.put64(m.DDT + 64 * 0x10, 0, 0, 0, 0)
+        capture.write(self.path(name), m.memory, m.registers)
+        return self.path(name)
+
+    def commands(self):
+        """(arguments, status)"""
+        core = self.core("long.core", 0x90000000)
+        return [(("-i", core, "check"), 5), (("-i", core, "whomaps", "0x90000000"), 0),
+                (("diff", core, self.core("new.core", 0x91000000)), 7)]
+
+    def test_a_terminal_shows_how_far_it_is(self):
+        for args, status in self.commands():
+            for option in ([], ["-J"]):
+                with self.subTest(args=args, option=option):
+                    text = self.on_terminal(*option, *args, status=status)
+                    self.assertRegex(text, rb"^" + self.PAGES + rb"+\r\x1b\[K")
+                    counts = [int(n) for n in re.findall(self.PAGES, text)]
+                    self.assertEqual(counts, [16384 * (i + 1) for i in range(len(counts))])
+                    self.assertGreaterEqual(counts[-1], 32768)
+
+    def test_beside_text_and_never_in_it(self):
+        """Each row stands on a line that was cleared; what is seen at last is what a file gets."""
+        for args, status in self.commands():
+            with self.subTest(args=args):
+                text = self.on_terminal(*args, status=status, rows=True)
+                self.assertIn(b" pages", text)
+                seen = re.sub(self.PAGES + rb"+\r\x1b\[K", b"", text)
+                self.assertNotIn(b" pages", seen)
+                self.assertEqual(re.sub(rb"\x1b\[\d*m", b"", seen).replace(b"\r\n", b"\n"), self.both(*args))
+
+    def both(self, *args):
+        return subprocess.run([common.TOOL, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              timeout=common.TIMEOUT).stdout
+
+    def test_nothing_of_it_in_a_pipe_or_in_json_on_a_terminal(self):
+        for args, status in self.commands():
+            with self.subTest(args=args):
+                self.assertNotIn(b" pages", self.both(*args))
+                self.assertNotIn(b" pages", self.on_terminal("-J", *args, status=status, rows=True))
 
 
 class Text(common.Case):
@@ -390,20 +449,9 @@ class StandardOutput(common.Case):
 
 
 class Speed(common.Case):
-    """Processor time: a machine may be busy."""
-
     @staticmethod
     def best(*args, count=20):
-        def used():
-            children = resource.getrusage(resource.RUSAGE_CHILDREN)
-            return children.ru_utime + children.ru_stime
-
-        times = []
-        for _ in range(count):
-            before = used()
-            common.call(*args)
-            times.append(used() - before)
-        return min(times)
+        return common.processor_time(lambda: common.call(*args), count)
 
     @unittest.skipIf(common.TOOL and common.slowed(), "sanitizers, and what is not optimized, are slow")
     def test_start_on_a_capture_takes_less_than_ten_milliseconds(self):

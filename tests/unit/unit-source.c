@@ -745,6 +745,38 @@ START_TEST(a_copying_source_copies_each_page_once)
 }
 END_TEST
 
+static void count_pages(void *arg, uint64_t pages)
+{
+	uint64_t *told = arg;
+
+	ck_assert_uint_eq(pages, *told + RIOMMU_PAGES_TOLD);
+	*told = pages;
+}
+
+/* Two pages that share a slot, so that each reading fetches one. */
+START_TEST(pages_that_are_read_are_told_of)
+{
+	struct memory *m = memory_new();
+	uint64_t value, told = 0;
+
+	memory_page(m, 0x1000);
+	memory_page(m, 0x1000 + RIOMMU_PAGE_SLOTS * RIOMMU_PAGE_SIZE);
+	src = memory_source(m, ctx);
+	riommu_ctx_set_pages(ctx, count_pages, &told);
+	for (uint64_t i = 0; i < 3 * RIOMMU_PAGES_TOLD - 1; i++)
+		riommu_source_read(src, 0x1000 + (i & 1) * RIOMMU_PAGE_SLOTS * RIOMMU_PAGE_SIZE,
+				   &value, 8);
+	ck_assert_uint_eq(told, 2 * RIOMMU_PAGES_TOLD);
+	riommu_ctx_set_pages(ctx, NULL, NULL);
+	riommu_source_read(src, 0x1000 + RIOMMU_PAGE_SLOTS * RIOMMU_PAGE_SIZE, &value, 8);
+	ck_assert_uint_eq(src->pages_read, 3 * RIOMMU_PAGES_TOLD);
+	ck_assert_uint_eq(told, 2 * RIOMMU_PAGES_TOLD);
+	riommu_source_close(src);
+	src = NULL;
+	memory_free(m);
+}
+END_TEST
+
 /* Fails above 1 MiB, after it has written into the buffer. */
 static int scribbling_read(struct riommu_source *source, uint64_t pa, void *buf, size_t len)
 {
@@ -1306,6 +1338,7 @@ static void add_core_tests(TCase *tc)
 static void add_live_tests(TCase *tc)
 {
 	tcase_add_test(tc, a_copying_source_copies_each_page_once);
+	tcase_add_test(tc, pages_that_are_read_are_told_of);
 	tcase_add_test(tc, a_page_that_fails_does_not_answer_with_the_one_before);
 	tcase_add_test(tc, a_failed_read_spoils_no_page_that_was_held);
 	tcase_add_test(tc, an_overlay_gives_what_it_was_given);

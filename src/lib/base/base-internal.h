@@ -14,6 +14,9 @@ struct riommu_ctx {
 	riommu_log_fn log;
 	void *log_arg;
 	enum riommu_log_level level;
+	riommu_pages_fn pages;
+	void *pages_arg;
+	uint64_t pages_read; /* told of */
 	char error[RIOMMU_MESSAGE_SIZE];
 	char left_out[RIOMMU_MESSAGE_SIZE];
 	char *options

@@ -107,6 +107,20 @@ const char *riommu_omission(const struct riommu_ctx *ctx)
 	return ctx->left_out;
 }
 
+void riommu_ctx_set_pages(struct riommu_ctx *ctx, riommu_pages_fn fn, void *arg)
+{
+	ctx->pages = fn;
+	ctx->pages_arg = arg;
+	ctx->pages_read = 0;
+}
+
+void riommu_tell_pages(struct riommu_ctx *ctx)
+{
+	ctx->pages_read += RIOMMU_PAGES_TOLD;
+	if (ctx->pages)
+		ctx->pages(ctx->pages_arg, ctx->pages_read);
+}
+
 int riommu_parse_u64(const char *text, uint64_t *value)
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');

@@ -55,6 +55,15 @@ void riommu_leave_out(struct riommu_ctx *ctx, const char *fmt, ...) RIOMMU_PRINT
 const char *riommu_omission(const struct riommu_ctx *ctx);
 
 /*
+ * Long work is told of by the pages that it reads: FN gets how many there were, from now on and of all sources of CTX, whenever one of them
+ * has read RIOMMU_PAGES_TOLD more. FN NULL: nobody asks any more.
+ */
+#define RIOMMU_PAGES_TOLD 16384
+typedef void (*riommu_pages_fn)(void *arg, uint64_t pages);
+void riommu_ctx_set_pages(struct riommu_ctx *ctx, riommu_pages_fn fn, void *arg);
+void riommu_tell_pages(struct riommu_ctx *ctx);
+
+/*
  * Parameters (-O key=value). Every path the library opens is one, so that tests redirect it, and so is
  * every fact about the hardware that no register shows. base/options.c has the one table.
  */

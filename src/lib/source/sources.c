@@ -138,7 +138,8 @@ int riommu_source_fetch(struct riommu_source *src, uint64_t pa, size_t len, uint
 		return -EINVAL;
 	if (!src->ops->read)
 		return -ENODATA;
-	src->pages_read++;
+	if (++src->pages_read % RIOMMU_PAGES_TOLD == 0)
+		riommu_tell_pages(src->ctx);
 	if (src->ops->map) {
 		err = src->ops->map(src, page, &mapped);
 		if (!err)
