@@ -11,6 +11,7 @@ import subprocess
 import time
 import unittest
 
+import capture
 import common
 import schema
 from capture import REGISTERS
@@ -203,6 +204,21 @@ class RecordedPlan(Machine):
                          [("block", "ddtp", hex(DDTP & 0xfffffff0)), ("queues", "cqcsr", "0x0"), ("queues", "fqcsr", "0x0")])
         self.assertEqual({f["kind"] for f in top["functions"]}, {"unknown"})
         self.assertIn(b"stage stop is not in this plan", b" ".join(self.quiesce("--plan").out.split()))
+
+    @unittest.skipIf(common.TOOL and common.slowed(), "sanitizers, and what is not optimized, are slow")
+    def test_eight_times_as_many_devices_take_eight_times_as_long(self):
+        """Not 64 times, as when each function was looked for among all."""
+        def seconds(count):
+            names = [f"{i >> 16:04x}:{i >> 8 & 0xff:02x}:{i >> 3 & 0x1f:02x}.{i & 7}" for i in range(count)]
+            core = self.path(f"{count}.core")
+            capture.write(core, capture.Memory(), LIVE, machine={
+                "devices": [{"device_id": hex(i), "name": name, "iommu": hex(BASE)} for i, name in enumerate(names)]})
+            self.options = ["-i", core]
+            self.assertEqual(len(self.quiesce("-J", "--plan").json()["functions"]), count)
+            return common.processor_time(lambda: self.quiesce("--plan"), 3)
+
+        few, many = seconds(4000), seconds(32000)
+        self.assertLess(many, 20 * few)
 
 
 class Block(Machine):
