@@ -649,7 +649,7 @@ static void use_more_of_a_machine(void)
 	use_machine();
 	remove(below("fdt"));
 	make_dir("dt/iommu@3010000");
-	write_text("dt/model", "made-up,board");
+	write_file("dt/model", "made-up,board", 14);
 	write_file("dt/#address-cells", "\0\0\0\2", 4);
 	write_file("dt/#size-cells", "\0\0\0\2", 4);
 	write_text("dt/iommu@3010000/compatible", "riscv,iommu");
@@ -672,6 +672,15 @@ START_TEST(a_live_machine_whose_tree_is_files)
 {
 	use_more_of_a_machine();
 	each_call_fails(&(struct scenario){.run = run_machine}, 20, 30);
+}
+END_TEST
+
+/* Nothing else says that this IOMMU is there. */
+START_TEST(an_iommu_that_only_those_files_know)
+{
+	use_more_of_a_machine();
+	remove(below("sys/class/iommu/riscv-iommu@3010000.iommu"));
+	each_fails(&(struct scenario){.run = run_machine}, FAILING_FILES, 30);
 }
 END_TEST
 
@@ -1258,6 +1267,7 @@ int main(void)
 	tcase_add_test(tc, sums_of_faults);
 	tcase_add_test(tc, a_live_machine);
 	tcase_add_test(tc, a_live_machine_whose_tree_is_files);
+	tcase_add_test(tc, an_iommu_that_only_those_files_know);
 	tcase_add_test(tc, a_live_machine_with_acpi);
 	tcase_add_test(tc, a_raw_image);
 	tcase_add_test(tc, a_record_beside_a_dump);

@@ -145,7 +145,7 @@ static int copy_entries(const struct copy *copy, const char *path, bool nodes, u
 
 	if (!dir)
 		return depth ? riommu_left_out(copy->ctx, path, -errno) : -errno;
-	while (!err && (entry = readdir(dir))) {
+	while (!err && (errno = 0, entry = readdir(dir))) {
 		char below[RIOMMU_PATH_MAX];
 		struct stat st;
 		int len = snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
@@ -158,6 +158,8 @@ static int copy_entries(const struct copy *copy, const char *path, bool nodes, u
 		else if (!nodes && S_ISREG(st.st_mode))
 			err = copy_property(copy, below, entry->d_name);
 	}
+	if (!err && errno)
+		err = riommu_left_out(copy->ctx, path, -errno);
 	closedir(dir);
 	return err;
 }
