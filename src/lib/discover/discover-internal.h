@@ -34,6 +34,10 @@ int riommu_pci_base(const struct riommu_system *sys, const char *name, uint64_t 
 
 /* sysfs.c: names of IOMMUs from /sys/class/iommu; then devices with their drivers, groups, and IOMMU as the kernel says. */
 int riommu_discover_class(struct riommu_system *sys);
+/* Calls VISIT with each name in a directory below /sys. What cannot be read is left out; a non-zero return ends it, and is returned. */
+int riommu_each_name(struct riommu_system *sys, const char *directory,
+		     int (*visit)(struct riommu_system *sys, const void *arg, const char *name),
+		     const void *arg);
 
 /* devicetree.c: IOMMUs, the model, and which device_id a function or platform device has on which IOMMU. */
 /* The tree itself, checked by fdt_check_full(). */

@@ -2,7 +2,6 @@
 /* IOMMUs that are PCI functions: class 08, subclass 06, interface 00, registers behind BAR 0. */
 #include "discover/discover-internal.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,13 +46,18 @@ int riommu_pci_base(const struct riommu_system *sys, const char *name, uint64_t 
 	return err;
 }
 
-static int add_function(struct riommu_system *sys, const char *name)
+static int add_function(struct riommu_system *sys, const void *arg, const char *name)
 {
 	uint64_t class, base = 0;
+	uint32_t segment;
 	char where[128];
+	uint16_t rid;
 	size_t index;
 	int err;
 
+	(void)arg;
+	if (!riommu_parse_pci_name(name, &segment, &rid))
+		return 0;
 	err = read_number(sys, name, "class", &class);
 	if (err || class != PCI_CLASS_IOMMU)
 		return err == -ENOMEM ? err : 0;
@@ -69,28 +73,8 @@ static int add_function(struct riommu_system *sys, const char *name)
 	return riommu_list_iommu(sys, base, name, RIOMMU_FOUND_PCI, where, &index);
 }
 
+/* Mostly there is no such directory, where there is no PCI. */
 int riommu_discover_pci(struct riommu_system *sys)
 {
-	char path[RIOMMU_PATH_MAX];
-	struct dirent *entry;
-	int err = 0;
-	DIR *dir;
-
-	riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices");
-	dir = opendir(path);
-	if (!dir)
-		return riommu_left_out(sys->ctx, path, -errno); /* mostly: no PCI here */
-	errno = 0;
-	while (!err && (entry = readdir(dir))) {
-		uint32_t segment;
-		uint16_t rid;
-
-		if (riommu_parse_pci_name(entry->d_name, &segment, &rid))
-			err = add_function(sys, entry->d_name);
-		errno = 0;
-	}
-	if (!err && errno)
-		err = riommu_left_out(sys->ctx, path, -errno);
-	closedir(dir);
-	return err;
+	return riommu_each_name(sys, "/bus/pci/devices", add_function, NULL);
 }

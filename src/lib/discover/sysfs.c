@@ -48,13 +48,42 @@ static bool platform_base(const char *name, uint64_t *base)
 	return true;
 }
 
-/* A PCI function was found on its bus already. */
-static int add_class_entry(struct riommu_system *sys, const char *name)
+int riommu_each_name(struct riommu_system *sys, const char *directory,
+		     int (*visit)(struct riommu_system *sys, const void *arg, const char *name),
+		     const void *arg)
 {
+	char path[RIOMMU_PATH_MAX];
+	struct dirent *entry;
+	int err = 0;
+	DIR *dir;
+
+	riommu_path(sys->ctx, path, "sysfs.path", "%s", directory);
+	dir = opendir(path);
+	if (!dir)
+		return riommu_left_out(sys->ctx, path, -errno);
+	errno = 0;
+	while (!err && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			err = visit(sys, arg, entry->d_name);
+		errno = 0;
+	}
+	if (!err && errno)
+		err = riommu_left_out(sys->ctx, path, -errno);
+	closedir(dir);
+	return err;
+}
+
+/* A PCI function was found on its bus already. */
+static int add_class_entry(struct riommu_system *sys, const void *arg, const char *entry)
+{
+	const char *name = entry + sizeof(CLASS_PREFIX) - 1;
 	char where[128];
 	uint64_t base;
 	size_t index;
 
+	(void)arg;
+	if (strncmp(entry, CLASS_PREFIX, sizeof(CLASS_PREFIX) - 1) != 0)
+		return 0;
 	if (riommu_system_find_iommu(sys, name) != RIOMMU_NO_IOMMU)
 		return 0;
 	if (!platform_base(name, &base)) {
@@ -112,25 +141,7 @@ bool riommu_system_driven(const struct riommu_system *sys, size_t iommu)
 
 int riommu_discover_class(struct riommu_system *sys)
 {
-	char path[RIOMMU_PATH_MAX];
-	struct dirent *entry;
-	int err = 0;
-	DIR *dir;
-
-	riommu_path(sys->ctx, path, "sysfs.path", "/class/iommu");
-	dir = opendir(path);
-	if (!dir)
-		return riommu_left_out(sys->ctx, path, -errno);
-	errno = 0;
-	while (!err && (entry = readdir(dir))) {
-		if (!strncmp(entry->d_name, CLASS_PREFIX, sizeof(CLASS_PREFIX) - 1))
-			err = add_class_entry(sys, entry->d_name + sizeof(CLASS_PREFIX) - 1);
-		errno = 0;
-	}
-	if (!err && errno)
-		err = riommu_left_out(sys->ctx, path, -errno);
-	closedir(dir);
-	return err;
+	return riommu_each_name(sys, "/class/iommu", add_class_entry, NULL);
 }
 
 /* -- devices ----------------------------------------------------------------------------------------------- */
@@ -222,8 +233,9 @@ static bool pci_id(const struct ids *ids, uint32_t segment, uint16_t rid, size_t
 }
 
 /* Firmware knows the device_id. Where it says nothing, a function of segment 0 has its requester ID. */
-static int add_pci(struct riommu_system *sys, const struct ids *ids, const char *name)
+static int add_pci(struct riommu_system *sys, const void *arg, const char *name)
 {
+	const struct ids *ids = arg;
 	uint32_t segment, device_id;
 	size_t iommu;
 	uint16_t rid;
@@ -283,43 +295,19 @@ static int add_by_dt(struct riommu_system *sys, const struct riommu_dt *dt, cons
 	return err;
 }
 
-static int add_platform(struct riommu_system *sys, const struct ids *ids, const char *name)
+static int add_platform(struct riommu_system *sys, const void *arg, const char *name)
 {
+	const struct ids *ids = arg;
 	int err = ids->dt ? add_by_dt(sys, ids->dt, name) : 0;
 
 	return err || !ids->rimt ? err : add_by_rimt(sys, ids->rimt, name);
-}
-
-static int each_device(struct riommu_system *sys, const struct ids *ids, const char *bus,
-		       int (*add)(struct riommu_system *sys, const struct ids *ids,
-				  const char *name))
-{
-	char path[RIOMMU_PATH_MAX];
-	struct dirent *entry;
-	int err = 0;
-	DIR *dir;
-
-	riommu_path(sys->ctx, path, "sysfs.path", "/bus/%s/devices", bus);
-	dir = opendir(path);
-	if (!dir)
-		return riommu_left_out(sys->ctx, path, -errno);
-	errno = 0;
-	while (!err && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.')
-			err = add(sys, ids, entry->d_name);
-		errno = 0;
-	}
-	if (!err && errno)
-		err = riommu_left_out(sys->ctx, path, -errno);
-	closedir(dir);
-	return err;
 }
 
 int riommu_discover_devices(struct riommu_system *sys, const struct riommu_dt *dt,
 			    const struct riommu_rimt *rimt)
 {
 	const struct ids ids = {.dt = dt, .rimt = rimt};
-	int err = each_device(sys, &ids, "pci", add_pci);
+	int err = riommu_each_name(sys, "/bus/pci/devices", add_pci, &ids);
 
-	return err ? err : each_device(sys, &ids, "platform", add_platform);
+	return err ? err : riommu_each_name(sys, "/bus/platform/devices", add_platform, &ids);
 }
