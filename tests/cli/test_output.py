@@ -2,6 +2,7 @@
 """What comes out: JSON that is valid whatever happens, text that fits, errors of standard output, speed."""
 import os
 import re
+import resource
 import signal
 import subprocess
 import unittest
@@ -457,6 +458,15 @@ class Speed(common.Case):
     def test_start_on_a_capture_takes_less_than_ten_milliseconds(self):
         for args in (["-i", common.SAMPLE, "list"], ["-i", common.SAMPLE, "-J", "translate", "0xd14bff", "0x1000"]):
             self.assertLess(self.best(*args), 0.010, args)
+
+    @unittest.skipIf(common.TOOL and common.slowed(), "sanitizers take memory of their own")
+    def test_names_of_devices_take_the_memory_of_the_list_alone(self):
+        """50,000 are a note of 3 MB and a list of 8; json-c would take 60 for the whole note."""
+        core = self.machine(note={"devices": [{"device_id": hex(i), "name": str(i), "iommu": hex(common.BASE)} for i in range(50000)]})
+        common.wanted(common.TOOL, [])
+        done = subprocess.run([common.TOOL, "-i", core, "regs", "ddtp"], capture_output=True, check=False,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (32 << 20, 32 << 20)))
+        self.assertEqual(done.returncode, 0, done)
 
     @unittest.skipIf(common.TOOL and common.slowed(), "sanitizers, and what is not optimized, are slow")
     def test_start_on_a_capture_of_seventy_thousand_segments(self):

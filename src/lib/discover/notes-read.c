@@ -44,12 +44,10 @@ static bool is_scalar(struct json_object *value)
 	       !json_object_is_type(value, json_type_array);
 }
 
-/* KEY as a text, which is a part of OBJ, and its length. -ENOENT when it is missing. */
-static int scalar(struct riommu_system *sys, struct json_object *obj, const char *key,
+/* VALUE of KEY as a text, which is a part of it, and its length. -ENOENT when it is missing. */
+static int scalar(struct riommu_system *sys, struct json_object *value, const char *key,
 		  const char **text, size_t *len)
 {
-	struct json_object *value = member(obj, key);
-
 	if (!value)
 		return -ENOENT;
 	if (!is_scalar(value))
@@ -63,16 +61,22 @@ static int scalar(struct riommu_system *sys, struct json_object *obj, const char
 	return 0;
 }
 
-static int get_text(struct riommu_system *sys, struct json_object *obj, const char *key, char *to,
+static int set_text(struct riommu_system *sys, struct json_object *value, const char *key, char *to,
 		    size_t size)
 {
 	const char *text;
 	size_t len;
-	int err = scalar(sys, obj, key, &text, &len);
+	int err = scalar(sys, value, key, &text, &len);
 
 	if (!err)
 		riommu_copy_name(to, size, text, len);
 	return err == -ENOENT ? 0 : err;
+}
+
+static int get_text(struct riommu_system *sys, struct json_object *obj, const char *key, char *to,
+		    size_t size)
+{
+	return set_text(sys, member(obj, key), key, to, size);
 }
 
 /* A number of at most MAX, as users write them: hex with 0x, or decimal. -ENOENT when it is missing. */
@@ -81,7 +85,7 @@ static int get_number(struct riommu_system *sys, struct json_object *obj, const 
 {
 	const char *text;
 	size_t len;
-	int err = scalar(sys, obj, key, &text, &len);
+	int err = scalar(sys, member(obj, key), key, &text, &len);
 
 	if (err)
 		return err;
@@ -95,7 +99,7 @@ static int get_iommu(struct riommu_system *sys, struct json_object *obj, size_t 
 {
 	const char *text;
 	size_t len;
-	int err = scalar(sys, obj, "iommu", &text, &len);
+	int err = scalar(sys, member(obj, "iommu"), "iommu", &text, &len);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
@@ -150,63 +154,150 @@ static int parse_region(struct riommu_system *sys, struct json_object *obj)
 	return err ? err : riommu_list_region(sys, start, end, name, strlen(name));
 }
 
-static int parse_list(struct riommu_system *sys, struct json_object *obj, const char *key,
-		      int (*parse)(struct riommu_system *sys, struct json_object *item))
-{
-	struct json_object *list = member(obj, key);
-	int err = 0;
+/* -- the note ------------------------------------------------------------------------------------------------------ */
 
-	if (!list)
-		return 0;
-	if (!json_object_is_type(list, json_type_array))
-		return bad_value(sys, key);
-	for (size_t i = 0; i < json_object_array_length(list) && !err; i++)
-		err = parse(sys, json_object_array_get_idx(list, i));
-	return err;
+/*
+ * A machine has so many devices that json-c would take twenty times the note for all of it: it gets one value of a list at a time, and what
+ * lies around them is read here.
+ */
+struct note {
+	struct riommu_system *sys;
+	struct json_tokener *tok;
+	const char *text;
+	size_t len, at;
+};
+
+static void skip_blanks(struct note *n)
+{
+	static const char blanks[] = {' ', '\t', '\r', '\n'};
+
+	while (n->at < n->len && memchr(blanks, n->text[n->at], sizeof(blanks)))
+		n->at++;
 }
 
-static int parse_object(struct riommu_system *sys, struct json_object *obj)
+/* Goes past C, if that is what comes next. */
+static bool take(struct note *n, char c)
+{
+	skip_blanks(n);
+	if (n->at == n->len || n->text[n->at] != c)
+		return false;
+	n->at++;
+	return true;
+}
+
+/* What is not as JSON has it. */
+static int broken(struct note *n)
+{
+	return damaged(n->sys, n->at == n->len ? "the JSON is cut short" : "no JSON");
+}
+
+/* *VALUE is the caller's to put. NULL: null. */
+static int take_value(struct note *n, struct json_object **value)
+{
+	enum json_tokener_error error;
+
+	json_tokener_reset(n->tok);
+	errno = 0;
+	*value = json_tokener_parse_ex(n->tok, n->text + n->at, (int)(n->len - n->at));
+	error = json_tokener_get_error(n->tok);
+	if (errno == ENOMEM) /* json-c calls that success, or damage */
+		return riommu_fail(n->sys->ctx, -ENOMEM, "out of memory");
+	if (error == json_tokener_continue)
+		return damaged(n->sys, "the JSON is cut short");
+	if (error != json_tokener_success)
+		return damaged(n->sys, json_tokener_error_desc(error));
+	n->at += json_tokener_get_parse_end(n->tok);
+	return 0;
+}
+
+/* Behind its bracket. */
+static int take_list(struct note *n,
+		     int (*parse)(struct riommu_system *sys, struct json_object *item))
 {
 	int err;
 
-	if (!json_object_is_type(obj, json_type_object))
-		return damaged(sys, "not an object");
-	err = get_text(sys, obj, "kernel", sys->kernel, sizeof(sys->kernel));
-	if (!err)
-		err = get_text(sys, obj, "model", sys->model, sizeof(sys->model));
-	if (!err)
-		err = get_text(sys, obj, "time", sys->time, sizeof(sys->time));
-	if (!err)
-		err = parse_list(sys, obj, "devices", parse_device);
-	if (!err)
-		err = parse_list(sys, obj, "memory", parse_region);
+	if (take(n, ']'))
+		return 0;
+	do {
+		struct json_object *item;
+
+		err = take_value(n, &item);
+		if (!err)
+			err = parse(n->sys, item);
+		json_object_put(item);
+	} while (!err && take(n, ','));
+	return err || take(n, ']') ? err : broken(n);
+}
+
+static int take_member(struct note *n, const char *key)
+{
+	struct riommu_system *sys = n->sys;
+	const struct {
+		const char *key;
+		int (*parse)(struct riommu_system *sys, struct json_object *item);
+		char *to;
+		size_t size;
+	} members[] = {
+		{"kernel", NULL, sys->kernel, sizeof(sys->kernel)},
+		{"model", NULL, sys->model, sizeof(sys->model)},
+		{"time", NULL, sys->time, sizeof(sys->time)},
+		{"devices", parse_device, NULL, 0},
+		{"memory", parse_region, NULL, 0},
+	};
+	struct json_object *value;
+	size_t i = 0;
+	int err;
+
+	while (i < RIOMMU_ARRAY_SIZE(members) && strcmp(members[i].key, key) != 0)
+		i++;
+	if (i < RIOMMU_ARRAY_SIZE(members) && members[i].parse && take(n, '['))
+		return take_list(n, members[i].parse);
+	err = take_value(n, &value);
+	if (!err && i < RIOMMU_ARRAY_SIZE(members) && members[i].to)
+		err = set_text(sys, value, key, members[i].to, members[i].size);
+	else if (!err && i < RIOMMU_ARRAY_SIZE(members) && value)
+		err = bad_value(sys, key);
+	json_object_put(value);
 	return err;
+}
+
+/* Behind its brace. */
+static int take_object(struct note *n)
+{
+	int err;
+
+	if (take(n, '}'))
+		return 0;
+	do {
+		struct json_object *key;
+
+		err = take_value(n, &key);
+		if (!err && (!json_object_is_type(key, json_type_string) || !take(n, ':')))
+			err = broken(n);
+		if (!err)
+			err = take_member(n, json_object_get_string(key));
+		json_object_put(key);
+	} while (!err && take(n, ','));
+	return err || take(n, '}') ? err : broken(n);
 }
 
 int riommu_machine_parse(struct riommu_system *sys, const char *text, size_t len)
 {
-	struct json_tokener *tok;
-	struct json_object *obj;
+	struct note n = {.sys = sys, .text = text, .len = len};
 	int err;
 
 	if (!len || len > MACHINE_NOTE_MAX)
 		return damaged(sys, len ? "larger than 16 MiB" : "empty");
-	tok = json_tokener_new_ex(MAX_DEPTH);
-	if (!tok)
+	n.tok = json_tokener_new_ex(MAX_DEPTH);
+	if (!n.tok)
 		return riommu_fail(sys->ctx, -ENOMEM, "out of memory");
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	errno = 0;
-	obj = json_tokener_parse_ex(tok, text, (int)len);
-	if (errno == ENOMEM) /* json-c calls that success, or damage */
-		err = riommu_fail(sys->ctx, -ENOMEM, "out of memory");
-	else if (obj)
-		err = parse_object(sys, obj);
-	else if (json_tokener_get_error(tok) == json_tokener_continue)
-		err = damaged(sys, "the JSON is cut short");
-	else
-		err = damaged(sys, json_tokener_error_desc(json_tokener_get_error(tok)));
-	json_object_put(obj);
-	json_tokener_free(tok);
+	json_tokener_set_flags(n.tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
+					      JSON_TOKENER_ALLOW_TRAILING_CHARS);
+	err = take(&n, '{') ? take_object(&n) : damaged(sys, "not an object");
+	skip_blanks(&n);
+	if (!err && n.at < n.len && text[n.at]) /* a text of C may come with its end */
+		err = broken(&n);
+	json_tokener_free(n.tok);
 	return err;
 }
 
