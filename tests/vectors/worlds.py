@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Worlds at random for model.py: devices whose structures are right, requests to them, then deviations, each aimed at an entry that
 a request reads. The same seed gives the same world."""
+import itertools
 import random
 
 from model import CAPABILITIES, FIRST_MODES, Leaf, PAGE, PDT_MODES, SECOND_MODES, Walk, World, bits
@@ -19,6 +20,10 @@ DC_BITS = (
 )
 PC_BITS = ((0, 1, 2, 3, 11, 12, 32, 63), (0, 20, 43, 44, 59, 60, 61, 62, 63))
 MSI_BITS = ((0, 1, 2, 3, 6, 7, 9, 10, 53, 54, 62, 63), (0, 9, 10, 53, 54, 59, 60, 61, 63))
+
+
+class Cornered(Exception):
+    """One leaf of the second stage holds all guest pages, and leads nowhere."""
 
 
 class Device:
@@ -158,13 +163,14 @@ class Builder:
         """A page for a table that the second stage translates."""
         if not self.device.second:
             return self.new_page()
-        while True:
+        for _ in range(50):
             width = min(self.device.guest_width, 34 if self.device.sxl else 56)
             guest = self.random.randrange(1 << width - 12) * PAGE
             page = self.map_guest(guest, table=True)
             if page is not None and not page >> self.world.pas and page not in self.world.pages:
                 self.world.pages[page] = bytearray(PAGE)
                 return guest
+        raise Cornered
 
     def map_first(self, fsc, address, target):
         """Maps ADDRESS in the first stage, to the guest page TARGET or, None, anywhere."""
@@ -406,7 +412,12 @@ class Builder:
 
 def world(seed):
     """(World, requests)"""
-    builder = Builder(seed)
+    for attempt in itertools.count():
+        try:
+            builder = Builder(f"{seed}.{attempt}")
+            break
+        except Cornered:
+            pass
     requests = builder.requests()
     for _ in range(builder.pick((0, 4, 8, 8))):
         builder.deviate(requests)
