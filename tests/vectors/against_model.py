@@ -151,7 +151,7 @@ def steps_of(world, request):
 def main():
     parser = argparse.ArgumentParser(description="iommu-dump against a second walk")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--worlds", type=int, default=200)
+    parser.add_argument("--worlds", type=int, default=150)
     parser.add_argument("--write", metavar="DIRECTORY")
     args = parser.parse_args()
     seeds = range(args.seed, args.seed + args.worlds)

@@ -11,7 +11,7 @@ SECOND_WIDTH = {0: 56, 8: 41, 9: 50, 10: 59}
 # Leaves: all, some, or none of what is to be had; A and D set.
 RIGHTS = (0xdf, 0xdf, 0xd7, 0xd3, 0xdb, 0xd9, 0xd9)
 # How often an entry of each structure is what deviates.
-AIM = {"ddte": 1, "dc": 8, "pdte": 6, "pc": 6, "pte": 16, "gpte": 12, "msi_pte": 24}
+AIM = {"ddte": 1, "dc": 16, "pdte": 6, "pc": 6, "pte": 16, "gpte": 12, "msi_pte": 24}
 NON_LEAF_BITS = (0, *range(1, 10), *range(10, 64, 4))
 DC_BITS = (
     (*range(12), *range(12), 12, 23, 24, 31, 32, 63), (0, 1, 0, 1, 44, 60, 61, 62, 63), (0, 11, 12, 31, 32, 39, 40, 51, 52, 63),
@@ -346,7 +346,7 @@ class Builder:
 
     def deviate(self, requests):
         """One change, of a register or of an entry that one of some requests reads."""
-        if self.chance(.03):
+        if self.chance(.02):
             self.deviate_register()
             return
         steps = {}
@@ -385,7 +385,7 @@ class Builder:
             self.put(address, self.other_pte(self.get(address, size, big_endian), size), size, big_endian)
             return
         choices = {"dc": DC_BITS, "pc": PC_BITS, "msi_pte": MSI_BITS}.get(structure, (NON_LEAF_BITS,))
-        i = self.random.choices(range(len(values)), [2] + [1] * (len(values) - 1))[0]
+        i = self.random.choices(range(len(values)), [6] + [1] * (len(values) - 1))[0]
         self.put(address + 8 * i, values[i] ^ 1 << self.pick(choices[i]), 8, big_endian)
 
     def is_short(self, structure, step):
