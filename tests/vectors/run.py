@@ -40,14 +40,14 @@ def program():
     return os.path.join(here, name)
 
 
-def ask(tool, case, directory):
+def ask(tool, case, directory, steps=True):
     """The records that the program gives for a file: ([record], complaint or None)."""
     core = os.path.join(directory, case.name + ".core")
     batch = os.path.join(directory, case.name + ".req")
     capture.write(core, case.memory, case.registers, BASE)
     with open(batch, "w", encoding="ascii") as f:
         f.writelines(r.batch_line() + "\n" for r in case.requests)
-    command = [tool, "-i", core] + case.options + ["-J", "translate", "--batch", batch, "--steps"]
+    command = [tool, "-i", core] + case.options + ["-J", "translate", "--batch", batch] + ["--steps"] * steps
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
