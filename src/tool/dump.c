@@ -47,24 +47,20 @@ enum {
 	OPT_SEVERITY
 };
 
-/* Which commands an option belongs to: it must not be swallowed silently by another. */
-static const struct {
-	int code;
-	const char *name, *command, *other; /* OTHER: a second one, or NULL */
-} owners[] = {
-	{OPT_PROCESS, "--process", "translate", "mappings"},
-	{OPT_PRIV, "--priv", "translate", NULL},
-	{OPT_TYPE, "--type", "translate", NULL},
-	{OPT_BATCH, "--batch", "translate", NULL},
-	{OPT_STEPS, "--steps", "translate", NULL},
-	{OPT_HARDWARE, "--hardware", "translate", NULL},
-	{OPT_FORCE, "--force", "translate", NULL},
-	{OPT_WALK, "--walk", "faults", NULL},
-	{OPT_RANGE, "--range", "mappings", NULL},
-	{OPT_GPA, "--gpa", "mappings", NULL},
-	{OPT_INTERVAL, "--interval", "counters", NULL},
-	{OPT_SEVERITY, "--severity", "check", NULL},
-	{'r', "--access", "translate", NULL}, /* --access r|w|x, as opposed to --access METHOD */
+static const struct option_owner owners[] = {
+	{OPT_PROCESS, "--process", "translate mappings"},
+	{OPT_PRIV, "--priv", "translate"},
+	{OPT_TYPE, "--type", "translate"},
+	{OPT_BATCH, "--batch", "translate"},
+	{OPT_STEPS, "--steps", "translate"},
+	{OPT_HARDWARE, "--hardware", "translate"},
+	{OPT_FORCE, "--force", "translate"},
+	{OPT_WALK, "--walk", "faults"},
+	{OPT_RANGE, "--range", "mappings"},
+	{OPT_GPA, "--gpa", "mappings"},
+	{OPT_INTERVAL, "--interval", "counters"},
+	{OPT_SEVERITY, "--severity", "check"},
+	{'r', "--access", "translate"}, /* --access r|w|x, as opposed to --access METHOD */
 };
 
 static const struct option long_options[] = {
@@ -233,31 +229,9 @@ static unsigned parse_options(struct dump *d, int argc, char **argv)
 		else if (!own_option(d, c, optarg))
 			common_option(d->ctx, &d->options, c, optarg, help);
 		d->request_given |= c == OPT_PROCESS || c == OPT_PRIV || c == OPT_TYPE || c == 'r';
-		for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(owners); i++)
-			used |= owners[i].code == c ? 1u << i : 0;
+		used |= option_bits(owners, RIOMMU_ARRAY_SIZE(owners), c);
 	}
 	return used;
-}
-
-static const struct dump_command *find_command(const char *name)
-{
-	struct nearest nearest = {.word = name};
-
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++) {
-		if (!strcmp(name, commands[i].name))
-			return &commands[i];
-		nearest_try(&nearest, commands[i].name);
-	}
-	die_no_command(&nearest);
-}
-
-static void check_owners(unsigned used, const struct dump_command *command)
-{
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(owners); i++)
-		if ((used & 1u << i) && strcmp(owners[i].command, command->name) &&
-		    (!owners[i].other || strcmp(owners[i].other, command->name)))
-			die_usage("%s belongs to '%s', not to '%s'", owners[i].name,
-				  owners[i].command, command->name);
 }
 
 /* Options that mean something only with another one. */
@@ -276,16 +250,7 @@ static void check_company(const struct dump *d, const struct dump_command *comma
 
 bool dump_next_iommu(struct dump *d, size_t *index)
 {
-	size_t only = RIOMMU_NO_IOMMU;
-
-	if (d->options.iommu)
-		only = riommu_system_find_iommu(d->sys, d->options.iommu);
-	while (*index < d->sys->iommu_count) {
-		if (only == RIOMMU_NO_IOMMU || *index == only)
-			return true;
-		++*index;
-	}
-	return false;
+	return next_chosen(d->sys, &d->options, index);
 }
 
 const char *dump_device_label(const struct dump *d, size_t iommu, uint32_t device_id, char *buf,
@@ -494,10 +459,13 @@ int TOOL_MAIN(dump_main)(int argc, char **argv)
 	d.severity = RIOMMU_WARNING;
 	used = parse_options(&d, argc, argv);
 	first = optind;
-	command = first < argc ? find_command(argv[first++]) : &commands[0];
+	command = &commands[first < argc
+				    ? find_command(argv[first++], commands,
+						   RIOMMU_ARRAY_SIZE(commands), sizeof(commands[0]))
+				    : 0];
 	if (!command->run)
 		die_left_out(command->name);
-	check_owners(used, command);
+	check_owners(owners, RIOMMU_ARRAY_SIZE(owners), used, command->name);
 	check_company(&d, command);
 	out_init(&d.out, d.ctx, d.options.json);
 	d.out.needs_iommus = true;

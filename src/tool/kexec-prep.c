@@ -28,11 +28,7 @@ enum {
 	OPT_SEVERITY,
 };
 
-/* Which commands an option belongs to: it must not be swallowed silently by another. */
-static const struct {
-	int code;
-	const char *name, *commands;
-} owners[] = {
+static const struct option_owner owners[] = {
 	{'o', "--output", "image dtb"},
 	{OPT_IN, "--in", "dtb load"},
 	{OPT_POLICY, "--policy", "image load"},
@@ -168,39 +164,9 @@ static unsigned parse_options(struct prep *p, int argc, char **argv)
 	while ((c = next_option(argc, argv, COMMON_SHORT "o:lp", long_options)) != -1) {
 		if (!own_option(p, c, optarg))
 			common_option(p->ctx, &p->options, c, optarg, help);
-		for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(owners); i++)
-			used |= owners[i].code == c ? 1u << i : 0;
+		used |= option_bits(owners, RIOMMU_ARRAY_SIZE(owners), c);
 	}
 	return used;
-}
-
-static const struct prep_command *find_command(const char *name)
-{
-	struct nearest nearest = {.word = name};
-
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(commands); i++) {
-		if (!strcmp(name, commands[i].name))
-			return &commands[i];
-		nearest_try(&nearest, commands[i].name);
-	}
-	die_no_command(&nearest);
-}
-
-static bool is_word_of(const char *words, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *at = words; (at = strstr(at, word)); at += len)
-		if ((at == words || at[-1] == ' ') && (!at[len] || at[len] == ' '))
-			return true;
-	return false;
-}
-
-static void check_owners(unsigned used, const struct prep_command *command)
-{
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(owners); i++)
-		if ((used & 1u << i) && !is_word_of(owners[i].commands, command->name))
-			die_usage("%s does not belong to '%s'", owners[i].name, command->name);
 }
 
 static void check_company(const struct prep *p, const struct prep_command *command)
@@ -228,13 +194,7 @@ static void check_policies(struct prep *p)
 
 bool prep_next_iommu(const struct prep *p, size_t *index)
 {
-	size_t only = RIOMMU_NO_IOMMU;
-
-	if (p->options.iommu)
-		only = riommu_system_find_iommu(p->sys, p->options.iommu);
-	while (*index < p->sys->iommu_count && only != RIOMMU_NO_IOMMU && *index != only)
-		++*index;
-	return *index < p->sys->iommu_count;
+	return next_chosen(p->sys, &p->options, index);
 }
 
 /* The last that fits counts; one by name outweighs one for all. */
@@ -325,10 +285,13 @@ int TOOL_MAIN(kexec_prep_main)(int argc, char **argv)
 	p.ctx = tool_ctx(&p.options);
 	used = parse_options(&p, argc, argv);
 	first = optind;
-	command = first < argc ? find_command(argv[first++]) : &commands[0];
+	command = &commands[first < argc
+				    ? find_command(argv[first++], commands,
+						   RIOMMU_ARRAY_SIZE(commands), sizeof(commands[0]))
+				    : 0];
 	if (!command->run)
 		die_left_out(command->name);
-	check_owners(used, command);
+	check_owners(owners, RIOMMU_ARRAY_SIZE(owners), used, command->name);
 	check_company(&p, command);
 	out_init(&p.out, p.ctx, p.options.json);
 	if (!command->offline) {

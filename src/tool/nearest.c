@@ -48,11 +48,49 @@ void nearest_try(struct nearest *n, const char *candidate)
 	n->distance = d;
 }
 
-void die_no_command(const struct nearest *n)
+size_t find_command(const char *word, const void *commands, size_t count, size_t size)
 {
-	if (n->best)
-		die_usage("there is no command '%s'; did you mean '%s'?", n->word, n->best);
-	die_usage("there is no command '%s'", n->word);
+	struct nearest nearest = {.word = word};
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name;
+
+		memcpy(&name, (const char *)commands + i * size, sizeof(name));
+		if (!strcmp(word, name))
+			return i;
+		nearest_try(&nearest, name);
+	}
+	if (nearest.best)
+		die_usage("there is no command '%s'; did you mean '%s'?", word, nearest.best);
+	die_usage("there is no command '%s'", word);
+}
+
+unsigned option_bits(const struct option_owner *owners, size_t count, int c)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < count; i++)
+		bits |= owners[i].code == c ? 1u << i : 0;
+	return bits;
+}
+
+static bool is_word_of(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = words; (at = strstr(at, word)); at += len)
+		if ((at == words || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+			return true;
+	return false;
+}
+
+void check_owners(const struct option_owner *owners, size_t count, unsigned used,
+		  const char *command)
+{
+	for (size_t i = 0; i < count; i++)
+		if ((used & 1u << i) && !is_word_of(owners[i].commands, command))
+			die_usage("%s does not belong to '%s', but to: %s", owners[i].name, command,
+				  owners[i].commands);
 }
 
 void die_left_out(const char *command)

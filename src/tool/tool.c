@@ -550,6 +550,17 @@ struct riommu_system *open_system(struct out *out, const char *schema, const str
 	return sys;
 }
 
+bool next_chosen(const struct riommu_system *sys, const struct options *o, size_t *index)
+{
+	size_t only = o->iommu ? riommu_system_find_iommu(sys, o->iommu) : RIOMMU_NO_IOMMU;
+
+	if (only != RIOMMU_NO_IOMMU && *index <= only)
+		*index = only;
+	else if (only != RIOMMU_NO_IOMMU)
+		*index = sys->iommu_count;
+	return *index < sys->iommu_count;
+}
+
 void mode_text(uint64_t ddtp, char *text, size_t size)
 {
 	const char *name = riommu_ddtp_mode_name(ddtp);

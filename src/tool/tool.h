@@ -63,8 +63,19 @@ struct nearest {
 };
 void nearest_try(struct nearest *n, const char *candidate);
 
-/* Ends the program: there is no command called N->word. */
-_Noreturn void die_no_command(const struct nearest *n);
+/* The index of the command WORD among COUNT of SIZE bytes, which begin with their names. Ends the program when there is none. */
+size_t find_command(const char *word, const void *commands, size_t count, size_t size);
+
+/* An option that some commands have: it must not be swallowed silently by another. */
+struct option_owner {
+	int code;
+	const char *name, *commands; /* "image load" */
+};
+
+/* Bit I: C is the option of OWNERS[I], of which there are COUNT, 32 at most. Then: ends the program if COMMAND has not all of USED. */
+unsigned option_bits(const struct option_owner *owners, size_t count, int c);
+void check_owners(const struct option_owner *owners, size_t count, unsigned used,
+		  const char *command);
 
 /* Ends the program: COMMAND is left out of it. */
 _Noreturn void die_left_out(const char *command);
@@ -257,6 +268,9 @@ void out_error(struct out *out, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 
  * envelope of SCHEMA that says why (SCHEMA NULL: what follows has no envelope).
  */
 struct riommu_system *open_system(struct out *out, const char *schema, const struct options *o);
+
+/* From *INDEX on the next IOMMU that -u allows; false when there is none. */
+bool next_chosen(const struct riommu_system *sys, const struct options *o, size_t *index);
 
 /* Something is missing that changes no status: to stderr and into "errors", so that the output is not "complete". */
 void out_incomplete(struct out *out, const char *fmt, ...) RIOMMU_PRINTF(2, 3);
