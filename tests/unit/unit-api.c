@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define RAM       0x80000000u
 #define DDT       RAM
@@ -40,7 +41,8 @@
 static struct riommu_ctx *ctx;
 static struct riommu_system *sys;
 static uint8_t ram[PAGES * PAGE];
-static int end_with; /* what visitors return */
+static int end_with;    /* what visitors return */
+static uint64_t end_at; /* from here on */
 
 /* -- the machine --------------------------------------------------------------------------------- */
 
@@ -141,6 +143,7 @@ static void setup(void)
 	sys = NULL;
 	files_begin();
 	end_with = 0;
+	end_at = 0;
 	memset(ram, 0, sizeof(ram));
 	make_contexts();
 	make_tables();
@@ -265,6 +268,7 @@ START_TEST(refreshing_a_machine_reads_the_registers_again)
 	static const char *const paths[] = {"proc.path", "sysfs.path", "fdt.path",   "dt.path",
 					    "acpi.path", "kcore.path", "devmem.path"};
 	const char *file = "debugfs/riscv-iommu/riscv-iommu@3010000.iommu/registers";
+	const char *reason = NULL;
 	uint64_t value;
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
@@ -285,6 +289,12 @@ START_TEST(refreshing_a_machine_reads_the_registers_again)
 	ck_assert_int_eq(riommu_iommu_register(sys, 0, "ddtp", &value), 0);
 	ck_assert_uint_eq(value, 1);
 	ck_assert_str_eq(riommu_iommu_mode(sys, 0), "Bare");
+	ck_assert_int_eq(unlink(below(file)), 0);
+	riommu_refresh(sys);
+	ck_assert_int_lt(riommu_iommu_status(sys, 0, &reason), 0);
+	ck_assert_str_ne(reason, "");
+	ck_assert_int_lt(riommu_iommu_status(sys, 0, NULL), 0);
+	ck_assert_ptr_null(riommu_iommu_mode(sys, 0));
 }
 END_TEST
 
@@ -337,6 +347,7 @@ START_TEST(there_is_nothing_past_the_last)
 	ck_assert_ptr_null(riommu_iommu_mode(sys, 1));
 	FAILS(-EINVAL, riommu_iommu_status(sys, 1, &reason));
 	ck_assert_ptr_nonnull(reason);
+	FAILS(-EINVAL, riommu_iommu_status(sys, 1, NULL));
 	ck_assert_uint_eq(riommu_device_id(sys, 4), 0);
 	ck_assert_uint_eq(riommu_device_iommu(sys, 4), RIOMMU_NO_IOMMU);
 	ck_assert_str_eq(riommu_device_name(sys, 4), "");
@@ -569,7 +580,7 @@ static int see(void *arg, const struct riommu_range *r)
 	s->error = riommu_range_error(r);
 	s->reason = *riommu_range_reason(r);
 	ck_assert_int_eq(riommu_range_memory_type(r), RIOMMU_PMA);
-	return end_with;
+	return s->iova >= end_at ? end_with : 0;
 }
 
 static int visit(uint32_t device_id)
@@ -719,6 +730,26 @@ START_TEST(a_visit_ends_with_what_the_visitor_returns)
 	ck_assert_uint_eq(seen_count, 2);
 	open_capture(1, 3);
 	ck_assert_int_eq(visit(8), 7);
+}
+END_TEST
+
+/* The last range before the limit is hit ends the visit; the visitor's word is that of the limit. */
+START_TEST(what_the_visitor_returns_is_no_limit)
+{
+	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "3"), 0);
+	FAILS(-EOVERFLOW, visit(8));
+	ck_assert_uint_eq(seen_count, 3);
+	end_at = seen[2].iova;
+	end_with = 7;
+	ck_assert_int_eq(visit(8), 7);
+	ck_assert_uint_eq(seen_count, 3);
+	end_with = -EOVERFLOW;
+	end_at = 0;
+	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "1000"), 0);
+	ck_assert_int_eq(riommu_option_set(ctx, "", ""), -EINVAL); /* other words */
+	seen_count = 0;
+	ck_assert_int_eq(riommu_visit_who_maps(sys, 0, 0, UINT64_MAX, see, seen), -EOVERFLOW);
+	ck_assert_ptr_null(strstr(riommu_error(ctx), "max-pages"));
 }
 END_TEST
 
@@ -882,7 +913,7 @@ END_TEST
 /* -- findings ------------------------------------------------------------------------------------ */
 
 struct findings {
-	size_t count, of_device_13, of_process, with_address;
+	size_t count, of_device_13, of_process, with_address, of_no_device;
 };
 
 static void see_finding(void *arg, const struct riommu_finding *finding)
@@ -896,6 +927,7 @@ static void see_finding(void *arg, const struct riommu_finding *finding)
 	ck_assert_str_ne(riommu_finding_message(finding), "");
 	ck_assert_str_ne(riommu_finding_remedy(finding), "");
 	ck_assert_int_le(riommu_finding_severity(finding), RIOMMU_ERROR);
+	f->of_no_device += !riommu_finding_device(finding, &device);
 	if (riommu_finding_device(finding, &device) && device == 13 &&
 	    riommu_finding_severity(finding) == RIOMMU_ERROR)
 		f->of_device_13++;
@@ -914,6 +946,10 @@ START_TEST(rules_find_what_is_wrong_and_tell_what_they_did_not_see)
 	ck_assert_uint_ge(f.with_address, 1);
 	ck_assert_uint_gt(unjudged, 0); /* tables are missing */
 	ck_assert_int_eq(riommu_check_iommu(sys, 0, see_finding, &f, NULL), 0);
+	f.of_no_device = 0;
+	open_capture(0, 3); /* ddtp is Off, which is no device's fault */
+	ck_assert_int_eq(riommu_check_iommu(sys, 0, see_finding, &f, NULL), 0);
+	ck_assert_uint_ge(f.of_no_device, 1);
 }
 END_TEST
 
@@ -986,6 +1022,7 @@ static void add_ranges(TCase *tc)
 	tcase_add_test(tc, with_ddtp_off_none_reaches_anything);
 	tcase_add_test(tc, an_undefined_ddtp_and_an_absent_directory_are_errors);
 	tcase_add_test(tc, a_visit_ends_with_what_the_visitor_returns);
+	tcase_add_test(tc, what_the_visitor_returns_is_no_limit);
 	tcase_add_test(tc, the_limit_of_table_pages_is_told);
 	tcase_add_test(tc, the_limit_of_table_pages_holds_for_all_processes_together);
 	tcase_add_test(tc, what_is_reached_is_where_requests_go_also_while_it_is_visited);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* base: errors, log, parameters, numbers, bits, files, names. */
 #include "base/base-internal.h"
+#include "base/set.h"
 #include "runner.h"
 
 #include <check.h>
@@ -353,6 +354,21 @@ START_TEST(names_are_cut_and_cleaned)
 }
 END_TEST
 
+/* 100 pairs of one first key, in 256 slots: some want the same one. */
+START_TEST(a_set_holds_pairs_once)
+{
+	struct base_set set = {.size = 0};
+
+	for (uint64_t b = 0; b < 100; b++)
+		ck_assert_int_eq(base_set_add(&set, 1, b, 100), 1);
+	for (uint64_t b = 0; b < 100; b++)
+		ck_assert_int_eq(base_set_add(&set, 1, b, 100), 0);
+	ck_assert_int_eq(base_set_add(&set, 1, 100, 100), -EOVERFLOW);
+	ck_assert_int_eq(base_set_add(&set, 2, 0, 101), 1);
+	base_set_free(&set);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("base");
@@ -381,6 +397,7 @@ int main(void)
 	tcase_add_test(tc, a_file_that_cannot_be_read_says_why);
 	tcase_add_test(tc, a_fifo_is_waited_for);
 	tcase_add_test(tc, names_are_cut_and_cleaned);
+	tcase_add_test(tc, a_set_holds_pairs_once);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

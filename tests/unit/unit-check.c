@@ -3,13 +3,16 @@
  * check: a machine on which no rule finds anything, and for each rule what has to be wrong with it. Values are the specification's;
  * "facts" are where a rule of it is numbered.
  */
-#include "check/check.h"
+#include "check/check-internal.h"
 #include "queue/queue.h"
 #include "runner.h"
 #include "tables.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
 
 /* Three devices: a first stage, a guest with an MSI table, and a process directory. */
 #define HOST      5u
@@ -1044,6 +1047,72 @@ static void poisoned_msi_table(void)
 	memory_poison(m.memory, msi);
 }
 
+static void root_beyond_pas(void)
+{
+	set(RIOMMU_REG_DDTP, PTE(BEYOND) | RIOMMU_DDTP_1LVL);
+}
+
+static void busy_when_captured(void)
+{
+	set(RIOMMU_REG_DDTP, get(RIOMMU_REG_DDTP) | RIOMMU_DDTP_BUSY);
+}
+
+static void reserved_bit_of_fsc(void)
+{
+	put_process(RIOMMU_PC_V, MODE(RIOMMU_FSC_SV39) | BIT(50));
+}
+
+static void reserved_bit_of_mrif(void)
+{
+	put_msi_pte(msi + 16, (DATA >> 2) | MSI_MODE_MRIF | 1 | BIT(54), PTE(0x24001000) | 5);
+}
+
+static void msi_table_beyond_pas(void)
+{
+	guest[RIOMMU_DC_MSIPTP] = MODE(RIOMMU_MSIPTP_FLAT) | BEYOND >> RIOMMU_PAGE_SHIFT;
+	put_dc(GUEST_DEV, guest);
+}
+
+static void second_stage_beyond_pas(void)
+{
+	guest[RIOMMU_DC_IOHGATP] = MODE(RIOMMU_HGATP_SV39X4) | BEYOND >> RIOMMU_PAGE_SHIFT;
+	put_dc(GUEST_DEV, guest);
+}
+
+static void one_record_without_fie(void)
+{
+	set(RIOMMU_REG_FQT, 1);
+	set(RIOMMU_REG_FQCSR, 0x10001);
+}
+
+static void an_index_past_the_end_without_fie(void)
+{
+	set(RIOMMU_REG_FQT, 0x2002);
+	set(RIOMMU_REG_FQCSR, 0x10001);
+}
+
+static void same_second_stage_other_gscid(void)
+{
+	uint64_t dw[RIOMMU_DC_DWORDS];
+
+	memcpy(dw, guest, sizeof(dw));
+	dw[RIOMMU_DC_IOHGATP] ^= (uint64_t)1 << 44;
+	put_dc(OTHER, dw);
+}
+
+static void fetches_from_kernel(void)
+{
+	leaf(LEAF(KERNEL) & ~(RIOMMU_PTE_R | RIOMMU_PTE_W));
+}
+
+/* The page below entry 0 is this very page: one entry leads to a table that leads to it. */
+static void one_pointer_to_its_own_table(void)
+{
+	uint64_t at = slot(&host_stage, 0x40000000, 1);
+
+	memory_put64(m.memory, at, POINTER(at & ~RIOMMU_PAGE_MASK), false);
+}
+
 static const struct {
 	const char *id, *words;
 	void (*goes_wrong)(void);
@@ -1061,6 +1130,17 @@ static const struct {
 	 stopped_by_an_error},
 	{"msi-address", "the notice of interrupt file", notice_beyond_pas},
 	{"memory-corrupt", "the MSI page table", poisoned_msi_table},
+	{"register-busy", "ddtp.busy is 1", busy_when_captured},
+	{"ddt-address", "is beyond the physical address space", root_beyond_pas},
+	{"pc-reserved-bits", "reserved", reserved_bit_of_fsc},
+	{"msi-reserved-bits", "interrupt file 0x1", reserved_bit_of_mrif},
+	{"msi-address", "the table has no memory", msi_table_beyond_pas},
+	{"dc-address", "iohgatp is", second_stage_beyond_pas},
+	{"interrupt-disabled", "1 record waits", one_record_without_fie},
+	{"interrupt-disabled", "2 records wait", an_index_past_the_end_without_fie},
+	{"tables-several-ids", "has GSCID 0x3 here and 0x2", same_second_stage_other_gscid},
+	{"reach-kernel-text", "(--x)", fetches_from_kernel},
+	{"table-loop", "1 entry leads", one_pointer_to_its_own_table},
 };
 
 START_TEST(a_rule_finds_what_else_it_is_for)
@@ -1086,6 +1166,15 @@ START_TEST(a_queue_that_comes_to_be_on_is_none_that_is_not)
 	check();
 	ck_assert_ptr_nonnull(finding("queue-not-on"));
 	riommu_source_close(sys.registers);
+}
+END_TEST
+
+START_TEST(a_queue_that_is_about_to_be_on_is_none_that_is_not)
+{
+	set(RIOMMU_REG_FQCSR, RIOMMU_QUEUE_EN | RIOMMU_QUEUE_BUSY);
+	check();
+	ck_assert_ptr_null(finding("queue-not-on"));
+	ck_assert_ptr_nonnull(finding("register-busy"));
 }
 END_TEST
 
@@ -1295,6 +1384,15 @@ START_TEST(translated_requests_that_pass_are_identity)
 }
 END_TEST
 
+START_TEST(translated_requests_behind_a_second_stage_are_none)
+{
+	guest[RIOMMU_DC_TC] |= RIOMMU_TC_EN_ATS | RIOMMU_TC_T2GPA;
+	put_dc(GUEST_DEV, guest);
+	check();
+	ck_assert_ptr_null(finding("identity"));
+}
+END_TEST
+
 START_TEST(requests_without_a_process_that_pass_are_identity)
 {
 	processes[RIOMMU_DC_TC] &= ~RIOMMU_TC_DPE;
@@ -1496,6 +1594,56 @@ START_TEST(regions_in_any_order_are_found)
 }
 END_TEST
 
+/* What a guest's tables say of its interrupt files its second stage has said already. */
+START_TEST(an_interrupt_file_is_reached_once_however_it_is_reached)
+{
+	struct stage s;
+	size_t count = 0;
+
+	put_msi_pte(msi, PTE(KERNEL) | MSI_MODE_FLAT | 1, 0);
+	put_msi_pte(msi + 16, (KERNEL >> 2) | MSI_MODE_MRIF | 1, PTE(0x24001000) | 5);
+	memcpy(m.dw, guest, sizeof(guest));
+	guest_memory(&guest_stage);
+	s = first_stage(RIOMMU_FSC_SV39);
+	map(&s, IOVA, 0, RW_LEAF(0x28000000));
+	map(&s, IOVA + 0x1000, 0, RW_LEAF(0x28001000));
+	put_dc(GUEST_DEV, m.dw);
+	check();
+	for (size_t i = 0; i < found_count; i++)
+		count += !strcmp(found[i].id, "reach-kernel-text");
+	ck_assert_uint_eq(count, 1);
+}
+END_TEST
+
+/* Contexts that are not valid and not empty either are nobody's. */
+START_TEST(what_is_not_valid_is_not_judged)
+{
+	uint64_t dw[RIOMMU_DC_DWORDS] = {[RIOMMU_DC_FSC] = MODE(7)};
+
+	put_dc(OTHER, dw);
+	put_process(0, MODE(7));
+	check();
+	ck_assert_uint_eq(found_count, 0);
+}
+END_TEST
+
+/* Of two IOMMUs each has its own devices: those of the first are no devices of the second. */
+START_TEST(devices_of_another_iommu_are_not_this_ones)
+{
+	const struct riommu_check_args args = {.finding = take_finding, .outcome = take_outcome};
+	struct riommu_iommu two[2] = {*iommu, *iommu};
+
+	sys.iommus = two;
+	sys.iommu_count = 2;
+	devices[1].iommu = devices[2].iommu = 1;
+	found_count = outcome_count = 0;
+	ck_assert_int_eq(riommu_check(&sys, 1, &args), 0);
+	ck_assert_uint_eq(found_count, 1);
+	ck_assert_str_eq(found[0].id, "context-without-device");
+	ck_assert_uint_eq(found[0].device_id, HOST);
+}
+END_TEST
+
 /* -- a second look ------------------------------------------------------------------------------------------- */
 
 START_TEST(a_head_that_moves_is_not_stuck)
@@ -1534,6 +1682,45 @@ START_TEST(a_register_that_was_given_by_hand_cannot_be_looked_at_again)
 	ck_assert_int_eq(riommu_overlay_set(sys.registers, iommu->base, RIOMMU_REG_CQH, 4, 0), 0);
 	check();
 	ck_assert_ptr_null(finding("cq-stuck"));
+	riommu_source_close(sys.registers);
+}
+END_TEST
+
+/* [0] software took them meanwhile, [1] it did not */
+START_TEST(records_that_are_taken_meanwhile_do_not_wait)
+{
+	records_without_fie();
+	live(RIOMMU_REG_FQH, _i ? 0 : 3);
+	check();
+	ck_assert_int_eq(finding("interrupt-disabled") != NULL, _i);
+	riommu_source_close(sys.registers);
+}
+END_TEST
+
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+/* Head 3 is what is there 20 ms later; a signal comes 2 ms after the first reading, and more each 2 ms. */
+START_TEST(signals_do_not_make_a_second_look_early)
+{
+	const struct itimerval each = {{0, 2000}, {0, 2000}}, never = {{0, 0}, {0, 0}};
+	struct sigaction action = {.sa_handler = wake};
+	struct timespec before, after;
+
+	set(RIOMMU_REG_CQT, 3);
+	live(RIOMMU_REG_CQH, 3);
+	ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &each, NULL), 0);
+	check();
+	setitimer(ITIMER_REAL, &never, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	ck_assert_ptr_null(finding("cq-stuck"));
+	ck_assert_int_ge((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec -
+				 before.tv_nsec,
+			 20000000);
 	riommu_source_close(sys.registers);
 }
 END_TEST
@@ -1638,10 +1825,46 @@ START_TEST(a_refused_register_is_refused)
 }
 END_TEST
 
+START_TEST(a_register_that_does_not_answer_does_not_answer)
+{
+	forget(RIOMMU_REG_CQCSR, RIOMMU_REG_DEAD);
+	check();
+	expect_not_judged("cq-memory-fault");
+	ck_assert_int_eq(outcome("cq-memory-fault")->error, -EFAULT);
+	ck_assert_str_eq(reason("cq-memory-fault"), "register cqcsr does not answer");
+}
+END_TEST
+
+/* The same for who asks the library: riommu_iommu_register(), riommu_iommu_mode(). */
+START_TEST(who_asks_for_a_register_is_told_why_there_is_none)
+{
+	static const struct {
+		enum riommu_reg_state state;
+		int error;
+		const char *words;
+	} states[] = {
+		{RIOMMU_REG_MISSING, -ENODATA,
+		 "this IOMMU has none, or the source does not hold it"},
+		{RIOMMU_REG_REFUSED, -EACCES, "the system refuses to read it"},
+		{RIOMMU_REG_DEAD, -EFAULT, "the bus did not answer"},
+	};
+	uint64_t value;
+
+	ck_assert_str_eq(riommu_iommu_mode(&sys, 0), "1LVL");
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(states); i++) {
+		forget(RIOMMU_REG_DDTP, states[i].state);
+		ck_assert_int_eq(riommu_iommu_register(&sys, 0, "ddtp", &value), states[i].error);
+		ck_assert_ptr_nonnull(strstr(riommu_error(m.ctx), states[i].words));
+		ck_assert_ptr_null(riommu_iommu_mode(&sys, 0));
+	}
+}
+END_TEST
+
+/* [0] it may not be read, [1] there is none */
 START_TEST(without_memory_the_tables_are_not_judged)
 {
 	sys.memory = NULL;
-	sys.memory_error = -EACCES;
+	sys.memory_error = _i ? 0 : -EACCES;
 	strcpy(sys.memory_reason, "not root");
 	check();
 	for (size_t i = 0; i < outcome_count; i++)
@@ -1649,6 +1872,7 @@ START_TEST(without_memory_the_tables_are_not_judged)
 	expect_not_judged("dc-reserved-bits");
 	expect_not_judged("reach-kernel-text");
 	expect_not_judged("identity");
+	ck_assert_int_eq(outcome("identity")->error, _i ? -ENODATA : -EACCES);
 	ck_assert_int_eq(outcome("capabilities-version")->verdict, RIOMMU_RULE_PASSED);
 }
 END_TEST
@@ -1772,6 +1996,64 @@ START_TEST(an_empty_directory_elsewhere_is_empty)
 }
 END_TEST
 
+START_TEST(records_of_a_queue_without_a_place_do_not_wait)
+{
+	records_without_fie();
+	forget(RIOMMU_REG_FQB, RIOMMU_REG_MISSING);
+	check();
+	ck_assert_ptr_null(finding("interrupt-disabled"));
+}
+END_TEST
+
+/* Its base is 0 and its indexes are not known: whether it is in use is not, either. */
+START_TEST(a_queue_at_0_without_indexes_may_be_in_use)
+{
+	set(RIOMMU_REG_CQB, 7);
+	forget(RIOMMU_REG_CQT, RIOMMU_REG_MISSING);
+	leaf(RW_LEAF(0));
+	check();
+	ck_assert_ptr_nonnull(finding("reach-iommu-queues"));
+}
+END_TEST
+
+/* Adds the tags of COUNT processes, with a table each. */
+static void add_tags(struct check *c, struct check_ids *ids, uint64_t count)
+{
+	const struct riommu_dc dc = {.dwords = RIOMMU_DC_DWORDS, .dw = {RIOMMU_TC_V}};
+
+	for (uint64_t i = 0; i < count; i++) {
+		const struct riommu_pc process = {.process_id = (uint32_t)i,
+						  .fsc = MODE(RIOMMU_FSC_SV39) | i};
+
+		check_ids_add(c, ids, &dc, &process);
+	}
+}
+
+/* 1,048,576 contexts are remembered, or as many as -O spaces= says if that is more. */
+START_TEST(more_contexts_than_are_remembered_leave_ids_not_judged)
+{
+	const struct riommu_check_args args = {.max_findings = 1};
+	struct check c = {.sys = &sys, .iommu = iommu, .args = &args, .w = m.w};
+	struct check_ids ids = {.count = 0};
+
+	add_tags(&c, &ids, 1048576);
+	ck_assert(!ids.full);
+	ck_assert_int_eq(riommu_option_set(m.ctx, "spaces", "1048577"), 0);
+	add_tags(&c, &ids, 1);
+	ck_assert(!ids.full);
+	add_tags(&c, &ids, 1);
+	ck_assert(ids.full);
+	ck_assert_uint_eq(ids.count, 1048577);
+	ids.count = 0; /* what comparing them costs is not the question */
+	check_ids_compare(&c, &ids);
+	for (unsigned rule = CHECK_PSCID_CONFLICT; rule <= CHECK_TABLES_SEVERAL_IDS; rule++) {
+		ck_assert_int_eq(c.tally[rule].error, -EOVERFLOW);
+		ck_assert_ptr_nonnull(strstr(c.tally[rule].reason, "more than 1048577 contexts"));
+	}
+	free(ids.tags);
+}
+END_TEST
+
 START_TEST(a_mode_that_is_custom_leaves_the_tables_not_judged)
 {
 	set(RIOMMU_REG_DDTP, PTE(ROOT) | 14);
@@ -1872,6 +2154,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_rule_finds_what_it_is_for, 0, RIOMMU_ARRAY_SIZE(cases));
 	tcase_add_loop_test(tc, a_rule_finds_what_else_it_is_for, 0, RIOMMU_ARRAY_SIZE(more_cases));
 	tcase_add_test(tc, a_queue_that_comes_to_be_on_is_none_that_is_not);
+	tcase_add_test(tc, a_queue_that_is_about_to_be_on_is_none_that_is_not);
 	tcase_add_loop_test(tc, a_rule_finds_the_same_by_turns, 0, RIOMMU_ARRAY_SIZE(cases));
 	tcase_add_test(tc, nobody_needs_to_listen);
 	tcase_add_test(tc, every_rule_has_a_case);
@@ -1887,7 +2170,11 @@ int main(void)
 	tcase_add_test(tc, a_leaf_without_u_is_of_use_to_a_process);
 	tcase_add_test(tc, a_guest_is_judged_by_its_second_stage);
 	tcase_add_test(tc, an_interrupt_file_in_kernel_code_is_reached);
+	tcase_add_test(tc, an_interrupt_file_is_reached_once_however_it_is_reached);
+	tcase_add_test(tc, what_is_not_valid_is_not_judged);
+	tcase_add_test(tc, devices_of_another_iommu_are_not_this_ones);
 	tcase_add_test(tc, translated_requests_that_pass_are_identity);
+	tcase_add_test(tc, translated_requests_behind_a_second_stage_are_none);
 	tcase_add_test(tc, requests_without_a_process_that_pass_are_identity);
 	tcase_add_test(tc, a_process_that_is_bare_is_identity);
 	tcase_add_test(tc, an_identity_is_one_finding_and_not_one_for_each_region);
@@ -1898,6 +2185,8 @@ int main(void)
 	tcase_add_test(tc, a_head_that_does_not_move_is_stuck);
 	tcase_add_test(tc, commands_that_wait_in_a_capture_of_a_queue_that_is_on_are_work);
 	tcase_add_test(tc, a_register_that_was_given_by_hand_cannot_be_looked_at_again);
+	tcase_add_loop_test(tc, records_that_are_taken_meanwhile_do_not_wait, 0, 2);
+	tcase_add_test(tc, signals_do_not_make_a_second_look_early);
 	tcase_add_test(tc, an_interrupt_that_is_served_is_not_lost);
 	tcase_add_test(tc, busy_that_passes_is_none);
 	tcase_add_test(tc, records_that_wait_with_their_interrupt_enabled_are_work);
@@ -1905,7 +2194,9 @@ int main(void)
 	tcase_add_test(tc, a_queue_that_was_never_set_up_is_not_judged_by_its_base);
 	tcase_add_test(tc, a_register_that_is_missing_leaves_its_rules_not_judged);
 	tcase_add_test(tc, a_refused_register_is_refused);
-	tcase_add_test(tc, without_memory_the_tables_are_not_judged);
+	tcase_add_test(tc, a_register_that_does_not_answer_does_not_answer);
+	tcase_add_test(tc, who_asks_for_a_register_is_told_why_there_is_none);
+	tcase_add_loop_test(tc, without_memory_the_tables_are_not_judged, 0, 2);
 	tcase_add_test(tc, a_page_of_the_directory_that_is_missing_is_told_and_the_rest_is_judged);
 	tcase_add_test(tc, a_page_table_that_is_missing_leaves_what_lies_behind_it_not_judged);
 	tcase_add_test(tc, a_guests_table_that_is_missing_does_not_hide_what_it_reaches);
@@ -1917,6 +2208,9 @@ int main(void)
 	tcase_add_test(tc, more_table_pages_than_allowed_are_not_judged);
 	tcase_add_test(tc, the_zeros_of_kcore_acquit_nobody);
 	tcase_add_test(tc, an_empty_directory_elsewhere_is_empty);
+	tcase_add_test(tc, records_of_a_queue_without_a_place_do_not_wait);
+	tcase_add_test(tc, a_queue_at_0_without_indexes_may_be_in_use);
+	tcase_add_test(tc, more_contexts_than_are_remembered_leave_ids_not_judged);
 	tcase_add_test(tc, a_mode_that_is_custom_leaves_the_tables_not_judged);
 	tcase_add_test(tc, with_ddtp_off_there_is_nothing_to_judge_behind_it);
 	tcase_add_test(tc, findings_beyond_the_bound_are_counted);

@@ -196,6 +196,29 @@ START_TEST(iommus_are_paired_by_base_then_by_name)
 }
 END_TEST
 
+/* A name that two IOMMUs have makes one pair. */
+START_TEST(an_iommu_has_one_partner)
+{
+	struct riommu_iommu old[] = {{.base = 0x1000, .name = "a"}, {.base = 0x2000, .name = "a"}};
+	struct riommu_iommu new[] = {{.base = 0x1000, .name = "a"}, {.base = 0x5000, .name = "a"}};
+	struct riommu_system sys[2] = {{.iommus = old, .iommu_count = 2},
+				       {.iommus = new, .iommu_count = 2}};
+	struct riommu_iommu_pair *pairs;
+	size_t count;
+
+	ck_assert_int_eq(
+		riommu_pair_iommus((const struct riommu_system *const[2]){&sys[0], &sys[1]}, &pairs,
+				   &count),
+		0);
+	ck_assert_uint_eq(count, 2);
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_uint_eq(pairs[i].iommu[0], i);
+		ck_assert_uint_eq(pairs[i].iommu[1], i);
+	}
+	free(pairs);
+}
+END_TEST
+
 static char told[512];
 
 static int see_device(void *arg, const struct riommu_device *const d[2])
@@ -233,6 +256,30 @@ START_TEST(devices_come_go_and_change_their_driver)
 	riommu_compare_devices((const struct riommu_system *const[2]){&side[0].sys, &side[1].sys},
 			       &pair, see_device, NULL);
 	ck_assert_str_eq(told, "gone/- before/after -/come ");
+}
+END_TEST
+
+/* [1] another group, [2] another domain, [3] the old side has no such IOMMU: what has none at all is not its */
+START_TEST(devices_change_by_what_they_are_in)
+{
+	struct riommu_device old[] = {{.device_id = 1,
+				       .name = "a",
+				       .driver = "old",
+				       .group = "1",
+				       .domain_type = "DMA",
+				       .iommu = _i == 3 ? RIOMMU_NO_IOMMU : 0}};
+	struct riommu_device new[] = {{.device_id = 1, .name = "a", .driver = "old"}};
+	const struct riommu_iommu_pair pair = {{_i == 3 ? RIOMMU_NO_IOMMU : 0, 0}};
+
+	strcpy(new[0].group, _i == 1 ? "2" : "1");
+	strcpy(new[0].domain_type, _i == 2 ? "identity" : "DMA");
+	side[0].sys.devices = old;
+	side[1].sys.devices = new;
+	side[0].sys.device_count = side[1].sys.device_count = 1;
+	told[0] = '\0';
+	riommu_compare_devices((const struct riommu_system *const[2]){&side[0].sys, &side[1].sys},
+			       &pair, see_device, NULL);
+	ck_assert_str_eq(told, _i == 3 ? "-/old " : _i ? "old/old " : "");
 }
 END_TEST
 
@@ -362,6 +409,27 @@ START_TEST(a_part_of_a_process_directory_that_is_not_held_hides_its_ids)
 	put(&side[1], TABLES + 0x1000 + 16 * 10, 1);
 	put(&side[1], TABLES + 0x2000 + 16 * 44, 1);
 	ck_assert_str_eq(compare_contexts(), "-/1.10 1.600/1.600 !0:256..511 ");
+}
+END_TEST
+
+/* Entries that lead to the page of the first one: gaps that touch are one. */
+START_TEST(gaps_that_touch_are_one)
+{
+	for (unsigned s = 0; s < 2; s++) {
+		side[s].w.ddtp = PTE(ROOT + 0x1000, 0) | RIOMMU_DDTP_2LVL;
+		for (uint64_t i = 0; i < 6; i++)
+			put(&side[s], ROOT + 0x1000 + 8 * i, i == 3 ? 0 : PTE(ROOT, 1));
+	}
+	ck_assert_str_eq(compare_contexts(), "!0:64..191 !0:256..383 !1:64..191 !1:256..383 ");
+}
+END_TEST
+
+START_TEST(a_context_of_the_other_format_is_another)
+{
+	put_dc(&side[0], 2, RIOMMU_TC_V, 0);
+	side[1].w.capabilities &= ~RIOMMU_CAP_MSI_FLAT;
+	put(&side[1], ROOT + 2 * 32, RIOMMU_TC_V);
+	ck_assert_str_eq(compare_contexts(), "2/2 ");
 }
 END_TEST
 
@@ -719,6 +787,141 @@ START_TEST(what_hangs_on_a_process_that_cannot_be_looked_at_is_no_change)
 }
 END_TEST
 
+/* Guest memory is where it is: what is not told of lies between 2 and 3 GiB, and all tables do. */
+static uint64_t guest(struct side *s, uint32_t id)
+{
+	uint64_t root = (s->next + 0x3fff) & ~(uint64_t)0x3fff;
+
+	s->next = root + 0x4000;
+	for (uint64_t i = 0; i < 4; i++)
+		memory_page(s->memory, root + i * 0x1000);
+	put(s, root + 16, PTE(0x80000000, FLAGS));
+	put(s, ROOT + id * 64 + 8, SV39 | root >> 12);
+	return root;
+}
+
+/* An MSI page table with two interrupt files at guest page 0x300; its address. */
+static uint64_t interrupt_files(struct side *s, uint32_t id)
+{
+	uint64_t table = s->next;
+
+	s->next += 0x1000;
+	put(s, ROOT + id * 64 + 32, (uint64_t)1 << 60 | table >> 12);
+	put(s, ROOT + id * 64 + 40, 1);
+	put(s, ROOT + id * 64 + 48, 0x300);
+	put(s, table, PTE(0xb0000000, 7));
+	put(s, table + 16, PTE(0xb0001000, 7));
+	return table;
+}
+
+START_TEST(a_part_of_interrupt_files_leads_where_it_led)
+{
+	struct changes *all;
+
+	for (unsigned s = 0; s < 2; s++) {
+		uint64_t table;
+
+		put_dc(&side[s], 1, RIOMMU_TC_V, 0);
+		guest(&side[s], 1);
+		table = interrupt_files(&side[s], 1);
+		if (s)
+			put(&side[s], table + 16, 0);
+	}
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, 1);
+	expect_change(all, 0, 0x301000, 0x301fff, 0xb0001000, 0);
+	ck_assert_int_eq(all->mapping[0][0].kind, RIOMMU_MAPPING_MSI_FLAT);
+}
+END_TEST
+
+START_TEST(a_part_of_what_the_guest_alone_has_keeps_its_guest_address)
+{
+	struct changes *all;
+
+	for (unsigned s = 0; s < 2; s++) {
+		uint64_t root = new_space(&side[s], 1);
+
+		guest(&side[s], 1);
+		map(&side[s], root, 0x1000, 0x10000, FLAGS);
+		if (!s)
+			map(&side[s], root, 0x2000, 0x11000, FLAGS);
+	}
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, 1);
+	ck_assert_int_eq(all->mapping[0][0].kind, RIOMMU_MAPPING_GUEST_ONLY);
+	ck_assert_uint_eq(all->v[0].iova, 0x2000);
+	ck_assert_uint_eq(all->mapping[0][0].gpa, 0x11000);
+	ck_assert_ptr_null(all->v[0].mapping[1]);
+}
+END_TEST
+
+/* How many leaves of what sizes there are in a part is not known. */
+START_TEST(a_part_of_leaves_of_several_sizes_has_no_number_of_them)
+{
+	uint64_t root[2] = {new_space(&side[0], 1), new_space(&side[1], 1)};
+	struct changes *all;
+
+	for (unsigned s = 0; s < 2; s++) {
+		uint64_t middle = below(&side[s], root[s], 0);
+
+		put(&side[s], middle + 8, PTE(0x90200000, FLAGS));
+	}
+	map(&side[0], root[0], 0x1ff000, 0x901ff000, FLAGS);
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, 1);
+	expect_change(all, 0, 0x1ff000, 0x1fffff, 0x901ff000, 0);
+	ck_assert_uint_eq(all->mapping[0][0].leaf_sizes, 0x201000);
+	ck_assert_uint_eq(all->mapping[0][0].leaves, 0);
+}
+END_TEST
+
+/* [0] G, [1] the memory type, [2] where a notice goes, [3] its number, [4] where the second stage leads, [5] nothing */
+START_TEST(what_a_request_meets_decides)
+{
+	struct changes *all;
+
+	for (unsigned s = 0; s < 2; s++) {
+		bool new = s == 1;
+		uint64_t root = new_space(&side[s], 1), second = guest(&side[s], 1);
+		uint64_t table = interrupt_files(&side[s], 1);
+		uint64_t more = new &&_i == 0 ? RIOMMU_PTE_G : new &&_i == 1 ? 1ull << 61 : 0;
+
+		side[s].w.capabilities |= RIOMMU_CAP_SVPBMT | RIOMMU_CAP_MSI_MRIF;
+		map(&side[s], root, 0x1000, 0x300000, FLAGS);
+		put(&side[s], table, (uint64_t)0xc0000200 >> 9 << 7 | 3);
+		put(&side[s], table + 8,
+		    PTE(new &&_i == 2 ? 0xd0001000 : 0xd0000000, new &&_i == 3));
+		map(&side[s], root, 0x2000, 0x10000, FLAGS);
+		map(&side[s], second, 0x10000, new &&_i == 4 ? 0x91000000 : 0x90000000, FLAGS);
+		map(&side[s], root, 0x4000, 0x10000, 0);
+		put(&side[s], below(&side[s], below(&side[s], root, 0), 0) + 8 * 4,
+		    PTE(0x80000000, FLAGS) | more);
+		riommu_source_forget(side[s].source);
+	}
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, _i == 5 ? 0 : 1);
+	ck_assert_uint_eq(all->errors, 0);
+	if (all->count)
+		ck_assert_uint_eq(all->v[0].iova, _i < 2 ? 0x4000 : _i < 4 ? 0x1000 : 0x2000);
+}
+END_TEST
+
+/* With ddtp Bare only untranslated requests pass. */
+START_TEST(bare_refuses_translated_requests)
+{
+	struct changes *all;
+
+	side[0].w.ddtp = RIOMMU_DDTP_BARE;
+	side[1].w.capabilities |= RIOMMU_CAP_ATS;
+	put_dc(&side[1], 1, RIOMMU_TC_V | RIOMMU_TC_EN_ATS, 0);
+	all = compare_mappings();
+	ck_assert_uint_eq(all->count, 1);
+	ck_assert_int_eq(all->refs[0][0].kind, RIOMMU_SPACE_TRANSLATED);
+	ck_assert_ptr_null(all->v[0].mapping[0]);
+	ck_assert_int_eq(all->mapping[0][1].kind, RIOMMU_MAPPING_IDENTITY);
+}
+END_TEST
+
 START_TEST(bare_is_an_identity)
 {
 	uint64_t root = new_space(&side[1], 1);
@@ -873,6 +1076,49 @@ START_TEST(a_visitor_can_end_it)
 }
 END_TEST
 
+/* [0] at what is not known, [1] when there is no room for the next device, [2] nor for the next process */
+START_TEST(a_visitor_can_end_it_anywhere)
+{
+	struct riommu_comparison *c;
+
+	for (unsigned s = 0; s < 2; s++) {
+		uint64_t pdt = side[s].next, root[2] = {pdt + 0x1000, pdt + 0x2000};
+
+		for (uint64_t i = 0; i < 3; i++)
+			memory_page(side[s].memory, pdt + i * 0x1000);
+		side[s].next += 0x3000;
+		for (unsigned i = 0; i < 2; i++) {
+			map(&side[s], root[i], 0x1000, 0x90000000 + s * 0x1000, FLAGS);
+			put(&side[s], pdt + 16 * (i + 1), 1);
+			put(&side[s], pdt + 16 * (i + 1) + 8, SV39 | root[i] >> 12);
+		}
+		if (_i == 2)
+			put_dc(&side[s], 1, RIOMMU_TC_V | RIOMMU_TC_PDTV,
+			       (uint64_t)1 << 60 | pdt >> 12);
+		else
+			for (unsigned i = 0; i < 2; i++)
+				put_dc(&side[s], 1 + i, RIOMMU_TC_V, SV39 | root[i] >> 12);
+		if (_i == 0 && s == 0)
+			put(&side[s], root[0], PTE(0xdead0000, RIOMMU_PTE_V));
+		riommu_source_forget(side[s].source);
+	}
+	ck_assert_int_eq(riommu_option_set(ctx, "spaces", "1"), 0);
+	c = begin();
+	ck_assert_int_eq(riommu_compare_mappings(c, stop, NULL), 42);
+	riommu_comparison_close(c);
+}
+END_TEST
+
+/* [0] the old side's, [1] the new one's */
+START_TEST(what_no_memory_is_behind_is_not_the_same)
+{
+	side[0].w.ddtp = side[1].w.ddtp = RIOMMU_DDTP_OFF;
+	ck_assert(is_same());
+	side[_i].w.memory = NULL;
+	ck_assert(!is_same());
+}
+END_TEST
+
 START_TEST(one_bit_is_enough_not_to_be_the_same)
 {
 	uint64_t root[2] = {new_space(&side[0], 1), new_space(&side[1], 1)};
@@ -1017,6 +1263,25 @@ START_TEST(without_indexes_the_places_count)
 }
 END_TEST
 
+START_TEST(without_indexes_a_record_that_is_another_is_new)
+{
+	fill_ring(0, 0, 9);
+	fill_ring(1, 0, 9);
+	record(1, 3, 0x1000 + 777);
+	queues[0].indexes_known = false;
+	expect_faults(RIOMMU_RING_UNKNOWN, 777, 1);
+}
+END_TEST
+
+START_TEST(a_ring_of_another_size_has_only_new_records)
+{
+	fill_ring(0, 0, 9);
+	fill_ring(1, 20, 25);
+	queues[0].entries /= 2;
+	expect_faults(RIOMMU_RING_MOVED, 20, 5);
+}
+END_TEST
+
 START_TEST(an_old_ring_that_is_not_held_leaves_the_tails)
 {
 	fill_ring(0, 0, 9);
@@ -1037,13 +1302,17 @@ int main(void)
 	tcase_add_loop_test(tc, what_moves_by_itself_is_known, 0, (int)RIOMMU_ARRAY_SIZE(moves));
 	tcase_add_test(tc, a_register_known_once_is_not_comparable);
 	tcase_add_test(tc, iommus_are_paired_by_base_then_by_name);
+	tcase_add_test(tc, an_iommu_has_one_partner);
 	tcase_add_test(tc, devices_come_go_and_change_their_driver);
+	tcase_add_loop_test(tc, devices_change_by_what_they_are_in, 0, 4);
 	tcase_add_test(tc, regions_come_and_go_in_any_order);
 	tcase_add_test(tc, device_contexts_come_go_and_change);
 	tcase_add_test(tc, process_contexts_come_go_and_change);
 	tcase_add_test(tc, a_directory_that_is_not_held_is_no_change);
 	tcase_add_test(tc, a_process_directory_that_is_not_held_is_no_change);
 	tcase_add_test(tc, a_part_of_a_process_directory_that_is_not_held_hides_its_ids);
+	tcase_add_test(tc, gaps_that_touch_are_one);
+	tcase_add_test(tc, a_context_of_the_other_format_is_another);
 	tcase_add_test(tc, off_has_no_contexts);
 	tcase_add_test(tc, same_mappings_are_not_told);
 	tcase_add_test(tc, a_mapping_comes_and_one_goes);
@@ -1055,6 +1324,11 @@ int main(void)
 	tcase_add_test(tc, processes_of_one_device_come_in_turns);
 	tcase_add_test(tc, processes_that_cannot_be_looked_at_are_no_change);
 	tcase_add_test(tc, what_hangs_on_a_process_that_cannot_be_looked_at_is_no_change);
+	tcase_add_test(tc, a_part_of_interrupt_files_leads_where_it_led);
+	tcase_add_test(tc, a_part_of_what_the_guest_alone_has_keeps_its_guest_address);
+	tcase_add_test(tc, a_part_of_leaves_of_several_sizes_has_no_number_of_them);
+	tcase_add_loop_test(tc, what_a_request_meets_decides, 0, 6);
+	tcase_add_test(tc, bare_refuses_translated_requests);
 	tcase_add_test(tc, bare_is_an_identity);
 	tcase_add_loop_test(tc, a_table_that_is_not_held_is_no_change, 0, 2);
 	tcase_add_test(tc, the_highest_address_ends_it);
@@ -1063,6 +1337,8 @@ int main(void)
 	tcase_add_test(tc, max_pages_bounds_it);
 	tcase_add_test(tc, max_pages_counts_tables_entered);
 	tcase_add_test(tc, a_visitor_can_end_it);
+	tcase_add_loop_test(tc, a_visitor_can_end_it_anywhere, 0, 3);
+	tcase_add_loop_test(tc, what_no_memory_is_behind_is_not_the_same, 0, 2);
 	tcase_add_test(tc, one_bit_is_enough_not_to_be_the_same);
 	tcase_add_test(tc, what_is_not_held_is_not_the_same);
 	tcase_add_loop_test(tc, new_records_are_those_between_the_tails, 0,
@@ -1070,6 +1346,8 @@ int main(void)
 	tcase_add_test(tc, a_ring_that_began_anew_is_told);
 	tcase_add_test(tc, another_ring_has_only_new_records);
 	tcase_add_test(tc, without_indexes_the_places_count);
+	tcase_add_test(tc, without_indexes_a_record_that_is_another_is_new);
+	tcase_add_test(tc, a_ring_of_another_size_has_only_new_records);
 	tcase_add_test(tc, an_old_ring_that_is_not_held_leaves_the_tails);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

@@ -169,6 +169,41 @@ START_TEST(a_file_that_is_read_again_stays_open_while_it_is_that_file)
 }
 END_TEST
 
+/* [0] nothing is open there any more, [1] what is cannot be read from its start: then the path is opened */
+START_TEST(a_descriptor_that_does_not_do_is_replaced)
+{
+	int ends[2], fd;
+	char *text;
+	size_t len;
+
+	write_text("a", "one");
+	ck_assert_int_eq(pipe(ends), 0);
+	fd = _i ? ends[0] : 700;
+	reads(&fd, "one");
+	riommu_close_fd(&fd);
+	if (_i)
+		ck_assert_int_eq(pipe(ends), 0);
+	fd = ends[0];
+	ck_assert_int_eq(riommu_read_again(&fd, below("b"), 100, &text, &len), -ENOENT);
+	ck_assert_int_eq(fd, -1);
+	close(ends[1]);
+}
+END_TEST
+
+/* What went wrong first is told. */
+START_TEST(a_file_that_is_gone_is_not_committed)
+{
+	struct riommu_file f;
+
+	ck_assert_int_eq(riommu_file_begin(&f, ctx, below("a")), 0);
+	ck_assert_int_eq(close(f.fd), 0);
+	ck_assert_int_eq(riommu_file_commit(&f, 0600), -EBADF);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "setting its mode"));
+	riommu_file_end(&f);
+	ck_assert_uint_eq(files(), 0);
+}
+END_TEST
+
 START_TEST(a_write_that_fails_leaves_nothing)
 {
 	struct riommu_file f;
@@ -196,6 +231,8 @@ int main(void)
 	tcase_add_test(tc, what_is_no_file_is_not_replaced);
 	tcase_add_test(tc, a_directory_that_is_not_there_is_named);
 	tcase_add_test(tc, a_write_that_fails_leaves_nothing);
+	tcase_add_loop_test(tc, a_descriptor_that_does_not_do_is_replaced, 0, 2);
+	tcase_add_test(tc, a_file_that_is_gone_is_not_committed);
 	tcase_add_test(tc, a_descriptor_far_up_is_not_kept);
 	tcase_add_test(tc, a_file_that_is_read_again_stays_open_while_it_is_that_file);
 	suite_add_tcase(suite, tc);

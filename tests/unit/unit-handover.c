@@ -969,6 +969,17 @@ START_TEST(an_older_record_is_replaced)
 }
 END_TEST
 
+/* It is not looked at: no byte behind the first is there. */
+START_TEST(a_record_is_not_searched_in_a_tree_that_is_too_large)
+{
+	const uint8_t first = 0;
+
+	ck_assert_int_eq(riommu_record_from_fdt(ctx, &first, RIOMMU_FDT_MAX + 1, &record),
+			 -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "larger than"));
+}
+END_TEST
+
 START_TEST(chosen_is_made_where_it_is_missing)
 {
 	uint8_t empty[256];
@@ -1186,6 +1197,7 @@ static void add_records(Suite *s)
 	tcase_add_test(t, every_status_has_a_name);
 	tcase_add_test(t, a_record_is_put_into_a_tree_and_found_there);
 	tcase_add_test(t, an_older_record_is_replaced);
+	tcase_add_test(t, a_record_is_not_searched_in_a_tree_that_is_too_large);
 	tcase_add_test(t, chosen_is_made_where_it_is_missing);
 	tcase_add_test(t, a_record_has_room_for_one_to_sixty_four);
 	tcase_add_test(t, a_tree_that_would_grow_too_large_is_refused);

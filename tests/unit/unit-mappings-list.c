@@ -66,6 +66,28 @@ START_TEST(neighbours_that_differ_are_two_ranges)
 }
 END_TEST
 
+/* The same for what the second stage has no leaf for. */
+START_TEST(neighbours_that_differ_are_two_ranges_of_guest_addresses)
+{
+	static const struct {
+		uint64_t clear, set;
+		size_t ranges;
+	} cases[] = {
+		{RIOMMU_PTE_W, 0, 2}, {0, PBMT(1), 2}, {0, RIOMMU_PTE_G, 2},
+		{RIOMMU_PTE_A, 0, 2}, {0, 3u << 8, 1},
+	};
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4), s;
+
+	guest_memory(&second);
+	s = first_stage(RIOMMU_FSC_SV39);
+	map(&s, 0x5000, 0, LEAF(0x5000));
+	map(&s, 0x6000, 0, (LEAF(0x6000) & ~cases[_i].clear) | cases[_i].set);
+	list_device();
+	ck_assert_uint_eq(l.count, cases[_i].ranges);
+	expect_range(0, RIOMMU_MAPPING_GUEST_ONLY, 0x5000, l.count == 2 ? 0x5fff : 0x6fff);
+}
+END_TEST
+
 START_TEST(a_gap_in_either_address_ends_a_range)
 {
 	struct stage s = first_stage(RIOMMU_FSC_SV39);
@@ -75,6 +97,47 @@ START_TEST(a_gap_in_either_address_ends_a_range)
 	map(&s, 0x4000, 0, LEAF(0x90004000));
 	list_device();
 	ck_assert_uint_eq(l.count, 3);
+}
+END_TEST
+
+START_TEST(a_gap_in_guest_addresses_alone_ends_a_range)
+{
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4), s;
+
+	guest_memory(&second);
+	s = first_stage(RIOMMU_FSC_SV39);
+	map(&s, 0x5000, 0, LEAF(0x5000));
+	map(&s, 0x6000, 0, LEAF(0x9000));
+	map(&second, 0x5000, 0, LEAF(0x90005000));
+	map(&second, 0x9000, 0, LEAF(0x90006000));
+	list_device();
+	ck_assert_uint_eq(l.count, 2);
+	ck_assert_uint_eq(l.v[1].gpa, 0x9000);
+	ck_assert_uint_eq(l.v[1].pa, 0x90006000);
+}
+END_TEST
+
+/* Formats of entries: of 4 bytes or 8, in either order. */
+static struct stage first_stage_in_format(int format)
+{
+	m.dw[RIOMMU_DC_TC] |= (format & 1 ? RIOMMU_TC_SBE : 0) | (format & 2 ? RIOMMU_TC_SXL : 0);
+	return first_stage(RIOMMU_FSC_SV39);
+}
+
+/* [4..7] on the level above the last */
+START_TEST(a_table_of_one_run_is_one_range)
+{
+	struct stage s = first_stage_in_format(_i);
+	unsigned level = (unsigned)_i / 4;
+	uint64_t size = leaf_size(&s, level), entries = RIOMMU_PAGE_SIZE / s.pte_size;
+
+	for (uint64_t i = 0; i < entries; i++)
+		map(&s, i * size, level, LEAF(0x100000000 + i * size));
+	list_device();
+	ck_assert_uint_eq(l.count, 1);
+	expect_range(0, RIOMMU_MAPPING_LEAVES, 0, entries * size - 1);
+	ck_assert_uint_eq(l.v[0].pa, 0x100000000);
+	ck_assert_uint_eq(l.v[0].leaves, entries);
 }
 END_TEST
 
@@ -293,6 +356,49 @@ START_TEST(a_visitor_can_end_the_listing)
 }
 END_TEST
 
+/* Neighbours that differ: a run each. */
+START_TEST(a_visitor_can_end_the_listing_in_any_format)
+{
+	struct stage s = first_stage_in_format(_i);
+	struct riommu_mapping_args args = {.last = UINT64_MAX};
+	struct riommu_space space;
+
+	for (unsigned i = 0; i < 4; i++)
+		map(&s, i * 0x1000, 0, LEAF(0x90000000) & ~(i % 2 ? RIOMMU_PTE_W : 0ul));
+	space = device_space();
+	for (int nth = 1; nth <= 4; nth++) {
+		int calls = nth;
+
+		ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, stop, &calls, NULL),
+				 42);
+		ck_assert_int_eq(calls, 0);
+	}
+}
+END_TEST
+
+/* One leaf over two pages that lead elsewhere each, a gap, another page, a gap, an interrupt file, and a gap. */
+START_TEST(a_visitor_can_end_it_behind_a_second_stage)
+{
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4), s;
+	struct riommu_mapping_args args = {.last = UINT64_MAX};
+	struct riommu_space space;
+	int calls = _i;
+
+	guest_memory(&second);
+	put_msi_pte(msi_table(0x300000), PTE(0xb0000000) | 7, 0);
+	m.dw[RIOMMU_DC_MSI_ADDR_MASK] = 0;
+	s = first_stage(RIOMMU_FSC_SV39);
+	map(&s, 0x200000, 1, LEAF(0x200000));
+	map(&second, 0x200000, 0, LEAF(0x90000000));
+	map(&second, 0x201000, 0, LEAF(0x90010000));
+	map(&second, 0x203000, 0, LEAF(0x90020000));
+	space = device_space();
+	ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, stop, &calls, NULL),
+			 _i <= 7 ? 42 : 0);
+	ck_assert_int_eq(calls, _i <= 7 ? 0 : 1);
+}
+END_TEST
+
 /* [1] the source only copies */
 START_TEST(each_table_page_is_read_once)
 {
@@ -488,6 +594,29 @@ START_TEST(msi_windows_are_cut_out)
 }
 END_TEST
 
+/* Which interrupt file a page is for does not follow from the one before. */
+START_TEST(interrupt_files_come_in_any_order)
+{
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4), s;
+	static const unsigned order[] = {0, 2, 1, 3, 3};
+	uint64_t table = msi_table(0x300000);
+
+	guest_memory(&second);
+	m.dw[RIOMMU_DC_MSI_ADDR_MASK] = 3;
+	s = first_stage(RIOMMU_FSC_SV39);
+	for (uint64_t i = 0; i < 4; i++)
+		put_msi_pte(table + 16 * i, PTE(0xb0000000 + i * 0x10000) | 7, 0);
+	for (uint64_t i = 0; i < 5; i++)
+		map(&s, i * 0x1000, 0, LEAF(0x300000 + order[i] * 0x1000));
+	list_device();
+	ck_assert_uint_eq(l.count, 5);
+	for (uint64_t i = 0; i < 5; i++) {
+		expect_range(i, RIOMMU_MAPPING_MSI_FLAT, i * 0x1000, i * 0x1000 + 0xfff);
+		ck_assert_uint_eq(l.v[i].pa, 0xb0000000 + order[i] * 0x10000);
+	}
+}
+END_TEST
+
 TCase *list_case(void)
 {
 	TCase *tc = tcase_create("list");
@@ -495,7 +624,10 @@ TCase *list_case(void)
 	tcase_add_checked_fixture(tc, machine_setup, machine_teardown);
 	tcase_add_test(tc, leaves_that_lead_on_are_one_range_whatever_their_size);
 	tcase_add_loop_test(tc, neighbours_that_differ_are_two_ranges, 0, 9);
+	tcase_add_loop_test(tc, neighbours_that_differ_are_two_ranges_of_guest_addresses, 0, 5);
 	tcase_add_test(tc, a_gap_in_either_address_ends_a_range);
+	tcase_add_test(tc, a_gap_in_guest_addresses_alone_ends_a_range);
+	tcase_add_loop_test(tc, a_table_of_one_run_is_one_range, 0, 8);
 	tcase_add_loop_test(tc, runs_of_any_length_are_found_whole, 1, 50);
 	tcase_add_test(tc, leaves_alike_in_tables_that_are_not_are_two_ranges);
 	tcase_add_loop_test(tc, clear_bits_block_unless_hardware_sets_them, 0, 2);
@@ -508,6 +640,8 @@ TCase *list_case(void)
 	tcase_add_loop_test(tc, a_table_that_cannot_be_read_hides_its_part, 0, 3);
 	tcase_add_test(tc, no_stage_is_an_identity);
 	tcase_add_loop_test(tc, a_visitor_can_end_the_listing, 1, 5);
+	tcase_add_loop_test(tc, a_visitor_can_end_the_listing_in_any_format, 0, 4);
+	tcase_add_loop_test(tc, a_visitor_can_end_it_behind_a_second_stage, 1, 9);
 	tcase_add_loop_test(tc, each_table_page_is_read_once, 0, 2);
 	tcase_add_test(tc, a_large_first_stage_leaf_over_small_second_stage_ones);
 	tcase_add_test(tc, small_first_stage_leaves_over_a_large_second_stage_one);
@@ -517,5 +651,6 @@ TCase *list_case(void)
 	tcase_add_test(tc, a_first_stage_table_that_is_not_mapped_leads_nowhere);
 	tcase_add_loop_test(tc, a_table_that_cannot_be_written_keeps_its_bits, 0, 2);
 	tcase_add_test(tc, msi_windows_are_cut_out);
+	tcase_add_test(tc, interrupt_files_come_in_any_order);
 	return tc;
 }

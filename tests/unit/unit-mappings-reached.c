@@ -4,7 +4,7 @@
 
 static void put_dc(unsigned device, enum riommu_dc_dword dword, uint64_t value)
 {
-	memory_put64(m.memory, ROOT + 64 * device + 8 * dword, value, false);
+	memory_put64(m.memory, ROOT + 64 * device + 8 * dword, value, m.w.fctl & RIOMMU_FCTL_BE);
 }
 
 /* The context of the machine, for another device too. */
@@ -159,6 +159,43 @@ START_TEST(a_page_is_found_wherever_its_entry_stands)
 }
 END_TEST
 
+/* 64 pages in no order. Entries: [+0] of 8 bytes, [+1] big endian, [+2] of 4 bytes, [+3] both; [0] first stage, [4] second, [8] both */
+START_TEST(a_page_is_found_in_entries_of_any_format)
+{
+	bool be = _i & 1, bits32 = _i & 2, has_first = _i / 4 != 1, has_second = _i >= 4;
+	struct stage first = {0}, second = {0};
+
+	m.dw[RIOMMU_DC_TC] |= (be ? RIOMMU_TC_SBE : 0) | (bits32 ? RIOMMU_TC_SXL : 0);
+	m.w.fctl = (be ? RIOMMU_FCTL_BE : 0) | (bits32 ? RIOMMU_FCTL_GXL : 0);
+	if (has_second) {
+		second = second_stage(RIOMMU_HGATP_SV39X4);
+		guest_memory(&second);
+	}
+	if (has_first)
+		first = first_stage(RIOMMU_FSC_SV39);
+	for (uint64_t i = 0; i < 64; i++) {
+		uint64_t pa = 0x100000000 + i * 29 % 64 * 0x100000, at = 0x10000 + i * 0x1000;
+
+		if (has_second)
+			map(&second, at, 0, LEAF(pa));
+		if (has_first)
+			map(&first, at, 0, LEAF(has_second ? at : pa));
+	}
+	put_context(1);
+	for (uint64_t i = 0; i < 64; i++) {
+		uint64_t pa = 0x100000000 + i * 29 % 64 * 0x100000;
+
+		ck_assert_int_eq(reach(pa + 0x10, pa + 0x1f), 0);
+		ck_assert_uint_eq(all.count, 1);
+		ck_assert_uint_eq(all.v[0].mapping.iova, 0x10010 + i * 0x1000);
+		ck_assert_uint_eq(all.v[0].mapping.last, 0x1001f + i * 0x1000);
+		ck_assert_uint_eq(all.v[0].mapping.pa, pa + 0x10);
+	}
+	ck_assert_int_eq(reach(0x200000000, UINT64_MAX), 0);
+	ck_assert_uint_eq(all.count, 0);
+}
+END_TEST
+
 START_TEST(ddtp_bare_lets_everybody_everywhere)
 {
 	m.w.ddtp = RIOMMU_DDTP_BARE;
@@ -277,6 +314,88 @@ START_TEST(an_mrif_is_reached_by_its_own_address)
 	ck_assert_uint_eq(all.v[0].mapping.iova, 0x300000);
 	ck_assert_int_eq(reach(0xc0000400, 0xc00007ff), 0);
 	ck_assert_uint_eq(all.count, 0);
+}
+END_TEST
+
+START_TEST(an_interrupt_file_is_reached_where_it_is)
+{
+	second_stage(RIOMMU_HGATP_SV39X4);
+	put_msi_pte(msi_table(0x300000), PTE(0xb0000000) | 7, 0);
+	put_context(1);
+	ck_assert_int_eq(reach(0xb0000ffc, 0xb0001fff), 0);
+	ck_assert_uint_eq(all.count, 1);
+	ck_assert_int_eq(all.v[0].mapping.kind, RIOMMU_MAPPING_MSI_FLAT);
+	ck_assert_uint_eq(all.v[0].mapping.iova, 0x300ffc);
+	ck_assert_uint_eq(all.v[0].mapping.last, 0x300fff);
+	ck_assert_int_eq(reach(0xaffff000, 0xafffffff), 0);
+	ck_assert_uint_eq(all.count, 0);
+	ck_assert_int_eq(reach(0xb0001000, 0xb0001fff), 0);
+	ck_assert_uint_eq(all.count, 0);
+}
+END_TEST
+
+/* [0] X alone meets R and W, for a page and an interrupt file; [1] with R too */
+START_TEST(what_no_access_is_permitted_to_is_not_reached)
+{
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4), s;
+	uint64_t denied = RIOMMU_PTE_W | (_i ? 0 : RIOMMU_PTE_R);
+
+	guest_memory(&second);
+	put_msi_pte(msi_table(0x300000), PTE(0x90000000) | 7, 0);
+	map(&second, 0x5000, 0, LEAF(0x90001000) & ~RIOMMU_PTE_X);
+	s = first_stage(RIOMMU_FSC_SV39);
+	map(&s, 0x1000, 0, LEAF(0x300000) & ~denied);
+	map(&s, 0x2000, 0, LEAF(0x5000) & ~denied);
+	put_context(1);
+	ck_assert_int_eq(reach(0x90000000, 0x90001fff), 0);
+	ck_assert_uint_eq(all.count, _i ? 2 : 0);
+}
+END_TEST
+
+/* Without MSI page tables a context has 32 bytes. */
+START_TEST(guests_with_contexts_of_the_base_format_are_told)
+{
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4);
+
+	m.w.capabilities &= ~(RIOMMU_CAP_MSI_FLAT | RIOMMU_CAP_MSI_MRIF);
+	map(&second, 0x1000, 0, LEAF(0x90000000));
+	for (unsigned device = 3; device <= 4; device++)
+		for (unsigned i = 0; i < RIOMMU_DC_DWORDS_BASE; i++)
+			memory_put64(m.memory, ROOT + 32 * device + 8 * i, m.dw[i], false);
+	ck_assert_int_eq(reach(0x90000000, 0x90000fff), 0);
+	ck_assert_uint_eq(all.count, 1);
+	ck_assert_uint_eq(all.v[0].ref_count, 2);
+	expect_ref(0, 0, 3, RIOMMU_SPACE_DEVICE, 0);
+	expect_ref(0, 1, 4, RIOMMU_SPACE_DEVICE, 0);
+}
+END_TEST
+
+static int pass(void *arg, const struct riommu_reached *r)
+{
+	(void)arg, (void)r;
+	return 0;
+}
+
+/* 32 guests with 2 to the power of 59 bytes each. */
+START_TEST(more_bytes_than_can_be_counted_are_as_many_as_can)
+{
+	struct riommu_mapping_totals totals;
+
+	for (unsigned device = 0; device < 32; device++) {
+		struct stage second = second_stage(RIOMMU_HGATP_SV57X4);
+
+		for (uint64_t i = 0; i < 2048; i++)
+			map(&second, i << 48, 4, LEAF(0));
+		put_context(device);
+		if (device == 30) {
+			ck_assert_int_eq(
+				riommu_visit_reached(&m.w, 0, UINT64_MAX, pass, NULL, &totals), 0);
+			ck_assert_uint_eq(totals.bytes, (uint64_t)31 << 59);
+		}
+	}
+	ck_assert_int_eq(riommu_visit_reached(&m.w, 0, UINT64_MAX, pass, NULL, &totals), 0);
+	ck_assert_uint_eq(totals.bytes, UINT64_MAX);
+	ck_assert_uint_eq(totals.leaves, 32 * 2048);
 }
 END_TEST
 
@@ -454,6 +573,18 @@ START_TEST(spaces_follow_from_the_context)
 }
 END_TEST
 
+/* pdtp Bare: no process has tables, and requests without a process_id are not process 0's */
+START_TEST(a_process_directory_that_is_bare_has_no_processes)
+{
+	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_PDTV | RIOMMU_TC_DPE;
+	visit_spaces();
+	ck_assert_uint_eq(spaces.count, 1);
+	ck_assert_int_eq(spaces.kind[0], RIOMMU_SPACE_DEVICE);
+	ck_assert(!spaces.has_pc[0]);
+	ck_assert_uint_eq(spaces.errors, 0);
+}
+END_TEST
+
 START_TEST(processes_that_cannot_be_looked_at_are_told)
 {
 	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_PDTV;
@@ -543,6 +674,29 @@ START_TEST(pages_that_are_missing_are_one_entry)
 }
 END_TEST
 
+START_TEST(pages_that_are_missing_for_different_reasons_are_not)
+{
+	static const struct {
+		uint64_t index, count;
+		int error;
+	} want[] = {{0, 256, -ENODATA}, {256, 256, -EHWPOISON}, {512, 512, -ENODATA}};
+
+	msi_table(0x30000000);
+	m.dw[RIOMMU_DC_MSIPTP] = MODE(RIOMMU_MSIPTP_FLAT) | 0x66664;
+	memory_page(m.memory, 0x66665000);
+	memory_poison(m.memory, 0x66665000);
+	m.dw[RIOMMU_DC_MSI_ADDR_MASK] = 0x3ff;
+	ck_assert_int_eq(visit_msi(), 0);
+	ck_assert_uint_eq(files.count, RIOMMU_ARRAY_SIZE(want));
+	for (size_t i = 0; i < files.count; i++) {
+		ck_assert_int_eq(files.v[i].kind, RIOMMU_MSI_ENTRY_UNREADABLE);
+		ck_assert_uint_eq(files.v[i].index, want[i].index);
+		ck_assert_uint_eq(files.v[i].count, want[i].count);
+		ck_assert_int_eq(files.v[i].error, want[i].error);
+	}
+}
+END_TEST
+
 START_TEST(there_may_be_no_msi_table)
 {
 	if (_i)
@@ -584,6 +738,7 @@ TCase *reached_case(void)
 	tcase_add_loop_test(tc, devices_that_differ_are_told_apart, 0, 6);
 	tcase_add_test(tc, ranges_are_clipped_to_the_memory_that_is_asked_for);
 	tcase_add_test(tc, a_page_is_found_wherever_its_entry_stands);
+	tcase_add_loop_test(tc, a_page_is_found_in_entries_of_any_format, 0, 12);
 	tcase_add_test(tc, ddtp_bare_lets_everybody_everywhere);
 	tcase_add_test(tc, ddtp_off_lets_nobody_anywhere);
 	tcase_add_test(tc, a_reserved_ddtp_mode_is_not_known);
@@ -592,6 +747,10 @@ TCase *reached_case(void)
 	tcase_add_loop_test(tc, translated_requests_are_a_space_of_their_own, 0, 2);
 	tcase_add_test(tc, each_process_reaches_by_its_own_tables);
 	tcase_add_test(tc, an_mrif_is_reached_by_its_own_address);
+	tcase_add_test(tc, an_interrupt_file_is_reached_where_it_is);
+	tcase_add_loop_test(tc, what_no_access_is_permitted_to_is_not_reached, 0, 2);
+	tcase_add_test(tc, guests_with_contexts_of_the_base_format_are_told);
+	tcase_add_test(tc, more_bytes_than_can_be_counted_are_as_many_as_can);
 	tcase_add_test(tc, a_hostile_device_does_not_hide_the_next);
 	tcase_add_test(tc, spaces_come_in_turns);
 	tcase_add_test(tc, turns_share_the_limit_of_their_device);
@@ -599,9 +758,11 @@ TCase *reached_case(void)
 	tcase_add_test(tc, the_first_stage_is_the_limit_of_what_is_no_guest);
 	tcase_add_loop_test(tc, a_context_that_is_not_used_has_no_space, 0, 2);
 	tcase_add_loop_test(tc, spaces_follow_from_the_context, 0, 4);
+	tcase_add_test(tc, a_process_directory_that_is_bare_has_no_processes);
 	tcase_add_test(tc, processes_that_cannot_be_looked_at_are_told);
 	tcase_add_loop_test(tc, entries_come_with_the_page_that_they_are_for, 0, 2);
 	tcase_add_test(tc, pages_that_are_missing_are_one_entry);
+	tcase_add_test(tc, pages_that_are_missing_for_different_reasons_are_not);
 	tcase_add_loop_test(tc, there_may_be_no_msi_table, 0, 2);
 	tcase_add_test(tc, a_mask_that_lies_ends_at_the_bound);
 	tcase_add_test(tc, a_range_that_ends_before_it_starts_is_refused);

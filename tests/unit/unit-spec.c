@@ -701,6 +701,7 @@ static const struct {
 	{{0x003 | BIT(33) | DID(0x8000), 0}, RIOMMU_CAP_MSI_FLAT, 0, 3, TOO_WIDE},
 	{{0x003 | BIT(33) | DID(0xffffff), 0}, RIOMMU_CAP_MSI_FLAT, 0, 4, NULL},
 	{{0x003 | BIT(33) | DID(0xffffff), 0}, 0, 0, 0, NULL},
+	{{0x003 | BIT(33) | DID(0xffffff), 0}, 0, 0, 5, NULL}, /* a mode that is reserved */
 	{{0x004, 0}, 0, 0, 0, "capabilities.ATS"},
 	{{0x084, 0}, 0, 0, 0, "capabilities.ATS"},
 	{{0x0001080000000004, 0x7ffffffffffff800}, RIOMMU_CAP_ATS, 0, 0, NULL},
@@ -741,6 +742,10 @@ START_TEST(what_is_not_known_refuses_no_command)
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(unsure); i++)
 		ck_assert_uint_eq(riommu_command_wrong(unsure[i], &limits, words), 0);
 	ck_assert_uint_eq(riommu_command_wrong(sure, &limits, words), 1);
+	limits.known = RIOMMU_LIMIT_CAPABILITIES; /* without ddtp */
+	ck_assert_uint_eq(riommu_command_wrong(unsure[2], &limits, words), 0);
+	limits.known |= RIOMMU_LIMIT_DDTP;
+	ck_assert_uint_eq(riommu_command_wrong(unsure[2], &limits, words), 1);
 }
 END_TEST
 

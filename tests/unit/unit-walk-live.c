@@ -14,6 +14,7 @@ static struct riommu_source *still; /* the memory of tables.h */
 static uint64_t entry;              /* where the entry stands that changes */
 static uint64_t values[8];          /* what its readings answer, the last of them from then on */
 static size_t readings, answers;
+static size_t corrupt; /* so many readings answer with data corruption first */
 
 static int changing_open(struct riommu_source *src, const char *unused)
 {
@@ -28,7 +29,8 @@ static int changing_read(struct riommu_source *src, uint64_t pa, void *buf, size
 	(void)src;
 	if (pa <= entry && entry + 8 <= pa + len) {
 		memory_put64(m.memory, entry, values[i], false);
-		readings++;
+		if (readings++ < corrupt)
+			return -EHWPOISON;
 	}
 	return still->ops->read(still, pa, buf, len);
 }
@@ -61,6 +63,7 @@ static void live_setup(void)
 	riommu_source_close(m.w.memory);
 	answers = 1;
 	entry = UINT64_MAX - 8;
+	corrupt = 0;
 	ck_assert_int_eq(riommu_source_open(m.ctx, &changing_ops, NULL, &m.w.memory), 0);
 }
 
@@ -134,6 +137,23 @@ START_TEST(a_way_of_another_length_is_another_walk)
 }
 END_TEST
 
+/* It stands where it stood, and the walk before had as many steps. */
+START_TEST(an_entry_that_could_not_be_read_is_another_walk)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+
+	entry = map(&s, IOVA, 0, MAPPED);
+	values[0] = MAPPED;
+	ask(RIOMMU_READ, IOVA);
+	readings = 0;
+	corrupt = 2; /* as a page, and alone */
+	riommu_translate_live(&m.w, &m.q, &m.t, &m.trace);
+	expect_ok(PAGE);
+	ck_assert(m.t.changed);
+	ck_assert_uint_eq(readings, 4);
+}
+END_TEST
+
 START_TEST(without_a_trace_it_is_the_same)
 {
 	leaf_reads_as(1, (const uint64_t[]){MAPPED});
@@ -158,6 +178,7 @@ TCase *walk_live_case(void)
 	tcase_add_test(tc, a_page_that_moves_is_seen_where_it_is_now);
 	tcase_add_test(tc, tables_that_never_hold_still_are_given_up_on_after_a_few_walks);
 	tcase_add_test(tc, a_way_of_another_length_is_another_walk);
+	tcase_add_test(tc, an_entry_that_could_not_be_read_is_another_walk);
 	tcase_add_test(tc, without_a_trace_it_is_the_same);
 	return tc;
 }

@@ -210,6 +210,7 @@ static const struct {
 	{"bit 58", BIT(58), 0, true},
 	{"PBMT 3", PBMT(3), 0, true},
 	{"pointer in the last level", 0, RWX, false},
+	{"pointer as it is above it", 0, LEAF_FLAGS & ~RIOMMU_PTE_V, false},
 };
 
 START_TEST(malformed_leaf_faults)

@@ -341,6 +341,28 @@ START_TEST(update_shows_through_the_other_endianness)
 }
 END_TEST
 
+START_TEST(updates_of_one_address_and_two_sizes_are_two)
+{
+	/*
+	 * The leaf of 2 MiB at 0x7c000000 maps guest page 0 to its own page. Its lower half, in the other order, is a leaf of
+	 * 4 bytes in the first stage, whose A and D are bits 30 and 31 of the second's.
+	 */
+	struct stage g = second_stage(RIOMMU_HGATP_SV39X4);
+
+	m.dw[RIOMMU_DC_TC] |= RIOMMU_TC_GADE | RIOMMU_TC_SADE | RIOMMU_TC_SXL | RIOMMU_TC_SBE;
+	m.dw[RIOMMU_DC_FSC] = MODE(RIOMMU_FSC_SV32) | 1;
+	map(&g, 0x37c000000, 2, LEAF(0x340000000));
+	memory_put64(m.memory, g.root, POINTER(0x7c000000), false);
+	memory_put64(m.memory, 0x7c000000, 0x1f00001f, false);
+	memory_put32(m.memory, 0x7c001000, POINTER(0), true);
+	ask(RIOMMU_READ, 0x123);
+	expect_ok(0x37c000123);
+	ck_assert_uint_eq(m.trace.update_count, 2);
+	expect_update(0, 0x7c000000, 8, 0x1f0000df);
+	expect_update(1, 0x7c000000, 4, 0xdf00005f);
+}
+END_TEST
+
 /* -- ATS ----------------------------------------------------------------------------------------- */
 
 START_TEST(ats_request_to_write_sets_d_only_where_w_is_granted)
@@ -390,6 +412,7 @@ TCase *walk_update_case(void)
 	tcase_add_test(tc, update_shows_through_an_entry_of_another_size);
 	tcase_add_test(tc, update_shows_through_a_context_of_16_bytes);
 	tcase_add_test(tc, update_shows_through_the_other_endianness);
+	tcase_add_test(tc, updates_of_one_address_and_two_sizes_are_two);
 	tcase_add_loop_test(tc, ats_request_to_write_sets_d_only_where_w_is_granted, 0, 2);
 	return tc;
 }

@@ -105,6 +105,12 @@ static inline bool riommu_inside(uint64_t offset, uint64_t len, uint64_t size)
 	return offset <= size && len <= size - offset;
 }
 
+/* Below 0, 0, or above 0, as sorting wants it. */
+static inline int riommu_order(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
 /* -- bits --------------------------------------------------------------------------------------- */
 static inline uint64_t riommu_mask(unsigned hi, unsigned lo)
 {

@@ -22,8 +22,6 @@ int compare_merge(const struct compare_list lists[2], size_t len,
 		  int (*order)(const void *a, const void *b),
 		  int (*pair)(void *arg, const void *const element[2]), void *arg);
 
-int compare_numbers(uint64_t a, uint64_t b);
-
 /* Ids that could not be looked at, and why. */
 struct compare_gap {
 	uint32_t first_id, last_id;

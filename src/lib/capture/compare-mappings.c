@@ -65,16 +65,23 @@ static bool space_of(const struct groups *g, const struct member *m, unsigned si
 
 static int ref_order(const struct riommu_space_ref *a, const struct riommu_space_ref *b)
 {
-	int order = compare_numbers(a->device_id, b->device_id);
+	int order = riommu_order(a->device_id, b->device_id);
 
 	if (!order)
-		order = compare_numbers((uint64_t)a->kind, (uint64_t)b->kind);
-	return order ? order : compare_numbers(a->process_id, b->process_id);
+		order = riommu_order((uint64_t)a->kind, (uint64_t)b->kind);
+	return order ? order : riommu_order(a->process_id, b->process_id);
 }
 
 static int by_ref(const void *a, const void *b)
 {
 	return ref_order(&((const struct member *)a)->ref, &((const struct member *)b)->ref);
+}
+
+/* With ddtp Bare there are no spaces, and no request is refused but those that are translated. */
+static bool passes_bare(const struct groups *g, unsigned side, const struct riommu_space_ref *ref)
+{
+	return riommu_bits(g->c->walker[side].ddtp, 3, 0) == RIOMMU_DDTP_BARE &&
+	       ref->kind != RIOMMU_SPACE_TRANSLATED;
 }
 
 /* 0: both have the same tables in both systems. */
@@ -86,7 +93,10 @@ static int order_by_tables(const struct groups *g, const struct member *x, const
 		struct riommu_space a, b;
 		bool has_a = space_of(g, x, side, &a), has_b = space_of(g, y, side, &b);
 
-		order = has_a && has_b ? riommu_space_order(&a, &b) : compare_numbers(has_a, has_b);
+		order = has_a && has_b ? riommu_space_order(&a, &b) : riommu_order(has_a, has_b);
+		if (!order && !has_a)
+			order = riommu_order(passes_bare(g, side, &x->ref),
+					     passes_bare(g, side, &y->ref));
 	}
 	return order;
 }
@@ -353,7 +363,7 @@ static int pass_new(void *arg, const struct riommu_mapping *m)
 	return err ? err : pass(r, m, m->last);
 }
 
-/* The ranges of one side in FIRST..LAST. A device that a Bare IOMMU lets through has an identity. */
+/* The ranges of one side in FIRST..LAST. What a Bare IOMMU lets through has an identity. */
 static int visit_side(struct ranges *r, enum riommu_side side, uint64_t first, uint64_t last,
 		      int (*visit)(void *arg, const struct riommu_mapping *m))
 {
@@ -371,8 +381,7 @@ static int visit_side(struct ranges *r, enum riommu_side side, uint64_t first, u
 		r->g->entered[side] += totals.entered;
 		return err;
 	}
-	if (riommu_bits(w->ddtp, 3, 0) == RIOMMU_DDTP_BARE &&
-	    r->change.refs->kind == RIOMMU_SPACE_DEVICE)
+	if (passes_bare(r->g, side, r->change.refs))
 		return visit(r, &identity);
 	return 0;
 }

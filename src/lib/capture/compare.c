@@ -21,11 +21,6 @@ int compare_add(struct compare_list *list, const void *element, size_t len)
 	return 0;
 }
 
-int compare_numbers(uint64_t a, uint64_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
 static const void *element_at(const struct compare_list *list, size_t i, size_t len)
 {
 	return i < list->count ? (const uint8_t *)list->v + i * len : NULL;
@@ -110,7 +105,7 @@ struct devices {
 static int by_id_and_name(const void *a, const void *b)
 {
 	const struct riommu_device *x = a, *y = b;
-	int order = compare_numbers(x->device_id, y->device_id);
+	int order = riommu_order(x->device_id, y->device_id);
 
 	return order ? order : strcmp(x->name, y->name);
 }
@@ -161,10 +156,10 @@ struct regions {
 static int by_place_and_name(const void *a, const void *b)
 {
 	const struct riommu_region *x = a, *y = b;
-	int order = compare_numbers(x->start, y->start);
+	int order = riommu_order(x->start, y->start);
 
 	if (!order)
-		order = compare_numbers(x->end, y->end);
+		order = riommu_order(x->end, y->end);
 	return order ? order : strcmp(x->name, y->name);
 }
 

@@ -151,41 +151,42 @@ struct file {
 	uint8_t *buffer;
 	struct segment *segments;
 	size_t segment_count, segment_size;
+	int err; /* the first; what is put after it is lost, and nobody needs to ask before the end */
 };
 
 #define BUFFER_SIZE ((size_t)256 << 10)
 
-static int flush(struct file *f)
+static void flush(struct file *f)
 {
-	int err = riommu_file_write(f->out, f->buffer, f->fill);
-
+	if (!f->err)
+		f->err = riommu_file_write(f->out, f->buffer, f->fill);
 	f->fill = 0;
-	return err;
 }
 
-static int put(struct file *f, const void *bytes, size_t len)
+static void put(struct file *f, const void *bytes, size_t len)
 {
-	int err = 0;
+	const uint8_t *from = bytes;
 
-	if (len > BUFFER_SIZE - f->fill)
-		err = flush(f);
-	if (err)
-		return err;
 	f->offset += len;
-	if (len > BUFFER_SIZE)
-		return riommu_file_write(f->out, bytes, len);
-	memcpy(f->buffer + f->fill, bytes, len);
-	f->fill += len;
-	return 0;
+	while (len) {
+		size_t room = BUFFER_SIZE - f->fill, n = len < room ? len : room;
+
+		memcpy(f->buffer + f->fill, from, n);
+		f->fill += n;
+		from += n;
+		len -= n;
+		if (f->fill == BUFFER_SIZE)
+			flush(f);
+	}
 }
 
 /* Zeros up to a multiple of ALIGN, at most a page. */
-static int pad_to(struct file *f, uint64_t align)
+static void pad_to(struct file *f, uint64_t align)
 {
 	static uint8_t
 		zeros[RIOMMU_PAGE_SIZE]; /* never written; const, it would be a page of the file */
 
-	return put(f, zeros, (size_t)((align - f->offset % align) % align));
+	put(f, zeros, (size_t)((align - f->offset % align) % align));
 }
 
 static int file_open(struct file *f)
@@ -202,7 +203,7 @@ static void file_end(struct file *f)
 
 /* -- notes ------------------------------------------------------------------------------------- */
 
-static int put_note_head(struct file *f, uint32_t type, uint32_t size)
+static void put_note_head(struct file *f, uint32_t type, uint32_t size)
 {
 	uint8_t head[12 + sizeof(RIOMMU_NOTE_NAME)] = {0};
 
@@ -211,7 +212,7 @@ static int put_note_head(struct file *f, uint32_t type, uint32_t size)
 	riommu_put32(head + 4, size);
 	riommu_put32(head + 8, type);
 	memcpy(head + 12, RIOMMU_NOTE_NAME, sizeof(RIOMMU_NOTE_NAME));
-	return put(f, head, sizeof(head));
+	put(f, head, sizeof(head));
 }
 
 static uint32_t known_registers(const struct riommu_iommu *iommu)
@@ -224,31 +225,28 @@ static uint32_t known_registers(const struct riommu_iommu *iommu)
 }
 
 /* One IOMMU. Without a register that is known the note still says that the IOMMU is there. */
-static int put_registers(struct file *f, const struct riommu_iommu *iommu)
+static void put_registers(struct file *f, const struct riommu_iommu *iommu)
 {
 	const struct riommu_reg *regs = riommu_registers();
 	uint8_t head[RIOMMU_NOTE_REGISTERS_HEAD] = {0};
 	uint8_t entry[RIOMMU_NOTE_REGISTERS_ENTRY];
 	uint32_t count = known_registers(iommu);
-	int err;
 
 	riommu_put32(head, RIOMMU_NOTE_REGISTERS_VERSION);
 	riommu_put32(head + 4, count);
 	riommu_put64(head + 8, iommu->base);
 	memcpy(head + 16, iommu->name, strnlen(iommu->name, RIOMMU_NOTE_NAME_SIZE - 1));
-	err = put_note_head(f, RIOMMU_NOTE_REGISTERS,
-			    RIOMMU_NOTE_REGISTERS_HEAD + count * RIOMMU_NOTE_REGISTERS_ENTRY);
-	if (!err)
-		err = put(f, head, sizeof(head));
-	for (size_t i = 0; i < RIOMMU_REG_COUNT && !err; i++) {
+	put_note_head(f, RIOMMU_NOTE_REGISTERS,
+		      RIOMMU_NOTE_REGISTERS_HEAD + count * RIOMMU_NOTE_REGISTERS_ENTRY);
+	put(f, head, sizeof(head));
+	for (size_t i = 0; i < RIOMMU_REG_COUNT; i++) {
 		if (iommu->state[i] != RIOMMU_REG_KNOWN)
 			continue;
 		riommu_put32(entry, regs[i].offset);
 		riommu_put32(entry + 4, regs[i].width);
 		riommu_put64(entry + 8, iommu->value[i]);
-		err = put(f, entry, sizeof(entry));
+		put(f, entry, sizeof(entry));
 	}
-	return err;
 }
 
 static int put_machine(struct file *f, const struct riommu_system *sys, const char *tool_version)
@@ -257,15 +255,13 @@ static int put_machine(struct file *f, const struct riommu_system *sys, const ch
 	int err = riommu_machine_json(sys, tool_version, &text);
 	size_t len = err ? 0 : strlen(text);
 
-	if (!err && len > UINT32_MAX)
-		err = riommu_fail(f->ctx, -EOVERFLOW,
-				  "%s: the description of the machine is too long", f->out->path);
-	if (!err)
-		err = put_note_head(f, RIOMMU_NOTE_MACHINE, (uint32_t)len);
-	if (!err)
-		err = put(f, text, len);
-	if (!err)
-		err = pad_to(f, 4);
+	if (len > UINT32_MAX)
+		err = riommu_fail(f->ctx, -EOVERFLOW, "%s: too many devices", f->out->path);
+	if (!err) {
+		put_note_head(f, RIOMMU_NOTE_MACHINE, (uint32_t)len);
+		put(f, text, len);
+		pad_to(f, 4);
+	}
 	free(text);
 	return err;
 }
@@ -273,13 +269,12 @@ static int put_machine(struct file *f, const struct riommu_system *sys, const ch
 static int put_notes(struct file *f, const struct riommu_system *sys, const char *tool_version,
 		     struct segment *note)
 {
-	int err = 0;
+	int err;
 
 	note->offset = f->offset;
-	for (size_t i = 0; i < sys->iommu_count && !err; i++)
-		err = put_registers(f, &sys->iommus[i]);
-	if (!err)
-		err = put_machine(f, sys, tool_version);
+	for (size_t i = 0; i < sys->iommu_count; i++)
+		put_registers(f, &sys->iommus[i]);
+	err = put_machine(f, sys, tool_version);
 	note->file_size = f->offset - note->offset;
 	return err;
 }
@@ -312,36 +307,37 @@ static struct segment *segment_for(struct file *f, uint64_t page, bool zero)
 	return s;
 }
 
-static int put_page(struct file *f, uint64_t page, const uint8_t *bytes)
+static void put_page(struct file *f, uint64_t page, const uint8_t *bytes)
 {
 	bool zero = all_zero(bytes);
 	struct segment *s = segment_for(f, page, zero);
 
-	if (!s)
-		return riommu_fail(f->ctx, -ENOMEM, "%s: out of memory", f->out->path);
+	if (!s) {
+		f->err = riommu_fail(f->ctx, -ENOMEM, "%s: out of memory", f->out->path);
+		return;
+	}
 	s->mem_size += RIOMMU_PAGE_SIZE;
 	if (zero)
-		return 0;
+		return;
 	s->file_size += RIOMMU_PAGE_SIZE;
-	return put(f, bytes, RIOMMU_PAGE_SIZE);
+	put(f, bytes, RIOMMU_PAGE_SIZE);
 }
 
-static int put_pages(struct file *f, const struct riommu_system *sys, const struct pages *p)
+static void put_pages(struct file *f, const struct riommu_system *sys, const struct pages *p)
 {
 	uint8_t bytes[RIOMMU_PAGE_SIZE];
-	int err = pad_to(f, RIOMMU_PAGE_SIZE);
 
-	for (size_t i = 0; i < p->count && !err; i++) {
+	pad_to(f, RIOMMU_PAGE_SIZE);
+	for (size_t i = 0; i < p->count && !f->err; i++) {
 		if (riommu_source_read(sys->memory, p->v[i], bytes, sizeof(bytes))) {
 			p->report->missing++; /* it was there a moment ago */
 			continue;
 		}
-		err = put_page(f, p->v[i], bytes);
-		p->report->pages += !err;
-		if (!err && !may_go_on(p, p->count, i + 1))
-			err = riommu_fail(sys->ctx, -EINTR, "saving was interrupted");
+		put_page(f, p->v[i], bytes);
+		p->report->pages += !f->err;
+		if (!f->err && !may_go_on(p, p->count, i + 1))
+			f->err = riommu_fail(sys->ctx, -EINTR, "saving was interrupted");
 	}
-	return err;
 }
 
 /* -- headers ----------------------------------------------------------------------------------- */
@@ -356,8 +352,8 @@ static void put16(uint8_t *to, unsigned v)
 	to[1] = (uint8_t)(v >> 8);
 }
 
-static int put_program_header(struct file *f, uint32_t type, uint64_t align,
-			      const struct segment *s)
+static void put_program_header(struct file *f, uint32_t type, uint64_t align,
+			       const struct segment *s)
 {
 	uint8_t h[sizeof(Elf64_Phdr)] = {0};
 
@@ -369,16 +365,16 @@ static int put_program_header(struct file *f, uint32_t type, uint64_t align,
 	PUT64(h, Elf64_Phdr, p_filesz, s->file_size);
 	PUT64(h, Elf64_Phdr, p_memsz, s->mem_size);
 	PUT64(h, Elf64_Phdr, p_align, align);
-	return put(f, h, sizeof(h));
+	put(f, h, sizeof(h));
 }
 
 /* From 65,535 program headers on their number is in the first section header, and only there (ELF, PN_XNUM). */
-static int put_section_header(struct file *f, size_t phnum)
+static void put_section_header(struct file *f, size_t phnum)
 {
 	uint8_t h[sizeof(Elf64_Shdr)] = {0};
 
 	PUT32(h, Elf64_Shdr, sh_info, (uint32_t)phnum);
-	return put(f, h, sizeof(h));
+	put(f, h, sizeof(h));
 }
 
 static void fill_header(uint8_t h[sizeof(Elf64_Ehdr)], size_t phnum, uint64_t phoff, uint64_t shoff)
@@ -401,28 +397,25 @@ static void fill_header(uint8_t h[sizeof(Elf64_Ehdr)], size_t phnum, uint64_t ph
 }
 
 /* The tables of headers behind the memory; then all that is buffered, then the ELF header in its place. */
-static int put_headers(struct file *f, const struct segment *note)
+static void put_headers(struct file *f, const struct segment *note)
 {
 	size_t phnum = f->segment_count + 1;
 	uint8_t header[sizeof(Elf64_Ehdr)];
 	uint64_t phoff, shoff = 0;
-	int err = pad_to(f, 8);
 
+	pad_to(f, 8);
 	phoff = f->offset;
-	if (!err)
-		err = put_program_header(f, PT_NOTE, 4, note);
-	for (size_t i = 0; i < f->segment_count && !err; i++)
-		err = put_program_header(f, PT_LOAD, RIOMMU_PAGE_SIZE, &f->segments[i]);
-	if (!err && phnum >= PN_XNUM) {
+	put_program_header(f, PT_NOTE, 4, note);
+	for (size_t i = 0; i < f->segment_count; i++)
+		put_program_header(f, PT_LOAD, RIOMMU_PAGE_SIZE, &f->segments[i]);
+	if (phnum >= PN_XNUM) {
 		shoff = f->offset;
-		err = put_section_header(f, phnum);
+		put_section_header(f, phnum);
 	}
-	if (!err)
-		err = flush(f);
-	if (err)
-		return err;
+	flush(f);
 	fill_header(header, phnum, phoff, shoff);
-	return riommu_file_write_at(f->out, 0, header, sizeof(header));
+	if (!f->err)
+		f->err = riommu_file_write_at(f->out, 0, header, sizeof(header));
 }
 
 /* -- all of it --------------------------------------------------------------------------------- */
@@ -434,16 +427,15 @@ static int write_capture(struct file *f, const struct riommu_system *sys, const 
 	struct segment note = {0};
 	int err = file_open(f);
 
-	if (!err)
-		err = put(f, no_header, sizeof(no_header));
-	if (!err)
+	if (!err) {
+		put(f, no_header, sizeof(no_header));
 		err = put_notes(f, sys, tool_version, &note);
-	if (!err)
-		err = put_pages(f, sys, p);
-	if (!err)
-		err = put_headers(f, &note);
-	if (!err)
-		err = riommu_file_commit(f->out, 0600);
+	}
+	if (!err) {
+		put_pages(f, sys, p);
+		put_headers(f, &note);
+		err = f->err ? f->err : riommu_file_commit(f->out, 0600);
+	}
 	file_end(f);
 	return err;
 }

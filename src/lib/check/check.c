@@ -87,8 +87,7 @@ bool check_later(const struct check *c, uint32_t offset, uint64_t *value)
 	const struct riommu_reg *reg = &riommu_registers()[riommu_reg_by_offset(offset)];
 	uint64_t given;
 
-	if (!c->sys->live || !c->sys->registers ||
-	    riommu_overlay_get(c->sys->registers, c->iommu->base, offset, &given))
+	if (!c->sys->live || riommu_overlay_get(c->sys->registers, c->iommu->base, offset, &given))
 		return false;
 	while (nanosleep(&left, &left) && errno == EINTR)
 		continue;

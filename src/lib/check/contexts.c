@@ -26,7 +26,7 @@ struct check_object check_process(const struct riommu_dc *dc, const struct riomm
  * By the number of the rule in the specification's list. Rule 22 (QoS ids wider than the IOMMU has) is nobody's: no register shows
  * how wide they are.
  */
-static const enum check_rule dc_rules[] = {
+static const enum check_rule dc_rules[RIOMMU_DC_RULES + 1] = {
 	[1] = CHECK_DC_RESERVED,
 	[2] = CHECK_DC_ATS,
 	[3] = CHECK_DC_T2GPA_ATS,
@@ -113,9 +113,8 @@ bool check_dc(struct check *c, const struct riommu_dc *dc)
 		check_judge(c, (enum check_rule)rule);
 	wrong = riommu_dc_misconfigured(&c->w, dc, &rule);
 	if (wrong)
-		check_report(
-			c, rule < RIOMMU_ARRAY_SIZE(dc_rules) ? dc_rules[rule] : CHECK_DC_RESERVED,
-			&about, "%s (rule %u of the specification)", wrong, rule);
+		check_report(c, dc_rules[rule], &about, "%s (rule %u of the specification)", wrong,
+			     rule);
 	check_judge(c, CHECK_DC_DTF);
 	if (dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_DTF)
 		check_report(c, CHECK_DC_DTF, &about, "tc.DTF is 1");

@@ -76,30 +76,25 @@ void check_ids_add(struct check *c, struct check_ids *ids, const struct riommu_d
 }
 
 /* The space that tags are unique in, the tag, then what it stands for. */
-static int compare_values(uint64_t a, uint64_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
 static int by_space(const struct check_tag *x, const struct check_tag *y)
 {
-	int order = compare_values(x->second, y->second);
+	int order = riommu_order(x->second, y->second);
 
-	return order ? order : compare_values(x->guest, y->guest);
+	return order ? order : riommu_order(x->guest, y->guest);
 }
 
 static int by_table(const struct check_tag *x, const struct check_tag *y)
 {
-	int order = compare_values(x->table, y->table);
+	int order = riommu_order(x->table, y->table);
 
-	return order ? order : compare_values(x->format, y->format);
+	return order ? order : riommu_order(x->format, y->format);
 }
 
 static int by_owner(const struct check_tag *x, const struct check_tag *y)
 {
-	int order = compare_values(x->device_id, y->device_id);
+	int order = riommu_order(x->device_id, y->device_id);
 
-	return order ? order : compare_values(x->process_id, y->process_id);
+	return order ? order : riommu_order(x->process_id, y->process_id);
 }
 
 static int by_id_then_table(const void *a, const void *b)
@@ -107,7 +102,7 @@ static int by_id_then_table(const void *a, const void *b)
 	const struct check_tag *x = a, *y = b;
 	int order = by_space(x, y);
 
-	order = order ? order : compare_values(x->id, y->id);
+	order = order ? order : riommu_order(x->id, y->id);
 	order = order ? order : by_table(x, y);
 	return order ? order : by_owner(x, y);
 }
@@ -118,7 +113,7 @@ static int by_table_then_id(const void *a, const void *b)
 	int order = by_space(x, y);
 
 	order = order ? order : by_table(x, y);
-	order = order ? order : compare_values(x->id, y->id);
+	order = order ? order : riommu_order(x->id, y->id);
 	return order ? order : by_owner(x, y);
 }
 

@@ -180,9 +180,8 @@ static int by_tables(const void *a, const void *b)
 
 	if (order)
 		return order;
-	if (x->device_id != y->device_id)
-		return x->device_id < y->device_id ? -1 : 1;
-	return x->process_id < y->process_id ? -1 : x->process_id > y->process_id;
+	order = riommu_order(x->device_id, y->device_id);
+	return order ? order : riommu_order(x->process_id, y->process_id);
 }
 
 /* -- one walk ------------------------------------------------------------------------------------------------------- */
@@ -195,7 +194,7 @@ static void see(struct seen *s, const struct riommu_mapping *m, uint64_t pa, uin
 		s->reason = m->reason;
 	}
 	s->permissions |= m->permissions;
-	s->count += count ? count : 1;
+	s->count += count;
 	s->bytes += m->last - m->iova + 1;
 }
 
@@ -236,12 +235,12 @@ static void visit_leaves(struct walk_result *r, const struct riommu_mapping *m)
 	}
 	if (!r->host)
 		return;
-	if (check_past_pas(r->c, m->pa, size) || check_past_pas(r->c, m->pa + size, 1))
+	/* whole pages: what ends inside but for its last byte ends inside */
+	if (check_past_pas(r->c, m->pa, size))
 		see(&r->seen[LEAF_ADDRESS], m, m->pa, m->leaves);
 	if ((m->permissions & RIOMMU_PERM_W) && (m->permissions & RIOMMU_PERM_X))
 		see(&r->seen[WRITABLE_EXECUTABLE], m, m->pa, 1);
-	if (m->permissions)
-		reach(r, m, m->pa, m->pa + size);
+	reach(r, m, m->pa, m->pa + size);
 }
 
 static void visit_unreadable(struct walk_result *r, const struct riommu_mapping *m)

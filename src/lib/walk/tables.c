@@ -176,7 +176,8 @@ static void look_ahead(struct list_stage *s)
 		return;
 	ahead->wanted = false;
 	ahead->address = ahead->next;
-	if (!l->k.w->memory || !l->k.w->memory->ops->map || (!s->second && l->second.shape))
+	/* a table was read: there is memory */
+	if (!l->k.w->memory->ops->map || (!s->second && l->second.shape))
 		return;
 	ahead->held = true;
 	ahead->error = walk_map_table(l->k.w, ahead->address, ahead->copy, RIOMMU_PAGE_SIZE,

@@ -288,7 +288,7 @@ static enum riommu_result walk_request(struct walk *k, const struct riommu_reque
 	uint64_t fsc;
 	bool valid;
 
-	k->dc.dw[RIOMMU_DC_TC] = 0; /* DTF counts as 0 until a context is found */
+	k->dc.dw[RIOMMU_DC_TC] = 0; /* DTF counts as 0 until a context is read */
 	if (mode == RIOMMU_DDTP_OFF)
 		return walk_fault(k, RIOMMU_CAUSE_ALL_INBOUND_DISALLOWED,
 				  "ddtp.iommu_mode is Off: every request is refused");
@@ -305,19 +305,15 @@ static enum riommu_result walk_request(struct walk *k, const struct riommu_reque
 		return RIOMMU_UNKNOWN;
 	}
 	r = walk_directory(k, q->device_id, &valid);
-	if (r != RIOMMU_OK) {
-		k->dc.dw[RIOMMU_DC_TC] = 0;
+	if (r != RIOMMU_OK)
 		return r;
-	}
 	k->reason =
 		valid ? riommu_dc_misconfigured(k->w, &k->dc, NULL)
 		      : "the device context is not valid (V=0): the device is blocked or unknown";
-	if (k->reason) {
-		k->dc.dw[RIOMMU_DC_TC] = 0;
+	if (k->reason)
 		return walk_fault(
 			k, valid ? RIOMMU_CAUSE_DDT_MISCONFIGURED : RIOMMU_CAUSE_DDT_NOT_VALID,
 			k->reason);
-	}
 	r = disallowed(k, q);
 	if (r != RIOMMU_OK)
 		return r;
@@ -406,11 +402,10 @@ void riommu_translate(const struct riommu_walker *walker, const struct riommu_re
 	}
 }
 
+/* What was read says where the next entry is: of two walks that differ a value does so first, or that one of them had none. */
 static bool same_step(const struct riommu_step *a, const struct riommu_step *b)
 {
-	return a->structure == b->structure && a->level == b->level && a->address == b->address &&
-	       a->size == b->size && a->count == b->count &&
-	       !memcmp(a->value, b->value, a->count * sizeof(a->value[0]));
+	return a->count == b->count && !memcmp(a->value, b->value, a->count * sizeof(a->value[0]));
 }
 
 /* Whether two walks of one request read the same entries: then their answers are the same. */
@@ -467,7 +462,6 @@ enum riommu_result riommu_locate_dc(const struct riommu_walker *walker, uint32_t
 	if (out->result == RIOMMU_OK) {
 		*dc = k.dc;
 	} else if (out->result == RIOMMU_FAULT) {
-		k.dc.dw[RIOMMU_DC_TC] = 0;
 		end_fault(&k, &q, out);
 	} else if (!out->error) {
 		out->missing = k.missing;

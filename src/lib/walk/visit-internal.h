@@ -15,9 +15,9 @@ struct walk_node {
 };
 
 /*
- * What to do with a directory on the way. Each may be NULL; a non-zero return ends the visit with that value, except:
- * ENTER is asked before a page is read and returns 1 for yes, 0 to leave the page out (its ids are a node with -ELOOP). PAGE tells how
- * its read went.
+ * What to do with a directory on the way. A non-zero return ends the visit with that value, except:
+ * ENTER is asked before a page is read and returns 1 for yes, 0 to leave the page out (its ids are a node with -ELOOP). PAGE, which may
+ * be NULL, tells how its read went.
  */
 struct walk_directory_visitor {
 	int (*enter)(void *arg, uint64_t page, enum riommu_structure structure, unsigned level);

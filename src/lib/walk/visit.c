@@ -108,6 +108,7 @@ static bool open_table(struct walk_directory *d, uint64_t address, unsigned leve
 {
 	const struct walk_directory_visitor *v = &d->visitor;
 	uint64_t page = address;
+	int enter;
 
 	if (d->is_process && walk_dc_two_stage(&d->behind)) {
 		int error = walk_gpa_page(d->w, &d->behind, address, &page);
@@ -115,15 +116,12 @@ static bool open_table(struct walk_directory *d, uint64_t address, unsigned leve
 		if (error)
 			return unreadable(d, first_id, level, address, error, node);
 	}
-	if (v->enter) {
-		int enter = v->enter(v->arg, page, structure_of(d, level), level);
-
-		if (!enter)
-			return unreadable(d, first_id, level, page, -ELOOP, node);
-		if (enter != 1) {
-			d->err = enter;
-			return false;
-		}
+	enter = v->enter(v->arg, page, structure_of(d, level), level);
+	if (!enter)
+		return unreadable(d, first_id, level, page, -ELOOP, node);
+	if (enter != 1) {
+		d->err = enter;
+		return false;
 	}
 	return open_page(d, page, level, first_id, node);
 }

@@ -152,6 +152,7 @@ struct riommu_pc {
  * Why a valid DC (PC) is misconfigured: the first rule of the specification's list ("Device-context configuration
  * checks") that it breaks, in words, or NULL when it breaks none. *RULE gets the number of the rule (facts 2.5; 0 none).
  */
+#define RIOMMU_DC_RULES 23
 const char *riommu_dc_misconfigured(const struct riommu_walker *walker, const struct riommu_dc *dc,
 				    unsigned *rule);
 const char *riommu_pc_misconfigured(const struct riommu_walker *walker, const struct riommu_dc *dc,
