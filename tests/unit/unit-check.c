@@ -1321,6 +1321,24 @@ START_TEST(each_device_with_the_same_tables_is_told_and_they_are_walked_once)
 }
 END_TEST
 
+/* By ascending id, and both by the tag and by the tables that are theirs alike. */
+START_TEST(each_process_with_the_same_tables_is_told)
+{
+	size_t next = 0;
+
+	put_process(RIOMMU_PC_V | 2 << 12,
+		    MODE(RIOMMU_FSC_SV48) | process_tables.root >> RIOMMU_PAGE_SHIFT);
+	map(&process_tables, 0x2000, 0, RW_LEAF(KERNEL));
+	check();
+	ck_assert_ptr_null(finding("pscid-conflict"));
+	ck_assert_ptr_null(finding("tables-several-ids"));
+	for (size_t i = 0; i < found_count; i++)
+		if (!strcmp(found[i].id, "reach-kernel-text") && found[i].has_process)
+			ck_assert_uint_eq(found[i].process_id, next++);
+	ck_assert_uint_eq(next, 2);
+}
+END_TEST
+
 START_TEST(a_leaf_that_no_request_can_use_reaches_nothing)
 {
 	leaf(RW_LEAF(KERNEL) & ~RIOMMU_PTE_A);
@@ -2166,6 +2184,7 @@ int main(void)
 	tcase_add_test(tc, reserved_memory_inside_system_ram_is_memory_like_any_other);
 	tcase_add_test(tc, a_large_leaf_over_a_small_region_reaches_it);
 	tcase_add_test(tc, each_device_with_the_same_tables_is_told_and_they_are_walked_once);
+	tcase_add_test(tc, each_process_with_the_same_tables_is_told);
 	tcase_add_test(tc, a_leaf_that_no_request_can_use_reaches_nothing);
 	tcase_add_test(tc, a_leaf_without_u_is_of_use_to_a_process);
 	tcase_add_test(tc, a_guest_is_judged_by_its_second_stage);

@@ -1213,6 +1213,27 @@ START_TEST(config_space_that_is_refused_is_not_gone)
 }
 END_TEST
 
+/* A file that was open and is gone, in a place where no other may be opened: that it is gone says more. */
+START_TEST(a_file_that_may_not_be_opened_again_is_gone)
+{
+	const char *name;
+	char *text;
+	size_t len;
+	int fd = -1;
+
+	write_text("a", "one");
+	ck_assert_int_eq(riommu_read_again(&fd, below("a"), 100, &text, &len), 0);
+	free(text);
+	ck_assert_int_eq(unlink(below("a")), 0);
+	write_text("a", "two");
+	failing_always("open", EPERM);
+	ck_assert_int_eq(riommu_read_again(&fd, below("a"), 100, &text, &len), -ENOENT);
+	ck_assert_int_eq(riommu_read_again(&fd, below("a"), 100, &text, &len), -EPERM);
+	failing_end(&name);
+	ck_assert_int_eq(fd, -1);
+}
+END_TEST
+
 START_TEST(a_block_and_its_undo)
 {
 	use_simulation();
@@ -1284,6 +1305,7 @@ int main(void)
 	tcase_add_loop_test(tc, each_access_of_a_handover_fails, 0, 5);
 	tcase_add_loop_test(tc, each_access_of_an_undo_fails, 0, 5);
 	tcase_add_test(tc, config_space_that_is_refused_is_not_gone);
+	tcase_add_test(tc, a_file_that_may_not_be_opened_again_is_gone);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }
