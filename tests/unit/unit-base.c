@@ -6,9 +6,11 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -331,10 +333,45 @@ static void read_late(const char *words)
 	waitpid(child, NULL, 0);
 }
 
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+/* [1] with a signal every 30 ms */
 START_TEST(a_fifo_is_waited_for)
 {
+	const struct itimerval each = {{0, 30000}, {0, 30000}}, never = {{0, 0}, {0, 0}};
+	struct sigaction action = {.sa_handler = wake};
+
+	ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, _i ? &each : &never, NULL), 0);
 	read_late("words");
 	read_late("");
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+END_TEST
+
+START_TEST(a_pipe_that_is_open_and_silent_is_waited_for)
+{
+	char path[40], *text = NULL;
+	size_t len = 0;
+	int ends[2];
+	pid_t child;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	child = fork();
+	if (!child) {
+		usleep(200000);
+		_exit(write(ends[1], "words", 5) == 5 ? 0 : 1);
+	}
+	close(ends[1]);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+	ck_assert_int_eq(riommu_read_file(path, 100, &text, &len), 0);
+	ck_assert_str_eq(text, "words");
+	free(text);
+	close(ends[0]);
+	waitpid(child, NULL, 0);
 }
 END_TEST
 
@@ -395,7 +432,8 @@ int main(void)
 	tcase_add_test(tc, bytes_are_read_in_the_order_asked_for);
 	tcase_add_loop_test(tc, a_file_is_read_whole_and_ended, 0, (int)RIOMMU_ARRAY_SIZE(sizes));
 	tcase_add_test(tc, a_file_that_cannot_be_read_says_why);
-	tcase_add_test(tc, a_fifo_is_waited_for);
+	tcase_add_loop_test(tc, a_fifo_is_waited_for, 0, 2);
+	tcase_add_test(tc, a_pipe_that_is_open_and_silent_is_waited_for);
 	tcase_add_test(tc, names_are_cut_and_cleaned);
 	tcase_add_test(tc, a_set_holds_pairs_once);
 	suite_add_tcase(suite, tc);

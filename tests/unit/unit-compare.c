@@ -379,6 +379,16 @@ START_TEST(process_contexts_come_go_and_change)
 }
 END_TEST
 
+/* [0] the new side has a process directory, [1] the old one */
+START_TEST(a_process_directory_comes_with_its_processes)
+{
+	put_dc(&side[_i], 1, RIOMMU_TC_V, 0);
+	put_dc(&side[!_i], 1, RIOMMU_TC_V | RIOMMU_TC_PDTV, (uint64_t)1 << 60 | TABLES >> 12);
+	put(&side[!_i], TABLES + 3 * 16, 1);
+	ck_assert_str_eq(compare_contexts(), _i ? "1/1 1.3/- " : "1/1 -/1.3 ");
+}
+END_TEST
+
 START_TEST(a_directory_that_is_not_held_is_no_change)
 {
 	side[1].w.ddtp = PTE(ROOT + 0x5000, 0) | RIOMMU_DDTP_1LVL;
@@ -1308,6 +1318,7 @@ int main(void)
 	tcase_add_test(tc, regions_come_and_go_in_any_order);
 	tcase_add_test(tc, device_contexts_come_go_and_change);
 	tcase_add_test(tc, process_contexts_come_go_and_change);
+	tcase_add_loop_test(tc, a_process_directory_comes_with_its_processes, 0, 2);
 	tcase_add_test(tc, a_directory_that_is_not_held_is_no_change);
 	tcase_add_test(tc, a_process_directory_that_is_not_held_is_no_change);
 	tcase_add_test(tc, a_part_of_a_process_directory_that_is_not_held_hides_its_ids);

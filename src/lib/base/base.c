@@ -187,9 +187,12 @@ static int grow(char **text, size_t *size, size_t max)
 static int wait_for_bytes(int fd)
 {
 	struct pollfd wanted = {.fd = fd, .events = POLLIN};
-	int n = poll(&wanted, 1, SILENCE_MS);
+	int n;
 
-	if (n < 0 && errno != EINTR)
+	do
+		n = poll(&wanted, 1, SILENCE_MS);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
 		return -errno;
 	return n ? 0 : -ETIME;
 }
