@@ -106,6 +106,7 @@ FILES(MAP_FAILED, void *, mmap,
       (void *at, size_t size, int protection, int flags, int fd, off_t offset), at, size,
       protection, flags, fd, offset)
 FILES(-1, int, fstat, (int fd, struct stat *st), fd, st)
+FILES(-1, int, lstat, (const char *path, struct stat *st), path, st)
 FILES(-1, off_t, lseek, (int fd, off_t offset, int whence), fd, offset, whence)
 FILES(-1, int, ftruncate, (int fd, off_t size), fd, size)
 FILES(-1, int, fchmod, (int fd, mode_t mode), fd, mode)

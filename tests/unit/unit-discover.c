@@ -3,8 +3,10 @@
 #include "config.h"
 
 #include "discover/discover-internal.h"
+#include "failing.h"
 #include "files.h"
 #include "spec/notes.h"
+#include "spec/record.h"
 #include "runner.h"
 
 #include <check.h>
@@ -166,6 +168,85 @@ START_TEST(a_record_gives_only_the_iommus_that_are_asked_for)
 }
 END_TEST
 
+/* A record of COUNT IOMMUs, a page apart, of which the first is at BASE. */
+static void write_record(const char *name, uint32_t count, const uint32_t *status,
+			 uint64_t capabilities)
+{
+	static uint8_t bytes[RIOMMU_RECORD_HEAD + 16 * RIOMMU_RECORD_ENTRY];
+
+	memset(bytes, 0, sizeof(bytes));
+	riommu_record_init(bytes, 16);
+	riommu_put32(bytes + RIOMMU_RECORD_AT_STATE, RIOMMU_RECORD_FINISHED);
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t *e = bytes + RIOMMU_RECORD_HEAD + (size_t)i * RIOMMU_RECORD_ENTRY;
+
+		riommu_put64(e + RIOMMU_RECORD_AT_BASE, BASE + i * PAGE);
+		riommu_put32(e + RIOMMU_RECORD_AT_STATUS, status[i]);
+		riommu_put64(e + RIOMMU_RECORD_AT_CAPABILITIES, capabilities);
+		riommu_put64(e + RIOMMU_RECORD_AT_DDTP_OLD, 0x20000003 + i);
+	}
+	write_file(name, bytes, sizeof(bytes));
+}
+
+static int open_with_record(const char *option)
+{
+	core_begin();
+	core_load(0x80000000, PAGE, 0);
+	ck_assert_int_eq(riommu_option_set(ctx, "record", option), 0);
+	return open_core(NULL, NULL, 0);
+}
+
+/* Where the stub did not come to the registers there are none; what has no page-request queue has no registers of it. */
+START_TEST(a_record_gives_the_registers_that_the_stub_could_read)
+{
+	static const uint32_t status[] = {RIOMMU_RECORD_UNUSED,    RIOMMU_RECORD_TRAP,
+					  RIOMMU_RECORD_NOT_IOMMU, RIOMMU_RECORD_LEFT,
+					  RIOMMU_RECORD_BLOCKED,   RIOMMU_RECORD_MODE_KEPT};
+
+	write_record("record", 6, status, 0x10);
+	ck_assert_int_eq(open_with_record(below("record")), 0);
+	ck_assert_uint_eq(sys->iommu_count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_uint_eq(sys->iommus[i].base, BASE + (3 + i) * PAGE);
+		ck_assert_int_eq(sys->iommus[i].found, RIOMMU_FOUND_RECORD);
+		expect_reg(i, RIOMMU_REG_DDTP, 0, 0x20000006 + i);
+		expect_reg(i, RIOMMU_REG_PQB, -ENODATA, 0);
+	}
+}
+END_TEST
+
+START_TEST(a_record_of_an_iommu_that_is_on_no_page_is_damage)
+{
+	const uint32_t status = RIOMMU_RECORD_BLOCKED;
+	FILE *f;
+
+	write_record("record", 1, &status, 0x10);
+	f = fopen(below("record"), "r+");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fseek(f, RIOMMU_RECORD_HEAD, SEEK_SET), 0);
+	ck_assert_int_eq(fputc(4, f), 4);
+	ck_assert_int_eq(fclose(f), 0);
+	expect_error(open_with_record(below("record")), -EBADMSG, "not aligned");
+}
+END_TEST
+
+/* The running kernel's: as a file of its device tree; where that has none, in the whole. */
+START_TEST(the_record_of_the_running_kernel_is_looked_for_in_both_trees)
+{
+	const uint32_t status = RIOMMU_RECORD_BLOCKED;
+
+	ck_assert_int_eq(riommu_option_set(ctx, "dt.path", below("dt")), 0);
+	ck_assert_int_eq(riommu_option_set(ctx, "fdt.path", below("fdt")), 0);
+	make_dir("dt");
+	if (_i)
+		write_text("dt/chosen", ""); /* no directory */
+	expect_error(open_with_record("auto"), -ENOENT, "/fdt: ");
+	write_record("fdt", 1, &status, 0x10);
+	ck_assert_int_eq(open_with_record("auto"), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+}
+END_TEST
+
 START_TEST(bases_leave_other_iommus_out)
 {
 	const uint64_t second = BASE + PAGE, unknown = BASE + 2 * PAGE;
@@ -278,11 +359,13 @@ START_TEST(a_machine_note_of_another_tool_is_understood)
 				      "\"iommu\":50397184},"
 				      "{\"device_id\":\"9\",\"name\":\"b\",\"group\":true,"
 				      "\"iommu\":\"0x3010000\"},"
-				      "{\"device_id\":10,\"iommu\":\"elsewhere\"}],"
+				      "{\"device_id\":10,\"iommu\":\"elsewhere\"},"
+				      "{\"device_id\":11,\"iommu\":\"0x3010000\"}],"
 				      "\"memory\":[{\"start\":4096,\"end\":8191}]}"),
 			 0);
 	ck_assert_str_eq(sys->kernel, "7.2");
-	ck_assert_uint_eq(sys->device_count, 3);
+	ck_assert_uint_eq(sys->device_count, 4);
+	ck_assert_ptr_null(riommu_system_device_name(sys, 0, 11)); /* it has none */
 	ck_assert_str_eq(riommu_system_device_name(sys, 0, 8), "a");
 	ck_assert_str_eq(riommu_system_device_name(sys, 0, 9), "b");
 	ck_assert_ptr_null(riommu_system_device_name(sys, 0, 10));
@@ -350,6 +433,54 @@ START_TEST(a_machine_note_is_never_too_long_to_be_read)
 }
 END_TEST
 
+START_TEST(more_memory_than_a_machine_note_has_room_for_is_left_out)
+{
+	struct riommu_system again = {.iommu_count = 0};
+	size_t count = 250000;
+	char *text;
+
+	core_begin();
+	core_some_registers();
+	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+	for (uint64_t i = 0; i < count; i++)
+		ck_assert_int_eq(riommu_list_region(sys, i << 20, (i << 20) + 1,
+						    "Persistent Memory (legacy)", 26),
+				 0);
+	ck_assert_int_eq(riommu_machine_json(sys, "1.2", &text), 0);
+	again.ctx = sys->ctx;
+	ck_assert_int_eq(riommu_machine_parse(&again, text, strlen(text)), 0);
+	ck_assert_uint_gt(again.region_count, 100000);
+	ck_assert_uint_lt(again.region_count, count);
+	free(again.regions);
+	free(text);
+}
+END_TEST
+
+START_TEST(a_machine_note_larger_than_any_is_not_looked_at)
+{
+	struct riommu_system fake = {.ctx = ctx};
+
+	ck_assert_int_eq(riommu_machine_parse(&fake, "", ((size_t)16 << 20) + 1), -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "larger than 16 MiB"));
+}
+END_TEST
+
+START_TEST(a_machine_note_names_each_way_to_the_registers_once)
+{
+	char *text;
+
+	core_begin();
+	core_some_registers();
+	core_registers(BASE + PAGE, "second", some, 3);
+	core_registers(BASE + 2 * PAGE, "third", some, 3);
+	ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+	sys->iommus[0].method = sys->iommus[2].method = "debugfs";
+	ck_assert_int_eq(riommu_machine_json(sys, "1.2", &text), 0);
+	ck_assert_ptr_nonnull(strstr(text, "\"methods\":[\"debugfs\",\"core\"]"));
+	free(text);
+}
+END_TEST
+
 /* By hand and not by json-c: so that a build without it writes what one with it reads. */
 START_TEST(a_machine_note_is_the_same_in_every_build)
 {
@@ -392,6 +523,11 @@ static const char *const bad_machines[] = {
 	"{\"devices\":[{\"device_id\":\"0x8\\u0000\"}]}",
 	"{\"devices\":[{\"device_id\":\"0x8\",\"name\":{}}]}",
 	"{\"memory\":[{}]}",
+	"{\"memory\":[1]}",
+	"{\"memory\":[{\"start\":\"0x1\",\"end\":\"0x2\",\"name\":{}}]}",
+	"{\"kernel\":{}}",
+	"{\"model\":[]}",
+	"{\"devices\":[{\"device_id\":\"0x8\",\"iommu\":\"0x3010000\\u0000\"}]}",
 	"{\"memory\":[{\"start\":\"0x2\",\"end\":\"0x1\"}]}",
 	"{\"memory\":[{\"start\":\"0x2\",\"end\":\"0x10000000000000000\"}]}",
 	"{\"a\":[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]}",
@@ -492,6 +628,8 @@ START_TEST(a_bare_number_names_a_device_on_every_iommu)
 	ck_assert_uint_eq(riommu_system_find_device(sys, "0001:01:02.3", refs, 4), 0);
 	ck_assert_uint_eq(riommu_system_find_device(sys, "01:20.0", refs, 4), 0);
 	ck_assert_uint_eq(riommu_system_find_device(sys, "01:02.8", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "01:02.3x", refs, 4), 0);
+	ck_assert_uint_eq(riommu_system_find_device(sys, "-1:02.3", refs, 4), 0);
 }
 END_TEST
 
@@ -515,7 +653,7 @@ static int open_live(void)
 	return open_args(&(struct riommu_open_args){0});
 }
 
-static uint8_t tree[16384];
+static uint8_t tree[256 << 10];
 
 static void cells(const char *name, size_t count, ...)
 {
@@ -786,6 +924,7 @@ START_TEST(an_iommu_that_only_the_kernel_names_is_found_by_its_name)
 	make_machine();
 	make_dir("sys/class/iommu/riscv-iommu@3010000.iommu");
 	make_dir("sys/class/iommu/riscv-iommu@RSCV0004:00");
+	make_dir("sys/class/iommu/riscv-iommu@3020004.iommu"); /* no page begins there */
 	make_dir("sys/class/iommu/dmar0");
 	ck_assert_int_eq(open_live(), 0);
 	ck_assert_uint_eq(sys->iommu_count, 1);
@@ -805,7 +944,8 @@ START_TEST(the_kernel_drives_an_iommu_whatever_it_is_called_here)
 		{"riscv-iommu@3020000.iommu", false},
 		{"riscv-iommu@0000:00:02.0", true},
 		{"riscv-iommu@0000:00:03.0", false},
-		{"riscv-iommu@RSCV0004:00", true}, /* where that is cannot be told */
+		{"riscv-iommu@RSCV0004:00", true},  /* where that is cannot be told */
+		{"riscv-iommu@0000:00:07.0", true}, /* nor of a function that is gone */
 		{"dmar0", false},
 		{NULL, false},
 	};
@@ -857,12 +997,15 @@ START_TEST(without_a_map_a_function_has_its_requester_id)
 	make_dir("sys/class/iommu/riscv-iommu@3010000.iommu");
 	make_function("0000:00:01.0", "0x00ff00\n", "");
 	make_function("0000:00:05.0", "0x00ff00\n", ""); /* behind no IOMMU */
+	make_function("no-function", "0x00ff00\n", "");
+	make_link("sys/bus/pci/devices/0000:00:01.0/driver", "edu"); /* as no kernel links it */
 	make_link("sys/bus/pci/devices/0000:00:01.0/iommu",
 		  "../../../virtual/iommu/riscv-iommu@3010000.iommu");
 	ck_assert_int_eq(open_live(), 0);
 	ck_assert_uint_eq(sys->device_count, 1);
 	ck_assert_uint_eq(sys->devices[0].device_id, 8);
 	ck_assert_uint_eq(sys->devices[0].iommu, 0);
+	ck_assert_str_eq(sys->devices[0].driver, "edu");
 }
 END_TEST
 
@@ -873,6 +1016,8 @@ START_TEST(a_platform_device_has_the_ids_of_its_node)
 	write_tree();
 	make_dir("sys/bus/platform/devices/1000.dma");
 	make_dir("sys/bus/platform/devices/other");
+	make_dir("sys/bus/platform/devices/software"); /* a node that no tree has */
+	make_link("sys/bus/platform/devices/software/of_node", "../../../kernel/software_nodes/1");
 	make_link("sys/bus/platform/devices/1000.dma/of_node",
 		  "../../../firmware/devicetree/base/soc/dma@1000");
 	ck_assert_int_eq(open_live(), 0);
@@ -955,13 +1100,13 @@ START_TEST(buses_that_make_no_sense_hide_what_is_on_them)
 {
 	make_machine();
 	tree_begin();
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 6; i++) {
 		char name[16];
 
 		snprintf(name, sizeof(name), "bus%d", i);
 		node(name, NULL);
 		cells("#address-cells", i == 0 ? 2 : 1, i == 1 ? 0 : 2, 0);
-		cells("#size-cells", i == 2 ? 2 : 1, i == 3 ? 3 : 2, 0);
+		cells("#size-cells", i == 2 ? 2 : 1, i == 3 ? 3 : i == 5 ? 0 : 2, 0);
 		if (i == 4) /* of another place, too short, and behind it a rest */
 			cells("ranges", 8, 9, 0, 0, 0x1000, 0, 0x1000, 0, 0);
 		else
@@ -983,11 +1128,11 @@ START_TEST(a_bus_under_one_that_makes_no_sense_hides_what_is_on_it)
 	tree_begin();
 	node("odd", NULL);
 	cells("#address-cells", 1, 7);
-	cells("ranges", 0);
+	cells("ranges", _i ? 2 : 0, 0, 0); /* and what it says of them */
 	node("bus", NULL);
 	cells("#address-cells", 1, 2);
 	cells("#size-cells", 1, 2);
-	cells("ranges", 6, 0, BASE, 0, BASE, 0, 0x1000);
+	cells("ranges", _i ? 0 : 6, 0, BASE, 0, BASE, 0, 0x1000);
 	node("iommu@0", "riscv,iommu");
 	cells("reg", 4, 0, BASE, 0, 0x1000);
 	node_end();
@@ -1010,6 +1155,7 @@ START_TEST(files_of_a_tree_deeper_than_we_follow_are_left_out)
 	for (int i = 0; i < 40; i++)
 		strcat(deep, "/n");
 	make_dir(deep);
+	write_text("dt/model", "");
 	make_dir("dt/iommu@3010000");
 	write_file("dt/#address-cells", two, 4);
 	write_file("dt/#size-cells", two, 4);
@@ -1046,12 +1192,24 @@ START_TEST(host_bridges_are_told_apart_by_their_segment)
 	cells("iommu-map", 4, 0, 9, 0x300, 0x10000);
 	cells("iommu-map-mask", 2, 0, 0); /* nobody knows what that means */
 	node_end();
+	node("pci@60000000", "pci-host-ecam-generic");
+	cells("iommu-map", 4, 0, 0, 0x400, 0x10000); /* to nobody: no node has this number */
+	node_end();
+	node("bus", NULL);
+	node("bridge", NULL);
+	node("iommu@3",
+	     "riscv,pci-iommu"); /* of no host that has a map: its segment is the next one's */
+	cells("reg", 5, 0x1800, 0, 0, 0, 0);
+	node_end();
+	node_end();
+	node_end();
 	tree_end();
 	write_tree();
 	make_function("0003:00:01.0", "0x00ff00\n", "");
 	make_function("0003:00:02.0", "0x080600\n", bar);
 	make_function("0000:00:01.0", "0x00ff00\n", "");
 	make_function("0001:00:01.0", "0x00ff00\n", "");
+	make_function("0002:00:01.0", "0x00ff00\n", "");
 	ck_assert_int_eq(open_live(), 0);
 	ck_assert_uint_eq(sys->iommu_count, 1);
 	ck_assert_uint_eq(sys->device_count, 2);
@@ -1105,6 +1263,233 @@ START_TEST(ids_of_a_platform_device_end_where_they_make_no_sense)
 	ck_assert_int_eq(open_live(), 0);
 	ck_assert_uint_eq(sys->device_count, 1);
 	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x42), "1000.dma");
+}
+END_TEST
+
+/* Of `iommus` the first 256 cells are looked at. */
+START_TEST(a_platform_device_with_more_ids_than_are_looked_at_has_the_first)
+{
+	uint32_t v[300];
+
+	for (uint32_t i = 0; i < 300; i += 2) {
+		v[i] = cpu_to_fdt32(5);
+		v[i + 1] = cpu_to_fdt32(0x100 + i / 2);
+	}
+	make_machine();
+	tree_begin();
+	node("iommu@3010000", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	cells("phandle", 1, 5);
+	node_end();
+	node("dma@1000", NULL);
+	ck_assert_int_eq(fdt_property(tree, "iommus", v, sizeof(v)), 0);
+	node_end();
+	tree_end();
+	write_tree();
+	make_dir("sys/bus/platform/devices/1000.dma");
+	make_link("sys/bus/platform/devices/1000.dma/of_node",
+		  "../../../firmware/devicetree/base/dma@1000");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->device_count, 128);
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x17f), "1000.dma");
+}
+END_TEST
+
+START_TEST(host_bridges_beyond_those_that_are_remembered_have_no_map)
+{
+	make_machine();
+	tree_begin();
+	for (unsigned i = 0; i < 1030; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "pci@%x", i);
+		node(name, NULL);
+		cells("iommu-map", 4, 0, 9, i, 0x10000);
+		node_end();
+	}
+	node("iommu@3010000", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	cells("phandle", 1, 9);
+	node_end();
+	tree_end();
+	write_tree();
+	make_function("03ff:00:00.0", "0x00ff00\n", "");
+	make_function("0400:00:00.0", "0x00ff00\n", "");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->device_count, 1);
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x3ff), "03ff:00:00.0");
+}
+END_TEST
+
+START_TEST(files_of_a_tree_whose_names_are_too_long_are_left_out)
+{
+	struct riommu_system fake = {.ctx = ctx};
+	char deep[1100] = "dt", first[256];
+	struct riommu_dt *dt;
+
+	make_machine();
+	memset(first, 'n', 255);
+	first[255] = '\0';
+	for (int i = 0; i < 4; i++) {
+		strcat(deep, "/");
+		strcat(deep, first);
+	}
+	make_dir(deep);
+	ck_assert_int_eq(riommu_dt_load(&fake, &dt), 0);
+	snprintf(deep, sizeof(deep), "/%s/%s/%s", first, first, first);
+	ck_assert_int_ge(fdt_path_offset(riommu_dt_blob(dt), deep), 0);
+	strcat(deep, "/");
+	strcat(deep, first);
+	ck_assert_int_lt(fdt_path_offset(riommu_dt_blob(dt), deep), 0);
+	riommu_dt_free(dt);
+}
+END_TEST
+
+static void make_empty(const char *name, off_t size)
+{
+	write_text(name, "");
+	ck_assert_int_eq(truncate(below(name), size), 0);
+}
+
+/* Whatever it is that does not fit any more: a property, the begin of a node, its end, or that of all. */
+START_TEST(files_that_do_not_fit_into_the_largest_tree_are_none)
+{
+	struct riommu_system fake = {.ctx = ctx};
+	struct riommu_dt *dt;
+	unsigned fit = 0;
+	char name[32];
+
+	make_machine();
+	make_dir("dt/node");
+	for (int i = 0; i < 15; i++) {
+		snprintf(name, sizeof(name), "dt/%c", 'a' + i);
+		make_empty(name, 1 << 20);
+	}
+	/* what is left, less what the tree itself takes: a few bytes more or less */
+	for (off_t size = (1 << 20) - 600; size <= (1 << 20) - 200; size += 4) {
+		int err;
+
+		make_empty("dt/z", size);
+		err = riommu_dt_load(&fake, &dt);
+		ck_assert(!err || err == -EFBIG);
+		ck_assert(!err || !dt);
+		fit += !err;
+		riommu_dt_free(dt);
+	}
+	ck_assert_uint_gt(fit, 0);
+	ck_assert_uint_lt(fit, 100);
+}
+END_TEST
+
+/* -- what firmware left running -- */
+
+struct firmware {
+	size_t count;
+	int answer;
+	struct riommu_firmware_dma last;
+};
+
+static int see_firmware(void *arg, const struct riommu_firmware_dma *dma)
+{
+	struct firmware *f = arg;
+
+	f->count++;
+	f->last = *dma;
+	return f->answer;
+}
+
+static int look_at_firmware(struct firmware *f)
+{
+	struct riommu_system fake = {.ctx = ctx};
+	struct riommu_dt *dt;
+	int err;
+
+	write_tree();
+	ck_assert_int_eq(riommu_dt_load(&fake, &dt), 0);
+	err = riommu_firmware_dma(dt, see_firmware, f);
+	riommu_dt_free(dt);
+	return err;
+}
+
+START_TEST(reserved_memory_of_a_device_names_it_as_far_as_it_can)
+{
+	static const uint8_t odd[2] = {0};
+	struct firmware f = {0};
+
+	make_machine();
+	tree_begin();
+	node("gpu@1", NULL);
+	cells("phandle", 1, 7);
+	node_end();
+	node("fb@1", NULL);
+	if (_i == 0)
+		cells("iommu-addresses", 5, 7, 0, 0, 0, 0x1000);
+	else if (_i == 1)
+		cells("iommu-addresses", 5, 8, 0, 0, 0, 0x1000); /* nobody's */
+	else
+		ck_assert_int_eq(fdt_property(tree, "iommu-addresses", odd, sizeof(odd)), 0);
+	text("status", "ok");
+	node_end();
+	tree_end();
+	ck_assert_int_eq(look_at_firmware(&f), 0);
+	ck_assert_uint_eq(f.count, 1);
+	ck_assert(!f.last.framebuffer);
+	ck_assert_str_eq(f.last.node, "/fb@1");
+	ck_assert_str_eq(f.last.device, _i ? "" : "/gpu@1");
+}
+END_TEST
+
+START_TEST(framebuffers_are_those_that_are_shown)
+{
+	static const char *const status[] = {"okay", "ok", "disabled", "o", NULL};
+	struct firmware f = {0}, once = {.answer = 7};
+	char name[64];
+
+	make_machine();
+	tree_begin();
+	node("a-bus-with-a-rather-long-name-that-fills-the-path-of-what-is-on-it", NULL);
+	node("and-one-more-that-fills-what-is-left-of-it-and-then-some-of-the-rest", NULL);
+	for (int i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "framebuffer@%d", i);
+		node(name, "simple-framebuffer");
+		if (status[i])
+			text("status", status[i]);
+		node_end();
+	}
+	node_end();
+	node_end();
+	tree_end();
+	ck_assert_int_eq(look_at_firmware(&f), 0);
+	ck_assert_uint_eq(f.count, 3);
+	ck_assert(f.last.framebuffer);
+	ck_assert_str_eq(f.last.node, "framebuffer@4"); /* the path is too long */
+	ck_assert_int_eq(look_at_firmware(&once), 7);
+	ck_assert_uint_eq(once.count, 1);
+}
+END_TEST
+
+/* -- what is missing -- */
+
+START_TEST(no_more_registers_are_asked_for_than_fit_a_line)
+{
+	static const uint32_t offsets[] = {
+		RIOMMU_REG_CAPABILITIES, RIOMMU_REG_FCTL, RIOMMU_REG_DDTP, RIOMMU_REG_CQB,
+		RIOMMU_REG_CQH,          RIOMMU_REG_CQT,  RIOMMU_REG_FQB,  RIOMMU_REG_FQH,
+		RIOMMU_REG_FQT,          RIOMMU_REG_FQCSR};
+	struct riommu_iommu unit = {.base = BASE, .found = RIOMMU_FOUND_OPTION};
+	struct riommu_system fake = {.ctx = ctx, .iommus = &unit, .iommu_count = 1};
+	char words[1024];
+
+	for (size_t i = 0; i < RIOMMU_REG_COUNT; i++)
+		unit.state[i] = RIOMMU_REG_MISSING;
+	fake.live = _i;
+	ck_assert_uint_eq(riommu_system_missing(&fake, 0, offsets, RIOMMU_ARRAY_SIZE(offsets),
+						words, sizeof(words)),
+			  8);
+	ck_assert_ptr_nonnull(strstr(words, "fqh"));
+	ck_assert_ptr_null(strstr(words, "fqt"));
+	/* a dump may have a record beside it; this machine has none */
+	ck_assert_int_eq(!strstr(words, "-O record=FILE"), _i);
 }
 END_TEST
 
@@ -1215,6 +1600,120 @@ START_TEST(implausible_capabilities_stop_the_reading)
 	ck_assert_int_eq(sys->iommus[0].error, -EBADMSG);
 	ck_assert_ptr_nonnull(strstr(sys->iommus[0].reason, "0x20"));
 	ck_assert_int_eq(state_at(RIOMMU_REG_DDTP), RIOMMU_REG_UNREAD);
+}
+END_TEST
+
+START_TEST(registers_by_hand_of_an_iommu_that_does_not_answer_stand_for_themselves)
+{
+	const struct riommu_reg_override hand[] = {
+		{.iommu = "3010000.iommu",
+		 .offset = RIOMMU_REG_CAPABILITIES,
+		 .width = 8,
+		 .value = _i ? 0x20 : 0x10},
+		{.iommu = "0x3010000", .offset = RIOMMU_REG_DDTP, .width = 8, .value = 4}};
+	const struct riommu_open_args args = {.overrides = hand, .override_count = 2};
+
+	make_machine();
+	make_registers(0, BASE);
+	ck_assert_int_eq(open_args(&args), 0);
+	ck_assert_ptr_null(sys->iommus[0].method);
+	expect_reg(0, RIOMMU_REG_DDTP, 0, 4);
+	ck_assert_int_eq(sys->iommus[0].error, _i ? -EBADMSG : -EFAULT);
+	if (_i) /* whoever gave them knows where it is */
+		ck_assert_ptr_null(strstr(sys->iommus[0].reason, "is there an IOMMU"));
+}
+END_TEST
+
+START_TEST(a_register_of_an_address_that_is_none_is_refused)
+{
+	const struct riommu_reg_override hand = {
+		.iommu = "0xwhere", .offset = RIOMMU_REG_DDTP, .width = 8};
+	const struct riommu_open_args args = {.overrides = &hand, .override_count = 1};
+
+	make_machine();
+	make_registers(0, BASE);
+	expect_error(open_args(&args), -ENODEV, "no IOMMU called '0xwhere'");
+}
+END_TEST
+
+/* -- what is refused -- */
+
+static const char *only_this;
+
+static void on_log(void *arg, enum riommu_log_level level, const char *message)
+{
+	bool *told = arg;
+
+	*told |= level <= RIOMMU_LOG_WARNING && strstr(message, only_this);
+}
+
+/* Whoever is not root is told when nothing else helps, and not each time. */
+START_TEST(a_device_tree_that_may_not_be_read_is_no_warning)
+{
+	const char *name;
+	bool told = false;
+
+	make_machine();
+	make_registers(0x78e2cf4f10, BASE + PAGE);
+	only_this = "device tree";
+	riommu_ctx_set_log(ctx, on_log, &told, RIOMMU_LOG_WARNING);
+	failing_always("/dt/.", EACCES);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert(!told);
+	failing_always("/dt/.", EMFILE);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert(told);
+	failing_end(&name);
+	riommu_ctx_set_log(ctx, NULL, NULL, RIOMMU_LOG_WARNING);
+}
+END_TEST
+
+/* The module is not there, and /dev/mem is refused: that one says more. */
+START_TEST(of_two_closed_ways_the_one_that_is_refused_is_told)
+{
+	const char *name;
+
+	make_machine();
+	make_registers(0x78e2cf4f10, BASE + PAGE);
+	make_dir("dbg");
+	failing_always(_i ? "/dbg/riscv-iommu" : "/mem", EACCES);
+	if (_i)
+		remove(below("mem"));
+	ck_assert_int_eq(open_live(), 0);
+	failing_end(&name);
+	ck_assert_int_eq(sys->registers_error, -EACCES);
+	ck_assert_int_eq(sys->registers_failed, 0);
+	ck_assert_ptr_nonnull(strstr(sys->registers_reason, _i ? "riscv-iommu: " : "/mem: "));
+}
+END_TEST
+
+START_TEST(registers_that_may_not_be_mapped_are_refused_and_not_missing)
+{
+	const char *name;
+
+	make_machine();
+	make_registers(0x78e2cf4f10, BASE + PAGE);
+	failing_always("mmap", EACCES);
+	ck_assert_int_eq(open_live(), 0);
+	failing_end(&name);
+	ck_assert_int_eq(sys->iommus[0].error, -EACCES);
+	expect_reg(0, RIOMMU_REG_DDTP, -EACCES, 0);
+}
+END_TEST
+
+/* A directory that ends in an error may have had one more: in doubt a driver has it. */
+START_TEST(who_drives_an_iommu_is_in_doubt_where_the_list_breaks_off)
+{
+	const char *name;
+
+	make_machine();
+	make_registers(0x78e2cf4f10, BASE + PAGE);
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_int_eq(rmdir(below("sys/class/iommu/riscv-iommu@3010000.iommu")), 0);
+	ck_assert(!riommu_system_driven(sys, 0));
+	failing_always("readdir", EIO);
+	ck_assert(riommu_system_driven(sys, 0));
+	failing_end(&name);
 }
 END_TEST
 
@@ -1335,6 +1834,9 @@ static void add_note_tests(TCase *tc)
 	tcase_add_test(tc, a_machine_note_of_another_tool_is_understood);
 	tcase_add_test(tc, a_machine_note_survives_the_way_out_and_back);
 	tcase_add_test(tc, a_machine_note_is_never_too_long_to_be_read);
+	tcase_add_test(tc, more_memory_than_a_machine_note_has_room_for_is_left_out);
+	tcase_add_test(tc, a_machine_note_larger_than_any_is_not_looked_at);
+	tcase_add_test(tc, a_machine_note_names_each_way_to_the_registers_once);
 	tcase_add_test(tc, a_name_with_quotes_and_slashes_survives);
 	tcase_add_loop_test(tc, a_machine_note_that_is_wrong_is_damage, 0,
 			    (int)RIOMMU_ARRAY_SIZE(bad_machines));
@@ -1352,6 +1854,9 @@ static void add_file_tests(TCase *tc)
 	tcase_add_loop_test(tc, what_is_left_out_is_told_where_it_failed, 0,
 			    RIOMMU_ARRAY_SIZE(left_out));
 	tcase_add_test(tc, a_record_gives_only_the_iommus_that_are_asked_for);
+	tcase_add_test(tc, a_record_gives_the_registers_that_the_stub_could_read);
+	tcase_add_test(tc, a_record_of_an_iommu_that_is_on_no_page_is_damage);
+	tcase_add_loop_test(tc, the_record_of_the_running_kernel_is_looked_for_in_both_trees, 0, 2);
 	tcase_add_test(tc, bases_leave_other_iommus_out);
 	tcase_add_test(tc, a_vmcore_without_registers_says_what_is_missing);
 	tcase_add_test(tc, a_vmcore_takes_registers_by_hand);
@@ -1377,17 +1882,24 @@ static void add_machine_tests(TCase *tc)
 	tcase_add_loop_test(tc, a_bar_that_cannot_be_the_registers_is_left_out, 0,
 			    (int)RIOMMU_ARRAY_SIZE(bad_bars));
 	tcase_add_test(tc, an_iommu_that_only_the_kernel_names_is_found_by_its_name);
-	tcase_add_loop_test(tc, the_kernel_drives_an_iommu_whatever_it_is_called_here, 0, 7);
+	tcase_add_loop_test(tc, the_kernel_drives_an_iommu_whatever_it_is_called_here, 0, 8);
 	tcase_add_test(tc, a_function_has_the_id_that_the_iommu_map_gives_it);
 	tcase_add_test(tc, without_a_map_a_function_has_its_requester_id);
 	tcase_add_test(tc, a_platform_device_has_the_ids_of_its_node);
 	tcase_add_test(tc, a_pci_iommu_is_the_one_that_the_map_means);
 	tcase_add_test(tc, nodes_that_are_odd_and_right_are_taken);
 	tcase_add_test(tc, buses_that_make_no_sense_hide_what_is_on_them);
-	tcase_add_test(tc, a_bus_under_one_that_makes_no_sense_hides_what_is_on_it);
+	tcase_add_loop_test(tc, a_bus_under_one_that_makes_no_sense_hides_what_is_on_it, 0, 2);
 	tcase_add_test(tc, files_of_a_tree_deeper_than_we_follow_are_left_out);
 	tcase_add_test(tc, host_bridges_are_told_apart_by_their_segment);
 	tcase_add_test(tc, ids_of_a_platform_device_end_where_they_make_no_sense);
+	tcase_add_test(tc, a_platform_device_with_more_ids_than_are_looked_at_has_the_first);
+	tcase_add_test(tc, host_bridges_beyond_those_that_are_remembered_have_no_map);
+	tcase_add_test(tc, files_of_a_tree_whose_names_are_too_long_are_left_out);
+	tcase_add_test(tc, files_that_do_not_fit_into_the_largest_tree_are_none);
+	tcase_add_loop_test(tc, reserved_memory_of_a_device_names_it_as_far_as_it_can, 0, 3);
+	tcase_add_test(tc, framebuffers_are_those_that_are_shown);
+	tcase_add_loop_test(tc, no_more_registers_are_asked_for_than_fit_a_line, 0, 2);
 	tcase_add_test(tc, memory_regions_come_from_iomem);
 	tcase_add_test(tc, hidden_memory_regions_are_dropped);
 	tcase_add_test(tc, what_capabilities_offer_is_read_and_nothing_else);
@@ -1395,6 +1907,13 @@ static void add_machine_tests(TCase *tc)
 	tcase_add_test(tc, all_ones_are_a_device_that_does_not_answer);
 	tcase_add_test(tc, a_bus_that_does_not_answer_is_survived);
 	tcase_add_test(tc, implausible_capabilities_stop_the_reading);
+	tcase_add_loop_test(
+		tc, registers_by_hand_of_an_iommu_that_does_not_answer_stand_for_themselves, 0, 2);
+	tcase_add_test(tc, a_register_of_an_address_that_is_none_is_refused);
+	tcase_add_test(tc, a_device_tree_that_may_not_be_read_is_no_warning);
+	tcase_add_loop_test(tc, of_two_closed_ways_the_one_that_is_refused_is_told, 0, 2);
+	tcase_add_test(tc, registers_that_may_not_be_mapped_are_refused_and_not_missing);
+	tcase_add_test(tc, who_drives_an_iommu_is_in_doubt_where_the_list_breaks_off);
 	tcase_add_test(tc, registers_are_read_again_on_request);
 	tcase_add_test(tc, debugfs_comes_before_devmem);
 	tcase_add_test(tc, debugfs_is_read_again_on_request);

@@ -11,7 +11,7 @@
 static struct riommu_ctx *ctx;
 static struct riommu_system *sys;
 
-static uint8_t table[4096];
+static uint8_t table[64 << 10];
 static uint32_t length, nodes;
 
 static void setup(void)
@@ -251,7 +251,11 @@ START_TEST(iomem_tells_the_name_that_the_kernel_gives)
 	write_table(length);
 	make_dir("sys/class/iommu/riscv-iommu@RSCV0004:00");
 	make_dir("sys/class/iommu/riscv-iommu@RSCV0004:01");
-	write_text("proc/iomem", "03010000-03010fff : RSCV0004:01\n"
+	write_text("proc/iomem", "no range\n"
+				 "03010000-03010fff\n"
+				 "03010000-03010fff : OTHER004:00\n"
+				 "03010000-03010fff : RSCV0004\n"
+				 "03010000-03010fff : RSCV0004:01\n"
 				 "  03010000-03010fff : RSCV0004:01 RSCV0004:01\n"
 				 "40000000-40000fff : RSCV0004:00\n"
 				 "80000000-bfffffff : System RAM\n");
@@ -261,6 +265,31 @@ START_TEST(iomem_tells_the_name_that_the_kernel_gives)
 	ck_assert_str_eq(sys->iommus[1].name, "RSCV0004:00");
 	ck_assert_uint_eq(riommu_system_find_iommu(sys, "riscv-iommu@RSCV0004:00"), 1);
 	ck_assert(riommu_system_driven(sys, 0));
+}
+END_TEST
+
+/* Each node is one that maps may name; more than 1,024 there are not. */
+START_TEST(nodes_beyond_those_that_are_remembered_are_left_out)
+{
+	uint32_t first = 0, last = 0, node;
+
+	table_begin();
+	for (int i = 0; i < 1026; i++) {
+		last = iommu(BASE, false, 0, 0);
+		first = i ? first : last;
+	}
+	node = root_complex(0, 2);
+	map(0, 0x8, 0x1000, first);
+	map(0x8, 0x8, 0x2000, last);
+	node_end(node);
+	table_end();
+	write_table(length);
+	make_device("pci", "0000:00:00.0", "class", "0x00ff00\n");
+	make_device("pci", "0000:00:01.0", "class", "0x00ff00\n");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->device_count, 1);
+	expect_device("0000:00:00.0", BASE, 0x1000);
 }
 END_TEST
 
@@ -562,6 +591,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, platform_iommus_are_found);
 	tcase_add_test(tc, iomem_tells_the_name_that_the_kernel_gives);
+	tcase_add_test(tc, nodes_beyond_those_that_are_remembered_are_left_out);
 	tcase_add_test(tc, functions_have_the_ids_of_their_segment);
 	tcase_add_test(tc, a_platform_device_has_the_ids_of_its_object);
 	tcase_add_test(tc, a_machine_without_the_table_has_none);

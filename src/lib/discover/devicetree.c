@@ -148,12 +148,13 @@ static int copy_entries(const struct copy *copy, const char *path, bool nodes, u
 	while (!err && (errno = 0, entry = readdir(dir))) {
 		char below[RIOMMU_PATH_MAX];
 		struct stat st;
-		int len = snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
 
-		if (entry->d_name[0] == '.' || len < 0 || (size_t)len >= sizeof(below) ||
-		    lstat(below, &st))
+		if (entry->d_name[0] == '.' || snprintf(below, sizeof(below), "%s/%s", path,
+							entry->d_name) >= (int)sizeof(below))
 			continue;
-		if (nodes && S_ISDIR(st.st_mode))
+		if (lstat(below, &st))
+			err = riommu_left_out(copy->ctx, below, -errno);
+		else if (nodes && S_ISDIR(st.st_mode))
 			err = copy_node(copy, below, entry->d_name, depth + 1);
 		else if (!nodes && S_ISREG(st.st_mode))
 			err = copy_property(copy, below, entry->d_name);
@@ -191,9 +192,9 @@ static int load_files(struct riommu_system *sys, char **blob)
 	copy.blob = *blob = malloc(MAX_TREE);
 	if (!*blob)
 		return -ENOMEM;
-	err = fdt_create(*blob, MAX_TREE) || fdt_finish_reservemap(*blob) ? -EFBIG : 0;
-	if (!err)
-		err = copy_node(&copy, path, "", 0);
+	err = fdt_create(*blob, MAX_TREE) || fdt_finish_reservemap(*blob)
+		      ? -EFBIG
+		      : copy_node(&copy, path, "", 0);
 	if (!err && fdt_finish(*blob))
 		err = -EFBIG;
 	if (!err)

@@ -10,12 +10,8 @@
 
 static void path_of(const void *blob, int node, char *path, size_t size)
 {
-	const char *name;
-
-	if (!fdt_get_path(blob, node, path, (int)size))
-		return;
-	name = fdt_get_name(blob, node, NULL); /* the path is too long */
-	snprintf(path, size, "%s", name ? name : "?");
+	if (fdt_get_path(blob, node, path, (int)size)) /* it is too long */
+		snprintf(path, size, "%s", fdt_get_name(blob, node, NULL));
 }
 
 /* The first cell of iommu-addresses is the device. */
@@ -24,7 +20,7 @@ static void user_of(const void *blob, int node, struct riommu_firmware_dma *dma)
 	int len, device;
 	const void *cells = fdt_getprop(blob, node, "iommu-addresses", &len);
 
-	if (!cells || len < 4)
+	if (len < 4)
 		return;
 	device = fdt_node_offset_by_phandle(blob, riommu_get32(cells, true));
 	if (device >= 0)

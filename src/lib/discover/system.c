@@ -390,7 +390,7 @@ static int open_registers(struct riommu_system *sys, const struct riommu_open_ar
 			worst = refusal_of(err);
 		}
 	}
-	sys->registers_error = sys->registers->lower ? 0 : worst ? worst : -EACCES;
+	sys->registers_error = sys->registers->lower ? 0 : worst;
 	sys->registers_failed = worst == -EACCES ? 0 : worst;
 	return 0;
 }
