@@ -148,26 +148,6 @@ START_TEST(what_is_left_out_is_told_where_it_failed)
 }
 END_TEST
 
-START_TEST(a_record_gives_only_the_iommus_that_are_asked_for)
-{
-	const char *srcdir = getenv("srcdir");
-	char file[512], record[512];
-	uint64_t base = 0x3010000;
-	struct riommu_open_args args = {.input = file, .bases = &base, .base_count = 1};
-
-	snprintf(file, sizeof(file), "%s/examples/panic.core", srcdir ? srcdir : ".");
-	snprintf(record, sizeof(record), "%s/examples/panic.record", srcdir ? srcdir : ".");
-	ck_assert_int_eq(riommu_option_set(ctx, "record", record), 0);
-	ck_assert_int_eq(open_args(&args), 0);
-	ck_assert_uint_eq(sys->iommu_count, 1);
-	ck_assert_uint_eq(sys->iommus[0].base, base);
-	base = 0x7010000;
-	ck_assert_int_eq(open_args(&args), 0);
-	for (size_t i = 0; i < sys->iommu_count; i++)
-		ck_assert_int_ne(sys->iommus[i].found, RIOMMU_FOUND_RECORD);
-}
-END_TEST
-
 /* A record of COUNT IOMMUs, a page apart, of which the first is at BASE. */
 static void write_record(const char *name, uint32_t count, const uint32_t *status,
 			 uint64_t capabilities)
@@ -187,6 +167,26 @@ static void write_record(const char *name, uint32_t count, const uint32_t *statu
 	}
 	write_file(name, bytes, sizeof(bytes));
 }
+
+START_TEST(a_record_gives_only_the_iommus_that_are_asked_for)
+{
+	static const uint32_t status[] = {RIOMMU_RECORD_BLOCKED, RIOMMU_RECORD_BLOCKED};
+	uint64_t base = BASE + PAGE;
+
+	write_record("record", 2, status, 0x10);
+	core_begin();
+	core_load(0x80000000, PAGE, 0);
+	ck_assert_int_eq(riommu_option_set(ctx, "record", below("record")), 0);
+	ck_assert_int_eq(open_core(&base, NULL, 0), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->iommus[0].base, base);
+	ck_assert_int_eq(sys->iommus[0].found, RIOMMU_FOUND_RECORD);
+	base = 0x7010000;
+	ck_assert_int_eq(open_core(&base, NULL, 0), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_int_eq(sys->iommus[0].found, RIOMMU_FOUND_OPTION);
+}
+END_TEST
 
 static int open_with_record(const char *option)
 {
@@ -1195,10 +1195,20 @@ START_TEST(host_bridges_are_told_apart_by_their_segment)
 	node("pci@60000000", "pci-host-ecam-generic");
 	cells("iommu-map", 4, 0, 0, 0x400, 0x10000); /* to nobody: no node has this number */
 	node_end();
+	node("soc", NULL);
+	node("pci@70000000", "pci-host-ecam-generic");
+	cells("linux,pci-domain", 1, 5);
+	cells("iommu-map", 4, 0, 10, 0x500, 0x10000);
+	node("iommu@4", "riscv,pci-iommu");
+	cells("reg", 5, 0x2000, 0, 0, 0, 0);
+	cells("phandle", 1, 10);
+	node_end();
+	node_end();
+	node_end();
 	node("bus", NULL);
 	node("bridge", NULL);
-	node("iommu@3",
-	     "riscv,pci-iommu"); /* of no host that has a map: its segment is the next one's */
+	/* of no host that has a map: its segment is the next one's */
+	node("iommu@3", "riscv,pci-iommu");
 	cells("reg", 5, 0x1800, 0, 0, 0, 0);
 	node_end();
 	node_end();
@@ -1210,9 +1220,13 @@ START_TEST(host_bridges_are_told_apart_by_their_segment)
 	make_function("0000:00:01.0", "0x00ff00\n", "");
 	make_function("0001:00:01.0", "0x00ff00\n", "");
 	make_function("0002:00:01.0", "0x00ff00\n", "");
+	make_function("0005:00:01.0", "0x00ff00\n", "");
+	make_function("0005:00:04.0", "0x080600\n",
+		      "0x0000004000004000 0x0000004000004fff 0x0000000000140204\n");
 	ck_assert_int_eq(open_live(), 0);
-	ck_assert_uint_eq(sys->iommu_count, 1);
-	ck_assert_uint_eq(sys->device_count, 2);
+	ck_assert_uint_eq(sys->iommu_count, 2);
+	ck_assert_uint_eq(sys->device_count, 3);
+	ck_assert_str_eq(riommu_system_device_name(sys, 1, 0x508), "0005:00:01.0");
 	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x108), "0003:00:01.0");
 	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x208), "0000:00:01.0");
 }
@@ -1441,7 +1455,7 @@ END_TEST
 
 START_TEST(framebuffers_are_those_that_are_shown)
 {
-	static const char *const status[] = {"okay", "ok", "disabled", "o", NULL};
+	static const char *const status[] = {"okay", "ok", "disabled", "", NULL};
 	struct firmware f = {0}, once = {.answer = 7};
 	char name[64];
 
@@ -1621,6 +1635,43 @@ START_TEST(registers_by_hand_of_an_iommu_that_does_not_answer_stand_for_themselv
 	ck_assert_int_eq(sys->iommus[0].error, _i ? -EBADMSG : -EFAULT);
 	if (_i) /* whoever gave them knows where it is */
 		ck_assert_ptr_null(strstr(sys->iommus[0].reason, "is there an IOMMU"));
+}
+END_TEST
+
+START_TEST(options_that_there_is_no_memory_for_are_told)
+{
+	const uint64_t bases[] = {BASE, BASE + PAGE, BASE + 2 * PAGE};
+	const struct riommu_reg_override hand[] = {
+		{.iommu = "0x5000000", .offset = RIOMMU_REG_DDTP, .width = 8, .value = 1},
+		{.iommu = "0x6000000", .offset = RIOMMU_REG_DDTP, .width = 8, .value = 2},
+		{.iommu = "", .offset = RIOMMU_REG_FCTL, .width = 4, .value = 3},
+		{.iommu = "", .offset = RIOMMU_REG_CQB, .width = 8, .value = 4}};
+	const struct riommu_open_args args = {.input = below("core"),
+					      .bases = bases,
+					      .base_count = 3,
+					      .overrides = hand,
+					      .override_count = 4};
+	const char *name;
+	unsigned n = 0;
+	bool hit;
+
+	core_begin();
+	core_load(0x80000000, PAGE, 0);
+	core_finish();
+	write_file("core", core.bytes, core.len);
+	do {
+		int err;
+
+		riommu_system_close(sys);
+		sys = NULL;
+		failing_begin(FAILING_MEMORY, ++n);
+		err = riommu_system_open(ctx, &args, &sys);
+		hit = failing_end(&name);
+		ck_assert_msg(!err || err == -ENOMEM, "%s number %u: %d", name, n, err);
+	} while (hit);
+	ck_assert_uint_gt(n, 12);
+	ck_assert_uint_eq(sys->iommu_count, 5);
+	expect_reg(4, RIOMMU_REG_CQB, 0, 4);
 }
 END_TEST
 
@@ -1909,6 +1960,7 @@ static void add_machine_tests(TCase *tc)
 	tcase_add_test(tc, implausible_capabilities_stop_the_reading);
 	tcase_add_loop_test(
 		tc, registers_by_hand_of_an_iommu_that_does_not_answer_stand_for_themselves, 0, 2);
+	tcase_add_test(tc, options_that_there_is_no_memory_for_are_told);
 	tcase_add_test(tc, a_register_of_an_address_that_is_none_is_refused);
 	tcase_add_test(tc, a_device_tree_that_may_not_be_read_is_no_warning);
 	tcase_add_loop_test(tc, of_two_closed_ways_the_one_that_is_refused_is_told, 0, 2);

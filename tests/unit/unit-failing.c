@@ -570,7 +570,7 @@ static void make_tree(void)
 {
 	static uint8_t tree[4096];
 	static const uint32_t two[] = {2}, reg[] = {0, BASE, 0, PAGE}, five[] = {5}, one[] = {1},
-			      map[] = {0, 5, 0, 0x10000};
+			      map[] = {0, 5, 0, 0x10000}, ids[] = {5, 0x42, 5, 0x43};
 
 	fdt_create(tree, sizeof(tree));
 	fdt_finish_reservemap(tree);
@@ -587,6 +587,9 @@ static void make_tree(void)
 	fdt_begin_node(tree, "pci@30000000");
 	fdt_property_string(tree, "compatible", "pci-host-ecam-generic");
 	cells(tree, "iommu-map", 4, map);
+	fdt_end_node(tree);
+	fdt_begin_node(tree, "dma@1000");
+	cells(tree, "iommus", 4, ids);
 	fdt_end_node(tree);
 	fdt_end_node(tree);
 	ck_assert_int_eq(fdt_finish(tree), 0);
@@ -607,7 +610,17 @@ static void make_machine(void)
 	write_text("sys/bus/pci/devices/0000:00:01.0/resource", "");
 	make_dir("proc");
 	make_dir("dbg/riscv-iommu/riscv-iommu@3010000.iommu");
-	write_text("proc/iomem", "80000000-87ffffff : System RAM\n");
+	write_text("proc/iomem",
+		   "80000000-87ffffff : System RAM\n90000000-97ffffff : System RAM\n");
+	make_dir("sys/class/iommu/riscv-iommu@3020000.iommu"); /* two that the tree does not have */
+	make_dir("sys/class/iommu/riscv-iommu@3030000.iommu");
+	make_dir("sys/class/dmi/id");
+	write_text("sys/class/dmi/id/product_name", "made-up\n");
+	make_dir("proc/sys/kernel");
+	write_text("proc/sys/kernel/osrelease", "7.2.12\n");
+	make_dir("sys/bus/platform/devices/1000.dma");
+	make_link("sys/bus/platform/devices/1000.dma/of_node",
+		  "../../../firmware/devicetree/base/dma@1000");
 	write_text("proc/mounts", "none /sys/kernel/debug debugfs rw 0 0\n");
 	write_text("dbg/riscv-iommu/riscv-iommu@3010000.iommu/registers",
 		   "# riscv-iommu registers 1\nbase 0x3010000\n0x0 8 0x78e2cf4f10\n"
@@ -687,7 +700,7 @@ END_TEST
 /* ACPI: a table with one IOMMU, and no device tree. */
 static void use_acpi(void)
 {
-	static uint8_t t[48 + 40];
+	static uint8_t t[48 + 40 + 24 + 2 * 20];
 	uint8_t sum = 0;
 
 	use_machine();
@@ -695,17 +708,32 @@ static void use_acpi(void)
 	memcpy(t, "RIMT", 4);
 	riommu_put32(t + 4, sizeof(t));
 	t[8] = 1; /* revision */
-	riommu_put32(t + 36, 1);
+	riommu_put32(t + 36, 2);
 	riommu_put32(t + 40, 48);
 	t[48 + 1] = 1; /* a node: an IOMMU, revision 1 */
 	t[48 + 2] = 40;
 	memcpy(t + 48 + 8, "RSCV0004", 8);
 	riommu_put64(t + 48 + 16, BASE);
+	t[88] = 2; /* another: a platform device with two ids */
+	t[88 + 1] = 1;
+	t[88 + 2] = 24 + 2 * 20;
+	t[88 + 6] = 1;
+	t[88 + 8] = 24; /* where its maps are, behind its name */
+	t[88 + 10] = 2;
+	memcpy(t + 88 + 12, "\\_SB_.DMA0", 11);
+	for (uint32_t i = 0; i < 2; i++) {
+		riommu_put32(t + 112 + 20 * i, i);
+		riommu_put32(t + 112 + 20 * i + 4, 1);
+		riommu_put32(t + 112 + 20 * i + 8, 0x77 + i);
+		riommu_put32(t + 112 + 20 * i + 12, 48);
+	}
 	for (size_t i = 0; i < sizeof(t); i++)
 		sum = (uint8_t)(sum + t[i]);
 	t[9] = (uint8_t)-sum;
 	make_dir("acpi");
 	write_file("acpi/RIMT", t, sizeof(t));
+	make_dir("sys/bus/platform/devices/DMA0:00/firmware_node");
+	write_text("sys/bus/platform/devices/DMA0:00/firmware_node/path", "\\_SB_.DMA0\n");
 }
 
 static int one_iommu(struct riommu_system *sys)
@@ -762,7 +790,11 @@ START_TEST(a_record_beside_a_dump)
 {
 	const char *srcdir = getenv("srcdir");
 
-	snprintf(demo, sizeof(demo), "%s/examples/panic.core", srcdir ? srcdir : ".");
+	core_begin(); /* as it came: the example has got its registers meanwhile */
+	core_load(0x80000000, PAGE, 0);
+	core_finish();
+	write_file("vmcore", core.bytes, core.len);
+	snprintf(demo, sizeof(demo), "%s", below("vmcore"));
 	snprintf(path, sizeof(path), "%s/examples/panic.record", srcdir ? srcdir : ".");
 	ck_assert_int_eq(riommu_option_set(ctx, "record", path), 0);
 	each_call_fails(&(struct scenario){.run = run_dump_with_record}, 8, 5);
@@ -825,9 +857,14 @@ START_TEST(who_owns_the_page_that_cannot_be_mapped_is_told)
 	expect_way("devmem", "mmap", EPERM, RIOMMU_WAY_REFUSED, "belong to a driver (3010000.iommu",
 		   "iomem=relaxed");
 	write_text("proc/iomem",
-		   "03000000-03ffffff : bus\n  03000000-03ffffff : System RAM\nnonsense\n");
+		   "00000000-00000000 : hidden\n"
+		   "03000000-03ffffff\n"
+		   "03000000-03ffffff : bus\n  03000000-03ffffff : System RAM\nnonsense\n"
+		   "01000000-02ffffff : below\n04000000-04ffffff : above\n");
 	expect_way("devmem", "mmap", EACCES, RIOMMU_WAY_REFUSED, "System RAM", "base address");
 	expect_way("devmem", "mmap", EIO, RIOMMU_WAY_REFUSED, "mapping 0x3010000", "base address");
+	ck_assert_int_eq(remove(below("proc/iomem")), 0);
+	expect_way("devmem", "mmap", EPERM, RIOMMU_WAY_REFUSED, "STRICT_DEVMEM", "load the module");
 }
 END_TEST
 
@@ -852,6 +889,16 @@ START_TEST(a_lockdown_is_told_apart_from_a_container)
 		   "lockdown=confidentiality", "boot without");
 	expect_way("debugfs", "/registers", EPERM, RIOMMU_WAY_REFUSED, "lockdown=confidentiality",
 		   "boot without");
+}
+END_TEST
+
+START_TEST(as_many_ways_are_told_as_there_is_room_for)
+{
+	struct riommu_way ways[3];
+
+	use_machine();
+	for (size_t room = 0; room <= 3; room++)
+		ck_assert_uint_eq(riommu_ways(ctx, BASE, ways, room), room);
 }
 END_TEST
 
@@ -1296,6 +1343,7 @@ int main(void)
 	tcase_add_test(tc, the_ways_to_a_machine);
 	tcase_add_test(tc, who_owns_the_page_that_cannot_be_mapped_is_told);
 	tcase_add_test(tc, a_lockdown_is_told_apart_from_a_container);
+	tcase_add_test(tc, as_many_ways_are_told_as_there_is_room_for);
 	tcase_add_test(tc, what_is_not_there_is_told_apart_from_what_fails);
 	tcase_add_test(tc, an_image);
 	tcase_add_test(tc, a_record_in_a_device_tree);

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "runner.h"
 
+#include "failing.h"
 #include "images.h"
 
 #include <check.h>
@@ -383,6 +384,15 @@ START_TEST(a_file_longer_than_image_size_is_refused)
 }
 END_TEST
 
+START_TEST(half_of_a_magic_number_is_none)
+{
+	original[0] = 0x1f; /* gzip has 0x8b behind it */
+	original[1] = 0;
+	memset(original + 0x38, 0, 4);
+	assert_refused(-EBADMSG, "not for RISC-V");
+}
+END_TEST
+
 START_TEST(packed_files_have_to_be_unpacked_first)
 {
 	memcpy(original + 4, "zimg", 4);
@@ -568,6 +578,19 @@ START_TEST(a_wrapped_image_in_a_wrapped_image_is_refused)
 }
 END_TEST
 
+/* What the stub and the header of the prefix say agrees; the original says otherwise. */
+START_TEST(an_original_that_is_another_than_the_wrapper_says_is_refused)
+{
+	ck_assert_int_eq(wrap(&one, RIOMMU_LAYOUT_PREFIX), 0);
+	riommu_put64(wrapped + AT_IMAGE_SIZE, PREFIX + MEMORY + 0x1000);
+	riommu_put64(wrapped + 0x1000 + 0x400 + 48, MEMORY + 0x1000);
+	ck_assert_int_eq(riommu_image_inspect(ctx, wrapped, wrapped_len, &image), 0);
+	ck_assert_int_eq(riommu_image_unwrap(ctx, wrapped, wrapped_len, (void **)&back, &back_len),
+			 -EBADMSG);
+	ck_assert(strstr(riommu_error(ctx), "damaged"));
+}
+END_TEST
+
 /* -- packed ----------------------------------------------------------------------------------------------------------- */
 
 static int unpack(const void *bytes, size_t len, enum riommu_packing *packing)
@@ -675,6 +698,20 @@ START_TEST(zboot_with_gzip_is_unpacked)
 }
 END_TEST
 
+START_TEST(gzip_without_memory_for_what_is_in_it_is_told)
+{
+	size_t len;
+	uint8_t *packed = gzip(original, SIZE, &len);
+	const char *name;
+
+	failing_always("realloc", ENOMEM);
+	ck_assert_int_eq(unpack(packed, len, NULL), -ENOMEM);
+	failing_end(&name);
+	ck_assert_str_eq(riommu_error(ctx), "out of memory");
+	free(packed);
+}
+END_TEST
+
 START_TEST(cut_gzip_is_refused)
 {
 	size_t len;
@@ -723,6 +760,31 @@ END_TEST
 #endif
 
 #ifdef HAVE_ZSTD
+/* More than fits into the first piece of memory, some of which comes after all that is packed was read. */
+START_TEST(zstd_of_a_large_image_is_unpacked_in_pieces)
+{
+	size_t len = (size_t)9 << 20, size = ZSTD_compressBound(len);
+	uint8_t *bytes = calloc(1, len), *packed = malloc(size), *z;
+	enum riommu_packing packing;
+	const char *name;
+
+	for (size_t i = 0; i < (size_t)5 << 20; i++) /* this does not pack, the rest does */
+		bytes[i] = (uint8_t)((i * 2654435761u) >> 13 ^ i >> 7);
+	size = ZSTD_compress(packed, size, bytes, len, 1);
+	z = zboot("zstd22", packed, size, &wrapped_len);
+	ck_assert_int_eq(unpack(z, wrapped_len, &packing), 0);
+	ck_assert_int_eq(packing, RIOMMU_PACKING_ZBOOT_ZSTD);
+	ck_assert_uint_eq(back_len, len);
+	assert_bytes(back, bytes, len);
+	failing_always("realloc", ENOMEM);
+	ck_assert_int_eq(unpack(z, wrapped_len, NULL), -ENOMEM);
+	failing_end(&name);
+	free(bytes);
+	free(packed);
+	free(z);
+}
+END_TEST
+
 START_TEST(zboot_with_zstd_is_unpacked)
 {
 	size_t size = ZSTD_compressBound(SIZE);
@@ -1150,6 +1212,7 @@ static void add_images(Suite *s)
 	tcase_add_loop_test(t, a_huge_or_overflowing_image_size_is_refused, 0, 5);
 	tcase_add_test(t, a_file_longer_than_image_size_is_refused);
 	tcase_add_test(t, packed_files_have_to_be_unpacked_first);
+	tcase_add_test(t, half_of_a_magic_number_is_none);
 	tcase_add_loop_test(t, a_wrong_table_is_refused, 0, 8);
 	tcase_add_test(t, sixty_four_iommus_fit);
 	tcase_add_loop_test(t, any_flipped_bit_is_refused_or_harmless, 1, 2);
@@ -1158,6 +1221,7 @@ static void add_images(Suite *s)
 	tcase_add_test(t, a_file_that_is_too_large_is_not_even_looked_at);
 	tcase_add_loop_test(t, a_cut_wrapped_image_is_refused, 0, 3);
 	tcase_add_test(t, a_wrapped_image_in_a_wrapped_image_is_refused);
+	tcase_add_test(t, an_original_that_is_another_than_the_wrapper_says_is_refused);
 	suite_add_tcase(s, t);
 }
 
@@ -1174,11 +1238,13 @@ static void add_packed(Suite *s)
 	tcase_add_test(t, gzip_is_unpacked);
 	tcase_add_test(t, zboot_with_gzip_is_unpacked);
 	tcase_add_test(t, cut_gzip_is_refused);
+	tcase_add_test(t, gzip_without_memory_for_what_is_in_it_is_told);
 	tcase_add_test(t, gzip_with_a_wrong_checksum_is_refused);
 	tcase_add_test(t, gzip_of_too_much_is_refused);
 #endif
 #ifdef HAVE_ZSTD
 	tcase_add_test(t, zboot_with_zstd_is_unpacked);
+	tcase_add_test(t, zstd_of_a_large_image_is_unpacked_in_pieces);
 #endif
 	suite_add_tcase(s, t);
 }

@@ -391,6 +391,22 @@ START_TEST(a_pending_record_that_is_zero_is_no_fault)
 }
 END_TEST
 
+/* Neighbours that cannot be read are one gap where they say the same, and two where they do not. */
+START_TEST(pages_of_a_ring_that_fail_differently_are_two_gaps)
+{
+	struct riommu_queue q;
+	struct seen s = {0};
+
+	put_record(5, 13, false);
+	memory_poison(mem, RING); /* and the page behind it is not there */
+	ck_assert_int_eq(riommu_queue_open(&sys, 0, RIOMMU_FQ, &q), 0);
+	ck_assert_int_eq(riommu_visit_faults(&q, see, &s), 0);
+	ck_assert_uint_eq(s.gaps, 2);
+	ck_assert_uint_eq(s.skipped, 256);
+	ck_assert_int_eq(s.error, -ENODATA);
+}
+END_TEST
+
 START_TEST(faults_are_those_of_the_fault_queue)
 {
 	struct riommu_queue q;
@@ -443,6 +459,12 @@ START_TEST(golden_record_of_a_process)
 	ck_assert(q.has_process_id && !q.privileged);
 	ck_assert_uint_eq(q.process_id, 5);
 	ck_assert_int_eq(q.access, RIOMMU_WRITE);
+	f.priv = true;
+	ck_assert(riommu_fault_request(&f, &q));
+	ck_assert(q.has_process_id && q.privileged);
+	f.pv = false; /* then PRIV means nothing */
+	ck_assert(riommu_fault_request(&f, &q));
+	ck_assert(!q.has_process_id && !q.privileged);
 }
 END_TEST
 
@@ -529,6 +551,7 @@ int main(void)
 	tcase_add_test(tc, commands_are_entries_of_two_doublewords);
 	tcase_add_test(tc, a_pending_entry_that_is_zero_is_shown_and_an_unused_one_not);
 	tcase_add_test(tc, a_pending_record_that_is_zero_is_no_fault);
+	tcase_add_test(tc, pages_of_a_ring_that_fail_differently_are_two_gaps);
 	tcase_add_test(tc, faults_are_those_of_the_fault_queue);
 	tcase_add_test(tc, golden_record_read_page_fault);
 	tcase_add_test(tc, golden_record_of_a_process);

@@ -634,6 +634,26 @@ START_TEST(a_full_buffer_that_cannot_be_written_ends_a_recording)
 }
 END_TEST
 
+START_TEST(a_full_buffer_is_written_and_the_next_event_goes_on)
+{
+	struct riommu_recorder *w = new_recorder();
+	unsigned events = 256 * 1024 / 40 + 10;
+	struct riommu_recording *r;
+	struct riommu_watch_event e;
+	struct riommu_system *sys;
+
+	for (unsigned i = 0; i < events; i++)
+		ck_assert_int_eq(riommu_recorder_add(w, &mode), 0);
+	ck_assert_int_eq(riommu_recorder_end(w, 200), 0);
+	ck_assert_int_eq(riommu_recording_open(ctx, below("rec"), &r, &sys), 0);
+	while (riommu_recording_next(r, &e) == RIOMMU_RECORDING_EVENT)
+		events--;
+	ck_assert_uint_eq(events, 0);
+	riommu_recording_close(r);
+	riommu_system_close(sys);
+}
+END_TEST
+
 /* Lists that fill the buffer: whichever it is where that is written, there is no recorder. */
 START_TEST(lists_that_cannot_be_written_make_no_recording)
 {
@@ -733,6 +753,7 @@ int main(void)
 	tcase_add_test(tc, a_write_that_fails_ends_a_recording_and_is_told_each_time);
 	tcase_add_test(tc, a_recording_that_cannot_be_cut_back_says_where_it_ends);
 	tcase_add_test(tc, a_full_buffer_that_cannot_be_written_ends_a_recording);
+	tcase_add_test(tc, a_full_buffer_is_written_and_the_next_event_goes_on);
 	tcase_add_test(tc, lists_that_cannot_be_written_make_no_recording);
 	tcase_add_test(tc, an_event_of_no_kind_is_refused_and_not_written);
 	tcase_add_loop_test(tc, a_disk_that_lost_what_it_took_is_told, 0, RIOMMU_ARRAY_SIZE(disks));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* source: captures and their damage, registers and memory of a made-up machine, overlays, page slots. */
+#include "failing.h"
 #include "files.h"
 #include "memory.h"
 #include "source/source.h"
@@ -84,6 +85,8 @@ START_TEST(memory_is_read_where_the_segments_put_it)
 	expect_missing(0x80000ff8, 16);
 	expect_missing(0, 8);
 	expect_missing(UINT64_MAX - 3, 4);
+	expect_missing(UINT64_MAX - 3, 8); /* beyond all addresses */
+	ck_assert_int_eq(riommu_source_read(src, UINT64_MAX, NULL, 0), 0);
 }
 END_TEST
 
@@ -226,6 +229,33 @@ START_TEST(overlap_in_a_vmcore_is_fine_when_the_bytes_agree)
 	expect_bytes(0x80000800, 2 * PAGE, 7);
 	expect_bytes(0x80003800, PAGE, 7);
 	expect_missing(0x80005000, 1);
+}
+END_TEST
+
+/* They are the same bytes: nothing is to be compared. */
+START_TEST(overlap_in_a_vmcore_of_one_place_of_the_file_is_fine)
+{
+	Elf64_Phdr *first;
+
+	core_begin();
+	first = core_load(0x80000000, PAGE, 0x11);
+	core_header(PT_LOAD, 0x80000000, first->p_offset, PAGE, 2 * PAGE);
+	ck_assert_int_eq(core_open(), 0);
+	expect_bytes(0x80000000, PAGE, 0x11);
+}
+END_TEST
+
+START_TEST(notes_larger_than_any_are_damage)
+{
+	const uint64_t size = ((uint64_t)64 << 20) + 1;
+
+	core_begin();
+	core_header(PT_NOTE, 0, PAGE, size, 0);
+	core_finish();
+	write_file("core", core.bytes, core.len);
+	ck_assert_int_eq(truncate(below("core"), (off_t)(PAGE + size)), 0);
+	expect_damaged(riommu_source_open(ctx, riommu_source_by_name("core"), below("core"), &src),
+		       "notes of 67108865 bytes");
 }
 END_TEST
 
@@ -691,6 +721,14 @@ START_TEST(a_raw_image_is_read_without_a_copy_where_it_begins)
 	ck_assert_int_eq(riommu_source_entry(src, 0x80001000, 8, scratch, &a), 0);
 	ck_assert_int_eq(riommu_source_entry(src, 0x80002000, 8, scratch, &b), 0);
 	ck_assert(a != scratch && b == a + PAGE);
+	{
+		uint64_t pa, file_size, mem_size, value;
+
+		/* it has no segments, and no registers */
+		ck_assert(!riommu_core_segment_at(src, 0, &pa, &file_size, &mem_size));
+		ck_assert_int_eq(riommu_source_reg_read(src, BASE, RIOMMU_REG_DDTP, 8, &value),
+				 -ENODATA);
+	}
 }
 END_TEST
 
@@ -777,6 +815,31 @@ START_TEST(pages_that_are_read_are_told_of)
 }
 END_TEST
 
+START_TEST(a_page_that_there_is_no_memory_for_is_no_page)
+{
+	struct memory *m = memory_new();
+	const uint8_t *data;
+	const char *name;
+	uint8_t scratch[8];
+	int err;
+
+	memory_put64(m, 0x1000, 42, false);
+	src = memory_source_copying(m, ctx);
+	failing_begin(FAILING_MEMORY, 1);
+	err = riommu_source_entry(src, 0x1000, 8, scratch, &data);
+	ck_assert(failing_end(&name));
+	/* these bytes may be had without the rest */
+	ck_assert_int_eq(err, 0);
+	ck_assert_ptr_eq(data, scratch);
+	ck_assert_uint_eq(riommu_get64(data, false), 42);
+	ck_assert_int_eq(riommu_source_entry(src, 0x1000, 8, scratch, &data), 0);
+	ck_assert_ptr_ne(data, scratch);
+	riommu_source_close(src);
+	src = NULL;
+	memory_free(m);
+}
+END_TEST
+
 /* Fails above 1 MiB, after it has written into the buffer. */
 static int scribbling_read(struct riommu_source *source, uint64_t pa, void *buf, size_t len)
 {
@@ -849,6 +912,7 @@ START_TEST(an_overlay_gives_what_it_was_given)
 	ck_assert(riommu_overlay_get(src, BASE + PAGE, RIOMMU_REG_DDTP, &value));
 	ck_assert_uint_eq(value, 7);
 	ck_assert(!riommu_overlay_get(src, BASE + 2 * PAGE, RIOMMU_REG_DDTP, &value));
+	ck_assert(!riommu_overlay_get(src, BASE, 3, &value));
 }
 END_TEST
 
@@ -909,6 +973,41 @@ START_TEST(devmem_survives_an_address_with_nothing_behind_it)
 	ck_assert_int_eq(reg_read(RIOMMU_REG_CAPABILITIES, 8, &value), -EFAULT);
 	ck_assert_int_eq(reg_read(RIOMMU_REG_FCTL, 4, &value), -EFAULT);
 	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "0x3010008"));
+}
+END_TEST
+
+/* No file has a byte there, and no machine has more IOMMUs than that. */
+START_TEST(devmem_maps_no_more_than_there_can_be)
+{
+	const uint64_t far = (uint64_t)1 << 63;
+	uint64_t value;
+
+	make_registers(BASE + PAGE);
+	ck_assert_int_eq(truncate(below("mem"), BASE + (off_t)1100 * PAGE), 0);
+	ck_assert_int_eq(riommu_source_open_writable(ctx, riommu_source_by_name("devmem"), &src),
+			 0);
+	ck_assert_int_eq(riommu_source_reg_read(src, far, RIOMMU_REG_FCTL, 4, &value), -EINVAL);
+	ck_assert_int_eq(riommu_source_reg_write(src, far, RIOMMU_REG_DDTP, 0), -EINVAL);
+	for (uint64_t i = 0; i < 1024; i++)
+		ck_assert_int_eq(
+			riommu_source_reg_read(src, BASE + i * PAGE, RIOMMU_REG_FCTL, 4, &value),
+			0);
+	ck_assert_int_eq(
+		riommu_source_reg_read(src, BASE + 1024 * PAGE, RIOMMU_REG_FCTL, 4, &value),
+		-EINVAL);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "cannot map registers at 0x3410000"));
+	ck_assert_int_eq(reg_read(RIOMMU_REG_FCTL, 4, &value), 0);
+	ck_assert_uint_eq(value, 2);
+}
+END_TEST
+
+START_TEST(devmem_tells_a_write_that_nothing_answers)
+{
+	make_registers(BASE);
+	ck_assert_int_eq(riommu_source_open_writable(ctx, riommu_source_by_name("devmem"), &src),
+			 0);
+	ck_assert_int_eq(riommu_source_reg_write(src, BASE, RIOMMU_REG_DDTP, 0), -EFAULT);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "nothing answers at 0x3010010"));
 }
 END_TEST
 
@@ -976,6 +1075,7 @@ static void make_debugfs(const char *text)
 	"base 0x3010000\n"            \
 	"0x0 8 0x78e2cf4f10\n"        \
 	"# a comment\n"               \
+	"\n"                          \
 	"0x8 4 0x2\n"                 \
 	"0xc 4 0x7\n"
 
@@ -1008,6 +1108,55 @@ START_TEST(debugfs_is_read_again_when_told_to_forget)
 	riommu_source_forget(src);
 	ck_assert_int_eq(reg_read(RIOMMU_REG_FCTL, 4, &value), 0);
 	ck_assert_uint_eq(value, 1);
+}
+END_TEST
+
+/* The module was unloaded: what was read is the best there is. */
+START_TEST(debugfs_that_goes_away_leaves_what_was_read)
+{
+	uint64_t value = 0;
+
+	make_debugfs(GOOD_DEBUGFS);
+	ck_assert_int_eq(riommu_source_open(ctx, riommu_source_by_name("debugfs"), NULL, &src), 0);
+	riommu_source_forget(src);
+	ck_assert_int_eq(rename(below("debug/riscv-iommu"), below("debug/gone")), 0);
+	ck_assert_int_eq(riommu_source_reg_read(src, BASE + PAGE, RIOMMU_REG_FCTL, 4, &value),
+			 -ENODATA);
+	ck_assert_int_eq(reg_read(RIOMMU_REG_FCTL, 4, &value), 0);
+	ck_assert_uint_eq(value, 2);
+}
+END_TEST
+
+START_TEST(debugfs_that_cannot_be_read_again_is_tried_once_more)
+{
+	const char *name;
+	uint64_t value = 0;
+
+	make_debugfs(GOOD_DEBUGFS);
+	ck_assert_int_eq(riommu_source_open(ctx, riommu_source_by_name("debugfs"), NULL, &src), 0);
+	riommu_source_forget(src);
+	failing_always("calloc", ENOMEM);
+	ck_assert_int_eq(riommu_source_reg_read(src, BASE + PAGE, RIOMMU_REG_FCTL, 4, &value),
+			 -ENOMEM);
+	failing_end(&name);
+	ck_assert_int_eq(reg_read(RIOMMU_REG_FCTL, 4, &value), 0);
+	ck_assert_uint_eq(value, 2);
+}
+END_TEST
+
+START_TEST(debugfs_with_more_iommus_than_there_can_be_is_read_as_far)
+{
+	uint64_t value;
+	char name[64];
+
+	make_debugfs(GOOD_DEBUGFS);
+	for (int i = 0; i < 1100; i++) {
+		snprintf(name, sizeof(name), "debug/riscv-iommu/riscv-iommu@%d", i);
+		make_dir(name);
+	}
+	ck_assert_int_eq(riommu_source_open(ctx, riommu_source_by_name("debugfs"), NULL, &src), 0);
+	/* which of them, the directory decides; all those without a file say so */
+	ck_assert_int_ne(riommu_source_reg_read(src, BASE + PAGE, RIOMMU_REG_FCTL, 4, &value), 0);
 }
 END_TEST
 
@@ -1147,7 +1296,7 @@ static const struct {
 	{another_type, -EBADMSG, "not the ELF core"},
 	{another_size, -EBADMSG, "not the ELF core"},
 	{headers_behind_the_end, -EBADMSG, "ends before"},
-	{headers_beyond_every_file, -EINVAL, ""},
+	{headers_beyond_every_file, -EBADMSG, "impossible program headers"},
 	{headers_that_wrap, -EBADMSG, "impossible program headers"},
 };
 
@@ -1306,6 +1455,8 @@ static void add_core_tests(TCase *tc)
 	tcase_add_test(tc, overlap_in_a_capture_is_damage_and_names_both);
 	tcase_add_test(tc, overlap_in_a_vmcore_is_fine_when_the_bytes_agree);
 	tcase_add_test(tc, overlap_in_a_vmcore_is_damage_when_the_bytes_differ);
+	tcase_add_test(tc, overlap_in_a_vmcore_of_one_place_of_the_file_is_fine);
+	tcase_add_test(tc, notes_larger_than_any_are_damage);
 	tcase_add_test(tc, overlap_fills_what_one_segment_leaves_out);
 	tcase_add_test(tc, overlap_work_is_bounded_by_the_size_of_the_file);
 	tcase_add_loop_test(tc, a_lying_section_header_is_damage_and_says_which, 0,
@@ -1339,6 +1490,7 @@ static void add_live_tests(TCase *tc)
 {
 	tcase_add_test(tc, a_copying_source_copies_each_page_once);
 	tcase_add_test(tc, pages_that_are_read_are_told_of);
+	tcase_add_test(tc, a_page_that_there_is_no_memory_for_is_no_page);
 	tcase_add_test(tc, a_page_that_fails_does_not_answer_with_the_one_before);
 	tcase_add_test(tc, a_failed_read_spoils_no_page_that_was_held);
 	tcase_add_test(tc, an_overlay_gives_what_it_was_given);
@@ -1346,10 +1498,15 @@ static void add_live_tests(TCase *tc)
 	tcase_add_test(tc, devmem_reads_registers);
 	tcase_add_test(tc, devmem_survives_an_address_with_nothing_behind_it);
 	tcase_add_test(tc, devmem_writes_registers_and_nothing_else);
+	tcase_add_test(tc, devmem_maps_no_more_than_there_can_be);
+	tcase_add_test(tc, devmem_tells_a_write_that_nothing_answers);
 	tcase_add_test(tc, a_source_that_was_opened_for_reading_writes_nothing);
 	tcase_add_test(tc, devmem_that_is_not_there_says_so);
 	tcase_add_test(tc, debugfs_reads_what_the_module_shows);
 	tcase_add_test(tc, debugfs_is_read_again_when_told_to_forget);
+	tcase_add_test(tc, debugfs_that_goes_away_leaves_what_was_read);
+	tcase_add_test(tc, debugfs_that_cannot_be_read_again_is_tried_once_more);
+	tcase_add_test(tc, debugfs_with_more_iommus_than_there_can_be_is_read_as_far);
 	tcase_add_loop_test(tc, debugfs_text_that_is_wrong_is_not_believed, 0,
 			    (int)RIOMMU_ARRAY_SIZE(debugfs_files));
 	tcase_add_test(tc, sources_stand_one_on_the_other);

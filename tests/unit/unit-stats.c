@@ -144,6 +144,45 @@ START_TEST(records_that_name_no_device_are_not_those_of_device_zero)
 }
 END_TEST
 
+/* So many that their places in the table are the same: of two IOMMUs, and records that name none. */
+START_TEST(devices_of_one_number_behind_two_iommus_are_two)
+{
+	const uint32_t each = RIOMMU_STATS_DEVICES / 2 - 1;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct riommu_watch_event e = fault(SECOND, 0, 0);
+
+		e.iommu = i;
+		e.dw[0] = 273;
+		add(e);
+		for (uint32_t did = 0; did < each; did++) {
+			e = fault(SECOND, did, 0x1000);
+			e.iommu = i;
+			add(e);
+			add(e);
+		}
+	}
+	ck_assert_uint_eq(stats->device_count, 2 * each + 2);
+	for (uint32_t i = 0; i < stats->device_count; i++)
+		ck_assert_uint_eq(stats->devices[i]->total, stats->devices[i]->has_device ? 2 : 1);
+	ck_assert_uint_eq(stats->other, 0);
+}
+END_TEST
+
+START_TEST(each_thing_that_tells_of_records_that_are_missing_does_so_alone)
+{
+	const struct riommu_iommu_stats cases[] = {
+		{.lost = 1},   {.laps = 1},       {.may_laps = 1},
+		{.blind = 1},  {.unreadable = 1}, {.unwritten = 1},
+		{.resets = 1}, {.overflows = 1},  {.overflowing = true}};
+	const struct riommu_iommu_stats none = {.total = 5, .before = 2, .mode_changes = 1};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(cases); i++)
+		ck_assert(riommu_stats_missing(&cases[i]));
+	ck_assert(!riommu_stats_missing(&none));
+}
+END_TEST
+
 START_TEST(devices_beyond_the_limit_are_counted_together)
 {
 	for (uint32_t did = 0; did < RIOMMU_STATS_DEVICES + 10; did++)
@@ -418,6 +457,8 @@ int main(void)
 	tcase_add_test(tc, few_pages_are_counted_exactly);
 	tcase_add_test(tc, many_pages_are_estimated);
 	tcase_add_test(tc, records_that_name_no_device_are_not_those_of_device_zero);
+	tcase_add_test(tc, devices_of_one_number_behind_two_iommus_are_two);
+	tcase_add_test(tc, each_thing_that_tells_of_records_that_are_missing_does_so_alone);
 	tcase_add_test(tc, devices_beyond_the_limit_are_counted_together);
 	tcase_add_test(tc, the_log_has_the_newest);
 	tcase_add_test(tc, clearing_forgets_counts_and_not_what_is_so_now);

@@ -136,6 +136,18 @@ static int copy_property(const struct copy *copy, const char *path, const char *
 
 static int copy_node(const struct copy *copy, const char *path, const char *name, unsigned depth);
 
+static int copy_entry(const struct copy *copy, const char *path, const char *name, bool nodes,
+		      unsigned depth)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return riommu_left_out(copy->ctx, path, -errno);
+	if (nodes && S_ISDIR(st.st_mode))
+		return copy_node(copy, path, name, depth + 1);
+	return !nodes && S_ISREG(st.st_mode) ? copy_property(copy, path, name) : 0;
+}
+
 /* What is in the directory PATH: properties, which come first in a tree, or nodes. */
 static int copy_entries(const struct copy *copy, const char *path, bool nodes, unsigned depth)
 {
@@ -147,17 +159,10 @@ static int copy_entries(const struct copy *copy, const char *path, bool nodes, u
 		return depth ? riommu_left_out(copy->ctx, path, -errno) : -errno;
 	while (!err && (errno = 0, entry = readdir(dir))) {
 		char below[RIOMMU_PATH_MAX];
-		struct stat st;
 
-		if (entry->d_name[0] == '.' || snprintf(below, sizeof(below), "%s/%s", path,
-							entry->d_name) >= (int)sizeof(below))
-			continue;
-		if (lstat(below, &st))
-			err = riommu_left_out(copy->ctx, below, -errno);
-		else if (nodes && S_ISDIR(st.st_mode))
-			err = copy_node(copy, below, entry->d_name, depth + 1);
-		else if (!nodes && S_ISREG(st.st_mode))
-			err = copy_property(copy, below, entry->d_name);
+		if (entry->d_name[0] != '.' && snprintf(below, sizeof(below), "%s/%s", path,
+							entry->d_name) < (int)sizeof(below))
+			err = copy_entry(copy, below, entry->d_name, nodes, depth);
 	}
 	if (!err && errno)
 		err = riommu_left_out(copy->ctx, path, -errno);

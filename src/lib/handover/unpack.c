@@ -111,8 +111,8 @@ static int unpack_zstd(const uint8_t *bytes, size_t len, struct growing *g)
 			break;
 		o = (ZSTD_outBuffer){g->bytes, g->size, g->len};
 		more = ZSTD_decompressStream(z, &o, &in);
-		if (ZSTD_isError(more) ||
-		    (more && in.pos == before && o.pos == g->len && in.pos == len))
+		/* no step forward: it ends in the middle */
+		if (ZSTD_isError(more) || (more && in.pos == before && o.pos == g->len))
 			err = -EBADMSG;
 		g->len = o.pos;
 	}
@@ -141,7 +141,7 @@ static int failed(struct riommu_ctx *ctx, int err, enum riommu_packing packing)
 
 	switch (err) {
 	case -ENOTSUP:
-		return riommu_fail(ctx, err,
+		return riommu_fail(ctx, -ENOTSUP,
 				   "the Image is packed (%s) and this program was built without "
 				   "that; unpack it first",
 				   name);
@@ -151,8 +151,7 @@ static int failed(struct riommu_ctx *ctx, int err, enum riommu_packing packing)
 	case -EBADMSG:
 		return riommu_fail(ctx, err, "the packed Image (%s) is damaged or truncated", name);
 	default:
-		return riommu_fail(ctx, err, "%s",
-				   err == -ENOMEM ? "out of memory" : strerror(-err));
+		return riommu_fail(ctx, -ENOMEM, "out of memory");
 	}
 }
 

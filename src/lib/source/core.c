@@ -464,7 +464,7 @@ static int check_register(struct riommu_source *src, uint64_t base, const uint8_
 	if (reg >= 0 && riommu_registers()[reg].width != width)
 		return damaged(src, "note of IOMMU 0x%llx: %s has %u bytes, not %u", where,
 			       riommu_registers()[reg].name, riommu_registers()[reg].width, width);
-	if (reg < 0 && offset >= 4) { /* the upper half of one that is named? */
+	if (reg < 0) { /* the upper half of one that is named? There is one at 0 */
 		reg = riommu_reg_by_offset(offset - 4);
 		if (reg >= 0 && riommu_registers()[reg].width == 8)
 			return damaged(src, "note of IOMMU 0x%llx: offset 0x%x is inside %s", where,

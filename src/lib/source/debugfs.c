@@ -242,7 +242,7 @@ static int debugfs_reg_read(struct riommu_source *src, uint64_t base, uint32_t o
 	if (!file)
 		return riommu_fail(src->ctx, -ENODATA, "%s: no IOMMU at 0x%llx", src->path,
 				   (unsigned long long)base);
-	if (!file->error && file->base == base && reg >= 0 && file->set[reg]) {
+	if (!file->error && file->base == base && file->set[reg]) {
 		*value = file->value[reg];
 		return 0;
 	}

@@ -57,17 +57,16 @@ static int load_headers(struct riommu_source *src, struct kcore *kcore)
 	    head.e_type != ET_CORE || head.e_phentsize != sizeof(Elf64_Phdr))
 		return riommu_fail(src->ctx, -EBADMSG, "%s: not the ELF core of a 64-bit kernel",
 				   src->path);
+	if (head.e_phoff > INT64_MAX - UINT16_MAX * sizeof(Elf64_Phdr))
+		return riommu_fail(src->ctx, -EBADMSG, "%s: impossible program headers", src->path);
 	kcore->ranges = calloc((size_t)head.e_phnum + 1, sizeof(struct range));
 	if (!kcore->ranges)
 		return riommu_fail(src->ctx, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < head.e_phnum; i++) {
-		uint64_t at, end;
+		uint64_t end;
 		Elf64_Phdr p;
 
-		if (!riommu_add(head.e_phoff, i * sizeof(p), &at) || at > INT64_MAX)
-			return riommu_fail(src->ctx, -EBADMSG, "%s: impossible program headers",
-					   src->path);
-		err = read_at(src, kcore->fd, at, &p, sizeof(p));
+		err = read_at(src, kcore->fd, head.e_phoff + i * sizeof(p), &p, sizeof(p));
 		if (err)
 			return err;
 		if (p.p_type != PT_LOAD || p.p_paddr == UINT64_MAX ||

@@ -239,7 +239,7 @@ int riommu_source_reg_write(struct riommu_source *src, uint64_t base, uint32_t o
 	if (!is_writable_place(offset) || base & (RIOMMU_REGS_SIZE - 1))
 		return riommu_fail(src->ctx, -EINVAL, "no register at offset 0x%x of 0x%llx",
 				   offset, (unsigned long long)base);
-	if (!src->writable || !src->ops->reg_write)
+	if (!src->writable)
 		return riommu_fail(src->ctx, -EACCES, "%s was not opened for writing",
 				   src->ops->name);
 	riommu_log(src->ctx, RIOMMU_LOG_DEBUG, "write 0x%llx+0x%x := 0x%x",

@@ -22,13 +22,11 @@ static void say(struct riommu_way *way, enum riommu_way_state state, const char 
 /* Reads the file FILE below the directory that the parameter KEY names; NULL when it cannot be read. */
 static char *read_below(struct riommu_ctx *ctx, const char *key, const char *file, size_t max)
 {
-	char path[1024], *text;
+	char path[RIOMMU_OPTION_PATH_MAX + 64], *text;
 	size_t len;
-	int n = snprintf(path, sizeof(path), "%s%s", riommu_option(ctx, key), file);
 
-	if (n < 0 || (size_t)n >= sizeof(path) || riommu_read_file(path, max, &text, &len))
-		return NULL;
-	return text;
+	snprintf(path, sizeof(path), "%s%s", riommu_option(ctx, key), file);
+	return riommu_read_file(path, max, &text, &len) ? NULL : text;
 }
 
 /* "none [integrity] confidentiality": true with the word in brackets when it is not "none". */
