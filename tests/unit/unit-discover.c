@@ -217,10 +217,10 @@ END_TEST
 
 START_TEST(a_record_of_an_iommu_that_is_on_no_page_is_damage)
 {
-	const uint32_t status = RIOMMU_RECORD_BLOCKED;
+	const uint32_t status[] = {RIOMMU_RECORD_BLOCKED, RIOMMU_RECORD_BLOCKED};
 	FILE *f;
 
-	write_record("record", 1, &status, 0x10);
+	write_record("record", 2, status, 0x10);
 	f = fopen(below("record"), "r+");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_int_eq(fseek(f, RIOMMU_RECORD_HEAD, SEEK_SET), 0);
@@ -1170,6 +1170,8 @@ END_TEST
 /* Which segment a bridge is: what it says, and the next one where it says nothing. A bridge may stand before the IOMMU. */
 START_TEST(host_bridges_are_told_apart_by_their_segment)
 {
+	size_t first, second;
+
 	make_machine();
 	tree_begin();
 	node("pci@30000000", "pci-host-ecam-generic");
@@ -1226,9 +1228,11 @@ START_TEST(host_bridges_are_told_apart_by_their_segment)
 	ck_assert_int_eq(open_live(), 0);
 	ck_assert_uint_eq(sys->iommu_count, 2);
 	ck_assert_uint_eq(sys->device_count, 3);
-	ck_assert_str_eq(riommu_system_device_name(sys, 1, 0x508), "0005:00:01.0");
-	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x108), "0003:00:01.0");
-	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x208), "0000:00:01.0");
+	first = riommu_system_find_iommu(sys, "0003:00:02.0");
+	second = riommu_system_find_iommu(sys, "0005:00:04.0");
+	ck_assert_str_eq(riommu_system_device_name(sys, first, 0x108), "0003:00:01.0");
+	ck_assert_str_eq(riommu_system_device_name(sys, first, 0x208), "0000:00:01.0");
+	ck_assert_str_eq(riommu_system_device_name(sys, second, 0x508), "0005:00:01.0");
 }
 END_TEST
 
@@ -1677,9 +1681,10 @@ END_TEST
 
 START_TEST(a_register_of_an_address_that_is_none_is_refused)
 {
-	const struct riommu_reg_override hand = {
-		.iommu = "0xwhere", .offset = RIOMMU_REG_DDTP, .width = 8};
-	const struct riommu_open_args args = {.overrides = &hand, .override_count = 1};
+	const struct riommu_reg_override hand[] = {
+		{.iommu = "0xwhere", .offset = RIOMMU_REG_DDTP, .width = 8},
+		{.iommu = "0x3010000", .offset = RIOMMU_REG_DDTP, .width = 8}};
+	const struct riommu_open_args args = {.overrides = hand, .override_count = 2};
 
 	make_machine();
 	make_registers(0, BASE);

@@ -621,6 +621,10 @@ static void make_machine(void)
 	make_dir("sys/bus/platform/devices/1000.dma");
 	make_link("sys/bus/platform/devices/1000.dma/of_node",
 		  "../../../firmware/devicetree/base/dma@1000");
+	make_dir("sys/kernel/iommu_groups/7");
+	write_text("sys/kernel/iommu_groups/7/type", "identity\n");
+	make_link("sys/bus/platform/devices/1000.dma/iommu_group",
+		  "../../../kernel/iommu_groups/7");
 	write_text("proc/mounts", "none /sys/kernel/debug debugfs rw 0 0\n");
 	write_text("dbg/riscv-iommu/riscv-iommu@3010000.iommu/registers",
 		   "# riscv-iommu registers 1\nbase 0x3010000\n0x0 8 0x78e2cf4f10\n"
@@ -694,6 +698,15 @@ START_TEST(an_iommu_that_only_those_files_know)
 	use_more_of_a_machine();
 	remove(below("sys/class/iommu/riscv-iommu@3010000.iommu"));
 	each_fails(&(struct scenario){.run = run_machine}, FAILING_FILES, 30);
+}
+END_TEST
+
+/* Without a device tree and without ACPI: then all that is known of IOMMUs is what the kernel calls them. */
+START_TEST(a_live_machine_that_only_the_kernel_knows)
+{
+	use_machine();
+	remove(below("fdt"));
+	each_call_fails(&(struct scenario){.run = run_machine}, 15, 20);
 }
 END_TEST
 
@@ -1336,6 +1349,7 @@ int main(void)
 	tcase_add_test(tc, a_live_machine);
 	tcase_add_test(tc, a_live_machine_whose_tree_is_files);
 	tcase_add_test(tc, an_iommu_that_only_those_files_know);
+	tcase_add_test(tc, a_live_machine_that_only_the_kernel_knows);
 	tcase_add_test(tc, a_live_machine_with_acpi);
 	tcase_add_test(tc, a_raw_image);
 	tcase_add_test(tc, a_record_beside_a_dump);

@@ -516,13 +516,17 @@ END_TEST
 
 START_TEST(a_header_that_does_not_fit_the_wrapper_is_refused)
 {
-	ck_assert_int_eq(wrap(&one, _i == 1 ? RIOMMU_LAYOUT_PREFIX : RIOMMU_LAYOUT_BSS), 0);
+	ck_assert_int_eq(wrap(&one, _i == 1 || _i == 4 ? RIOMMU_LAYOUT_PREFIX : RIOMMU_LAYOUT_BSS),
+			 0);
 	switch (_i) {
 	case 0: /* more memory than the original has */
 		riommu_put64(wrapped + AT_IMAGE_SIZE, MEMORY + 0x1000);
 		break;
 	case 1: /* a prefix that firmware would start */
 		memcpy(wrapped, "MZ", 2);
+		break;
+	case 4: /* another original than the one whose first instructions the stub has */
+		wrapped[PREFIX] ^= 1;
 		break;
 	case 2: /* another stub than the one behind the file */
 		memcpy(wrapped + 0x10000, wrapped + 0x13000, 0x1000);
@@ -1217,7 +1221,7 @@ static void add_images(Suite *s)
 	tcase_add_test(t, sixty_four_iommus_fit);
 	tcase_add_loop_test(t, any_flipped_bit_is_refused_or_harmless, 1, 2);
 	tcase_add_loop_test(t, a_wrapper_that_contradicts_itself_is_refused, 0, 18);
-	tcase_add_loop_test(t, a_header_that_does_not_fit_the_wrapper_is_refused, 0, 4);
+	tcase_add_loop_test(t, a_header_that_does_not_fit_the_wrapper_is_refused, 0, 5);
 	tcase_add_test(t, a_file_that_is_too_large_is_not_even_looked_at);
 	tcase_add_loop_test(t, a_cut_wrapped_image_is_refused, 0, 3);
 	tcase_add_test(t, a_wrapped_image_in_a_wrapped_image_is_refused);

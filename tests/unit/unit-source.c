@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* source: captures and their damage, registers and memory of a made-up machine, overlays, page slots. */
+#include "config.h"
+
 #include "failing.h"
 #include "files.h"
 #include "memory.h"
@@ -242,6 +244,23 @@ START_TEST(overlap_in_a_vmcore_of_one_place_of_the_file_is_fine)
 	core_header(PT_LOAD, 0x80000000, first->p_offset, PAGE, 2 * PAGE);
 	ck_assert_int_eq(core_open(), 0);
 	expect_bytes(0x80000000, PAGE, 0x11);
+}
+END_TEST
+
+/* Some write notes whose parts are padded to 8 bytes: the header of the segment says so. */
+START_TEST(notes_that_are_padded_to_eight_bytes_are_read)
+{
+	struct riommu_core_registers note;
+
+	core_begin();
+	core_load(0x80000000, PAGE, 0x11);
+	core_some_registers();
+	for (size_t i = 0; i < core.count; i++)
+		core.ph[i].p_align = 8;
+	ck_assert_int_eq(core_open(), 0);
+	ck_assert(riommu_core_registers_at(src, 0, &note));
+	ck_assert_uint_eq(note.base, BASE);
+	ck_assert_uint_eq(note.count, 3);
 }
 END_TEST
 
@@ -756,6 +775,146 @@ START_TEST(a_raw_image_needs_an_address_for_each_byte)
 	expect_bytes(UINT64_MAX, 1, 'f');
 }
 END_TEST
+
+/* -- compressed dumps --------------------------------------------------------------------------------------------- */
+
+#ifdef HAVE_KDUMPFILE
+/* As makedumpfile writes it: header, sub-header, two bitmaps, a list of two pages (not compressed), the pages. */
+#define DUMP_SUB     PAGE
+#define DUMP_BITMAPS (2 * PAGE)
+#define DUMP_LIST    (4 * PAGE)
+
+static uint8_t dump[7 * PAGE];
+
+static void make_dump(void)
+{
+	memset(dump, 0, sizeof(dump));
+	memcpy(dump, "KDUMP   ", 8);
+	riommu_put32(dump + 8, 6); /* version */
+	memcpy(dump + 272, "riscv64", 7);
+	riommu_put32(dump + 428, PAGE);
+	riommu_put32(dump + 432, 1); /* pages of the sub-header */
+	riommu_put32(dump + 436, 2); /* of bitmaps */
+	riommu_put32(dump + 440, 16);
+	riommu_put32(dump + 460, 1); /* processors */
+	riommu_put64(dump + DUMP_SUB + 96, 16);
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *at = dump + DUMP_LIST + (size_t)i * 24;
+
+		dump[DUMP_BITMAPS + i * PAGE] = 3; /* pages 0 and 1 */
+		riommu_put64(at, (5 + i) * PAGE);
+		riommu_put32(at + 8, PAGE);
+		memset(dump + (5 + i) * PAGE, 0x31 + (int)i, PAGE);
+	}
+}
+
+static int open_dump(void)
+{
+	const struct riommu_source_ops *ops = riommu_source_by_name("kdumpfile");
+
+	riommu_source_close(src);
+	src = NULL;
+	write_file("dump", dump, sizeof(dump));
+	return riommu_source_open(ctx, ops, below("dump"), &src);
+}
+
+START_TEST(a_dump_gives_the_pages_that_it_lists)
+{
+	make_dump();
+	ck_assert_int_eq(open_dump(), 0);
+	expect_bytes(0, PAGE, 0x31);
+	expect_bytes(PAGE, PAGE, 0x32);
+	expect_missing(2 * PAGE, 8);
+	expect_missing((uint64_t)1 << 40, 8); /* no bit of a bitmap speaks of it */
+}
+END_TEST
+
+/* Where there are more pages than half of the bits, the bitmaps are one. */
+START_TEST(a_dump_with_one_bitmap_is_read)
+{
+	make_dump();
+	riommu_put64(dump + DUMP_SUB + 96, 40000);
+	dump[DUMP_BITMAPS + PAGE] = 0;
+	ck_assert_int_eq(open_dump(), 0);
+	expect_bytes(0, PAGE, 0x31);
+	expect_bytes(PAGE, PAGE, 0x32);
+}
+END_TEST
+
+/* One of several files: its list speaks of a part, and is left to libkdumpfile. */
+START_TEST(a_part_of_a_dump_in_several_files_is_read_or_refused)
+{
+	uint8_t got[8];
+
+	make_dump();
+	riommu_put32(dump + DUMP_SUB + 12, 1);
+	riommu_put64(dump + DUMP_SUB + 24, 16);
+	riommu_put64(dump + DUMP_SUB + 88, 16);
+	if (!open_dump() && !riommu_source_read(src, 0, got, 8))
+		ck_assert_int_eq(got[0], 0x31);
+}
+END_TEST
+
+/* LZO and snappy: what is there is neither, or this libkdumpfile was built without. */
+START_TEST(a_page_that_cannot_be_unpacked_says_so)
+{
+	uint8_t got[8];
+
+	make_dump();
+	riommu_put32(dump + DUMP_LIST + 12, _i ? 4 : 2);
+	ck_assert_int_eq(open_dump(), 0);
+	ck_assert_int_lt(riommu_source_read(src, 0, got, 8), 0);
+	expect_bytes(PAGE, PAGE, 0x32);
+}
+END_TEST
+
+/* What we ask of the system ourselves; libkdumpfile asks for itself. */
+START_TEST(a_dump_whose_headers_cannot_be_read_is_refused)
+{
+	const char *name;
+	unsigned n = 0;
+	bool hit;
+
+	make_dump();
+	write_file("dump", dump, sizeof(dump));
+	do {
+		int err;
+
+		riommu_source_close(src);
+		src = NULL;
+		failing_begin(_i ? FAILING_FILES : FAILING_MEMORY, ++n);
+		err = riommu_source_open(ctx, riommu_source_by_name("kdumpfile"), below("dump"),
+					 &src);
+		hit = failing_end(&name);
+		ck_assert_msg(err <= 0, "%s number %u", name, n);
+		if (!err) /* it was of no use, and what is read is right */
+			expect_bytes(PAGE, PAGE, 0x32);
+	} while (hit);
+	ck_assert_uint_gt(n, 4);
+	expect_bytes(0, PAGE, 0x31);
+}
+END_TEST
+
+START_TEST(a_page_whose_place_cannot_be_read_is_lost_or_left_to_libkdumpfile)
+{
+	const char *name;
+	uint8_t got[8];
+
+	make_dump();
+	ck_assert_int_eq(open_dump(), 0);
+	failing_begin(FAILING_FILES, 1); /* the bitmap: so nothing is known against it */
+	ck_assert_int_eq(riommu_source_read(src, 0, got, 8), 0);
+	ck_assert(failing_end(&name));
+	riommu_source_forget(src);
+	failing_always("pread", EIO);
+	ck_assert_int_eq(riommu_source_read(src, 0, got, 8), 0);
+	failing_begin(FAILING_FILES, 2); /* where it is */
+	riommu_source_forget(src);
+	ck_assert_int_eq(riommu_source_read(src, PAGE, got, 8), 0); /* the page, then these bytes */
+	ck_assert(failing_end(&name));
+}
+END_TEST
+#endif
 
 /* -- slots and overlay ------------------------------------------------------------------------------------------- */
 
@@ -1456,6 +1615,7 @@ static void add_core_tests(TCase *tc)
 	tcase_add_test(tc, overlap_in_a_vmcore_is_fine_when_the_bytes_agree);
 	tcase_add_test(tc, overlap_in_a_vmcore_is_damage_when_the_bytes_differ);
 	tcase_add_test(tc, overlap_in_a_vmcore_of_one_place_of_the_file_is_fine);
+	tcase_add_test(tc, notes_that_are_padded_to_eight_bytes_are_read);
 	tcase_add_test(tc, notes_larger_than_any_are_damage);
 	tcase_add_test(tc, overlap_fills_what_one_segment_leaves_out);
 	tcase_add_test(tc, overlap_work_is_bounded_by_the_size_of_the_file);
@@ -1488,6 +1648,14 @@ static void add_core_tests(TCase *tc)
 
 static void add_live_tests(TCase *tc)
 {
+#ifdef HAVE_KDUMPFILE
+	tcase_add_test(tc, a_dump_gives_the_pages_that_it_lists);
+	tcase_add_test(tc, a_dump_with_one_bitmap_is_read);
+	tcase_add_test(tc, a_part_of_a_dump_in_several_files_is_read_or_refused);
+	tcase_add_loop_test(tc, a_page_that_cannot_be_unpacked_says_so, 0, 2);
+	tcase_add_loop_test(tc, a_dump_whose_headers_cannot_be_read_is_refused, 0, 2);
+	tcase_add_test(tc, a_page_whose_place_cannot_be_read_is_lost_or_left_to_libkdumpfile);
+#endif
 	tcase_add_test(tc, a_copying_source_copies_each_page_once);
 	tcase_add_test(tc, pages_that_are_read_are_told_of);
 	tcase_add_test(tc, a_page_that_there_is_no_memory_for_is_no_page);

@@ -169,6 +169,31 @@ START_TEST(devices_of_one_number_behind_two_iommus_are_two)
 }
 END_TEST
 
+START_TEST(records_that_name_no_device_keep_their_place_among_all_devices)
+{
+	struct riommu_watch_event e;
+
+	riommu_stats_free(stats);
+	stats = riommu_stats_new(6);
+	for (uint32_t i = 0; i < 6; i++) {
+		e = fault(SECOND, 0, 0);
+		e.iommu = i;
+		e.dw[0] = 273;
+		riommu_stats_clear(stats);
+		add(e);
+		for (uint32_t did = 0; did < RIOMMU_STATS_DEVICES - 1; did++) {
+			struct riommu_watch_event f = fault(SECOND, did, 0x1000);
+
+			f.iommu = i;
+			add(f);
+		}
+		add(e);
+		ck_assert_uint_eq(stats->device_count, RIOMMU_STATS_DEVICES);
+		ck_assert_uint_eq(stats->devices[0]->total, 2);
+	}
+}
+END_TEST
+
 START_TEST(each_thing_that_tells_of_records_that_are_missing_does_so_alone)
 {
 	const struct riommu_iommu_stats cases[] = {
@@ -458,6 +483,7 @@ int main(void)
 	tcase_add_test(tc, many_pages_are_estimated);
 	tcase_add_test(tc, records_that_name_no_device_are_not_those_of_device_zero);
 	tcase_add_test(tc, devices_of_one_number_behind_two_iommus_are_two);
+	tcase_add_test(tc, records_that_name_no_device_keep_their_place_among_all_devices);
 	tcase_add_test(tc, each_thing_that_tells_of_records_that_are_missing_does_so_alone);
 	tcase_add_test(tc, devices_beyond_the_limit_are_counted_together);
 	tcase_add_test(tc, the_log_has_the_newest);

@@ -206,9 +206,15 @@ static void fetch_works(struct ring *r)
 	r->unreadable = false;
 }
 
-static void fetch_fails_once(struct ring *r)
+static void fetch_fails_still(struct ring *r)
 {
 	r->on_fetch = fetch_works;
+}
+
+/* The page, and then the record alone. */
+static void fetch_fails_once(struct ring *r)
+{
+	r->on_fetch = fetch_fails_still;
 	r->unreadable = true;
 }
 
