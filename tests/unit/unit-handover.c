@@ -789,6 +789,32 @@ START_TEST(zstd_of_a_large_image_is_unpacked_in_pieces)
 }
 END_TEST
 
+/* The last block reaches over the end of the first piece of memory: all is read by then, and not all is out. */
+START_TEST(zstd_that_is_read_and_not_yet_written_is_unpacked)
+{
+	size_t len = ((size_t)4 << 20) + 500, size = ZSTD_compressBound(len) + 100;
+	uint8_t *bytes = calloc(1, len), *packed = malloc(size), *z;
+	ZSTD_inBuffer in = {bytes, 1000, 0}; /* so that no block ends where memory does */
+	ZSTD_outBuffer o = {packed, size, 0};
+	ZSTD_CCtx *c = ZSTD_createCCtx();
+
+	memset(bytes, 0x42, len);
+	ck_assert_uint_eq(ZSTD_compressStream2(c, &o, &in, ZSTD_e_flush), 0);
+	in.size = len;
+	ck_assert_uint_eq(ZSTD_compressStream2(c, &o, &in, ZSTD_e_end), 0);
+	z = zboot("zstd", packed, o.pos, &wrapped_len);
+	ck_assert_int_eq(unpack(z, wrapped_len, NULL), 0);
+	ck_assert_uint_eq(back_len, len);
+	assert_bytes(back, bytes, len);
+	z[0x240] ^= 1; /* no zstd any more */
+	ck_assert_int_eq(unpack(z, wrapped_len, NULL), -EBADMSG);
+	ZSTD_freeCCtx(c);
+	free(bytes);
+	free(packed);
+	free(z);
+}
+END_TEST
+
 START_TEST(zboot_with_zstd_is_unpacked)
 {
 	size_t size = ZSTD_compressBound(SIZE);
@@ -1248,6 +1274,7 @@ static void add_packed(Suite *s)
 #endif
 #ifdef HAVE_ZSTD
 	tcase_add_test(t, zboot_with_zstd_is_unpacked);
+	tcase_add_test(t, zstd_that_is_read_and_not_yet_written_is_unpacked);
 	tcase_add_test(t, zstd_of_a_large_image_is_unpacked_in_pieces);
 #endif
 	suite_add_tcase(s, t);
