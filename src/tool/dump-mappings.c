@@ -123,20 +123,24 @@ static void print_heading(const struct listing *l, enum riommu_space_kind kind, 
 	print_wrapped(stdout, text, 0, 0);
 }
 
-static int list_mapping(void *arg, const struct riommu_mapping *m)
+static void list_mapping(struct listing *l, const struct riommu_mapping *m)
 {
-	struct listing *l = arg;
-
 	mapping_count(&l->count, m);
 	if (in_json(&l->d->out)) {
 		mapping_item(&l->d->out, &l->space, m);
-		return 0;
+		return;
 	}
 	if (!l->columns && !mapping_is_everything(m)) {
 		mapping_print_columns(stdout, &l->space);
 		l->columns = true;
 	}
 	mapping_print(stdout, &l->space, m);
+}
+
+static int list_mappings(void *arg, const struct riommu_mapping *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		list_mapping(arg, &ranges[i]);
 	return 0;
 }
 
@@ -212,7 +216,7 @@ static int list_space(struct listing *l, const struct riommu_space *s)
 
 	dump_space_stages(&l->place.walker, s, l->args.second_stage_only, &stages);
 	begin_space(l, s->kind, s->pc.process_id, &stages);
-	err = riommu_visit_mappings(&l->place.walker, s, &l->args, list_mapping, l,
+	err = riommu_visit_mappings(&l->place.walker, s, &l->args, list_mappings, l,
 				    &l->count.totals);
 	end_space(l);
 	if (err && err != -EOVERFLOW)

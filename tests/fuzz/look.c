@@ -78,10 +78,8 @@ static void ask(const struct ranges *r, const struct riommu_mapping *m, uint64_t
 	}
 }
 
-static int range(void *arg, const struct riommu_mapping *m)
+static int range(struct ranges *r, const struct riommu_mapping *m)
 {
-	struct ranges *r = arg;
-
 	MUST(m->iova <= m->last);
 	MUST(!r->count || m->iova > r->last.last);
 	if (r->count < ASKED && comparable(r->space)) {
@@ -96,6 +94,16 @@ static int range(void *arg, const struct riommu_mapping *m)
 	return ++r->count < MAX_RANGES ? 0 : ENOUGH;
 }
 
+static int ranges(void *arg, const struct riommu_mapping *v, size_t count)
+{
+	int err = 0;
+
+	MUST(count);
+	for (size_t i = 0; i < count && !err; i++)
+		err = range(arg, &v[i]);
+	return err;
+}
+
 static int space(void *arg, const struct riommu_space_visit *v)
 {
 	struct ranges r = {.w = arg, .space = v->space};
@@ -103,7 +111,7 @@ static int space(void *arg, const struct riommu_space_visit *v)
 	struct riommu_mapping_totals totals;
 
 	if (v->space)
-		MUST(documented(riommu_visit_mappings(arg, v->space, &all, range, &r, &totals)));
+		MUST(documented(riommu_visit_mappings(arg, v->space, &all, ranges, &r, &totals)));
 	return 0;
 }
 

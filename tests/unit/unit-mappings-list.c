@@ -335,9 +335,10 @@ START_TEST(no_stage_is_an_identity)
 }
 END_TEST
 
-static int stop(void *arg, const struct riommu_mapping *r)
+static int stop(void *arg, const struct riommu_mapping *ranges, size_t count)
 {
-	(void)r;
+	(void)ranges;
+	(void)count;
 	return --*(int *)arg ? 0 : 42;
 }
 
@@ -348,15 +349,31 @@ START_TEST(a_visitor_can_end_the_listing)
 	struct riommu_space space;
 	int calls = _i;
 
-	for (unsigned i = 0; i < 4; i++)
-		map(&s, i * 0x2000, 0, LEAF(0x90000000));
+	/* two ranges in each of four tables */
+	for (unsigned i = 0; i < 8; i++)
+		map(&s, i / 2 * 0x200000 + i % 2 * 0x2000, 0, LEAF(0x90000000));
 	space = device_space();
 	ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, stop, &calls, NULL), 42);
 	ck_assert_int_eq(calls, 0);
 }
 END_TEST
 
-/* Neighbours that differ: a run each. */
+/* Enough when a range is told that begins at FROM or above; then nothing more may be. */
+struct end_at {
+	uint64_t from;
+	bool ended;
+};
+
+static int stop_at(void *arg, const struct riommu_mapping *ranges, size_t count)
+{
+	struct end_at *e = arg;
+
+	ck_assert(!e->ended);
+	e->ended = ranges[count - 1].iova >= e->from;
+	return e->ended ? 42 : 0;
+}
+
+/* Neighbours that differ: a run each. So many ranges come before them that room for more ends at each of them in turn. */
 START_TEST(a_visitor_can_end_the_listing_in_any_format)
 {
 	struct stage s = first_stage_in_format(_i);
@@ -364,38 +381,177 @@ START_TEST(a_visitor_can_end_the_listing_in_any_format)
 	struct riommu_space space;
 
 	for (unsigned i = 0; i < 4; i++)
-		map(&s, i * 0x1000, 0, LEAF(0x90000000) & ~(i % 2 ? RIOMMU_PTE_W : 0ul));
+		map(&s, 0x400000 + i * 0x1000, 0, LEAF(0x90000000) & ~(i % 2 ? RIOMMU_PTE_W : 0ul));
 	space = device_space();
-	for (int nth = 1; nth <= 4; nth++) {
-		int calls = nth;
+	for (unsigned before = 1; before <= 130; before++) {
+		struct end_at end = {.from = 0x400000};
 
-		ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, stop, &calls, NULL),
+		map(&s, before * 0x1000, 0, LEAF(0xa0000000 + before * 0x2000));
+		ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, stop_at, &end, NULL),
 				 42);
-		ck_assert_int_eq(calls, 0);
+		ck_assert(end.ended);
 	}
 }
 END_TEST
 
-/* One leaf over two pages that lead elsewhere each, a gap, another page, a gap, an interrupt file, and a gap. */
+/* One leaf over two pages that lead elsewhere each, a gap, another page, a gap, an interrupt file, and a gap; before them another one, as above. */
 START_TEST(a_visitor_can_end_it_behind_a_second_stage)
 {
 	struct stage second = second_stage(RIOMMU_HGATP_SV39X4), s;
 	struct riommu_mapping_args args = {.last = UINT64_MAX};
+	struct end_at end = {.from = 0x200000};
 	struct riommu_space space;
-	int calls = _i;
 
 	guest_memory(&second);
 	put_msi_pte(msi_table(0x300000), PTE(0xb0000000) | 7, 0);
 	m.dw[RIOMMU_DC_MSI_ADDR_MASK] = 0;
 	s = first_stage(RIOMMU_FSC_SV39);
+	map(&s, 0, 1, LEAF(0x400000));
+	for (unsigned i = 0; i < (unsigned)_i; i++)
+		map(&second, 0x400000 + i * 0x1000, 0, LEAF(0xa0000000 + i * 0x2000));
 	map(&s, 0x200000, 1, LEAF(0x200000));
 	map(&second, 0x200000, 0, LEAF(0x90000000));
 	map(&second, 0x201000, 0, LEAF(0x90010000));
 	map(&second, 0x203000, 0, LEAF(0x90020000));
 	space = device_space();
-	ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, stop, &calls, NULL),
-			 _i <= 7 ? 42 : 0);
-	ck_assert_int_eq(calls, _i <= 7 ? 0 : 1);
+	ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, stop_at, &end, NULL), 42);
+	ck_assert(end.ended);
+}
+END_TEST
+
+/* The Ith page: what it holds differs from the ones beside it, and each third in more than where it leads. */
+static uint64_t mixed(unsigned i)
+{
+	uint64_t leaf = LEAF(0x90000000 + i * 0x2000);
+
+	if (i % 11 == 5)
+		return RIOMMU_PTE_V | RIOMMU_PTE_W;
+	return i % 3 ? leaf : leaf & ~RIOMMU_PTE_W;
+}
+
+/* The loop variable is how many there are: some are told at once, and none is like one that was in its place before. */
+START_TEST(each_of_many_ranges_is_told_as_it_is)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+	unsigned leaves = 0;
+
+	for (unsigned i = 0; i < (unsigned)_i; i++)
+		map(&s, i * 0x1000, 0, mixed(i));
+	list_device();
+	ck_assert_uint_eq(l.count, (unsigned)_i);
+	for (unsigned i = 0; i < l.count; i++) {
+		bool leaf = mixed(i) & RIOMMU_PTE_R;
+
+		expect_range(i, leaf ? RIOMMU_MAPPING_LEAVES : RIOMMU_MAPPING_MALFORMED, i * 0x1000,
+			     i * 0x1000 + 0xfff);
+		ck_assert_uint_eq(l.v[i].pa, leaf ? 0x90000000 + i * 0x2000 : 0);
+		ck_assert_uint_eq(l.v[i].gpa, l.v[i].pa);
+		ck_assert_uint_eq(l.v[i].leaves, 1);
+		ck_assert_uint_eq(l.v[i].leaf_sizes, leaf ? 0x1000 : 0);
+		ck_assert_uint_eq(!!(l.v[i].permissions & RIOMMU_PERM_W), leaf && i % 3);
+		ck_assert_int_eq(l.v[i].reason != NULL, !leaf);
+		leaves += leaf;
+	}
+	ck_assert_uint_eq(l.totals.ranges, (unsigned)_i);
+	ck_assert_uint_eq(l.totals.leaves, leaves);
+	ck_assert_uint_eq(l.totals.bytes, leaves * 0x1000);
+}
+END_TEST
+
+/* Runs of three pages; a call may tell of many, and does. */
+struct calls {
+	unsigned count;
+	uint64_t ranges, bytes, next;
+};
+
+static int sum(void *arg, const struct riommu_mapping *ranges, size_t count)
+{
+	struct calls *c = arg;
+
+	c->count++;
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_uint_eq(ranges[i].iova, c->next);
+		c->next = ranges[i].last + 1;
+		c->bytes += ranges[i].leaves * 0x1000;
+	}
+	c->ranges += count;
+	return 0;
+}
+
+START_TEST(many_ranges_are_told_at_once)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+	struct riommu_mapping_args args = {.last = UINT64_MAX};
+	struct riommu_space space;
+	struct calls c = {0};
+
+	for (uint64_t i = 0; i < 2048; i++)
+		map(&s, i * 0x1000, 0, LEAF(0x90000000 + (i + i / 3) * 0x1000));
+	space = device_space();
+	ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, sum, &c, &l.totals), 0);
+	ck_assert_uint_eq(c.ranges, 683);
+	ck_assert_uint_eq(l.totals.ranges, 683);
+	ck_assert_uint_eq(l.totals.leaves, 2048);
+	ck_assert_uint_eq(l.totals.bytes, 2048 * 0x1000);
+	ck_assert_uint_eq(c.bytes, 2048 * 0x1000);
+	ck_assert_uint_eq(c.next, 2048 * 0x1000);
+	ck_assert_uint_le(c.count, 683 / 10);
+}
+END_TEST
+
+/* The pages of the last level, and how far each was told when the next one was read. */
+struct progress {
+	uint64_t table[3];
+	unsigned told;
+};
+
+static int see_progress(void *arg, const struct riommu_mapping *ranges, size_t count)
+{
+	struct progress *p = arg;
+
+	for (size_t i = 0; i < count; i++, p->told++) {
+		ck_assert_uint_eq(ranges[i].iova / 0x200000, p->told / 3);
+		/* all but the last range of a table, which may lead on in the next one */
+		if (p->told % 3 < 2 && p->told < 6)
+			ck_assert_uint_eq(memory_reads(m.memory, p->table[p->told / 3 + 1]), 0);
+	}
+	return 0;
+}
+
+/* Memory may be slow, or never answer, and somebody may be waiting at a screen. */
+START_TEST(what_a_table_leads_to_is_told_before_the_next_one_is_read)
+{
+	struct riommu_mapping_args args = {.last = UINT64_MAX};
+	struct progress p = {.told = 0};
+	struct riommu_space space;
+	struct stage s;
+
+	riommu_source_close(m.w.memory);
+	m.w.memory = memory_source_copying(m.memory, m.ctx);
+	s = first_stage(RIOMMU_FSC_SV39);
+	for (unsigned i = 0; i < 9; i++)
+		p.table[i / 3] = map(&s, i / 3 * 0x200000 + i % 3 * 0x2000, 0, LEAF(0x90000000));
+	space = device_space();
+	ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, see_progress, &p, NULL), 0);
+	ck_assert_uint_eq(p.told, 9);
+}
+END_TEST
+
+/* [0] three tables may be entered: none of the last level but one; [1] four */
+START_TEST(what_was_found_before_the_bound_is_told)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+	struct riommu_mapping_args args = {.last = UINT64_MAX};
+	struct riommu_space space;
+
+	ck_assert_int_eq(riommu_option_set(m.ctx, "max-pages", _i ? "4" : "3"), 0);
+	for (unsigned i = 0; i < 9; i++)
+		map(&s, i / 3 * 0x200000 + i % 3 * 0x2000, 0, LEAF(0x90000000));
+	space = device_space();
+	ck_assert_int_eq(list(&l, &space, &args), -EOVERFLOW);
+	ck_assert(l.totals.truncated);
+	ck_assert_uint_eq(l.count, _i ? 6 : 3);
+	ck_assert_uint_eq(l.totals.ranges, l.count);
 }
 END_TEST
 
@@ -641,7 +797,13 @@ TCase *list_case(void)
 	tcase_add_test(tc, no_stage_is_an_identity);
 	tcase_add_loop_test(tc, a_visitor_can_end_the_listing, 1, 5);
 	tcase_add_loop_test(tc, a_visitor_can_end_the_listing_in_any_format, 0, 4);
-	tcase_add_loop_test(tc, a_visitor_can_end_it_behind_a_second_stage, 1, 9);
+	tcase_add_loop_test(tc, a_visitor_can_end_it_behind_a_second_stage, 50, 66);
+	tcase_add_loop_test(tc, each_of_many_ranges_is_told_as_it_is, 60, 70);
+	tcase_add_loop_test(tc, each_of_many_ranges_is_told_as_it_is, 125, 131);
+	tcase_add_loop_test(tc, each_of_many_ranges_is_told_as_it_is, 700, 701);
+	tcase_add_test(tc, many_ranges_are_told_at_once);
+	tcase_add_test(tc, what_a_table_leads_to_is_told_before_the_next_one_is_read);
+	tcase_add_loop_test(tc, what_was_found_before_the_bound_is_told, 0, 2);
 	tcase_add_loop_test(tc, each_table_page_is_read_once, 0, 2);
 	tcase_add_test(tc, a_large_first_stage_leaf_over_small_second_stage_ones);
 	tcase_add_test(tc, small_first_stage_leaves_over_a_large_second_stage_one);

@@ -3,13 +3,16 @@
 #include "mappings-cases.h"
 #include "runner.h"
 
-static int keep(void *arg, const struct riommu_mapping *r)
+static int keep(void *arg, const struct riommu_mapping *ranges, size_t count)
 {
 	struct listing *l = arg;
 
-	if (l->count == RIOMMU_ARRAY_SIZE(l->v))
-		return -ENOSPC;
-	l->v[l->count++] = *r;
+	ck_assert_uint_ne(count, 0);
+	for (size_t i = 0; i < count; i++) {
+		if (l->count == RIOMMU_ARRAY_SIZE(l->v))
+			return -ENOSPC;
+		l->v[l->count++] = ranges[i];
+	}
 	return 0;
 }
 

@@ -313,11 +313,16 @@ static int on_space(void *arg, const struct riommu_space_visit *v)
 	return called(v->error, v->first_id, v->space ? v->space->kind : 99);
 }
 
-static int on_mapping(void *arg, const struct riommu_mapping *mapping)
+static int on_mappings(void *arg, const struct riommu_mapping *ranges, size_t count)
 {
+	int err = 0;
+
 	(void)arg;
-	take(mapping->kind);
-	return called(mapping->error, mapping->iova, mapping->pa);
+	for (size_t i = 0; i < count && !err; i++) {
+		take(ranges[i].kind);
+		err = called(ranges[i].error, ranges[i].iova, ranges[i].pa);
+	}
+	return err;
 }
 
 static int on_reached(void *arg, const struct riommu_reached *r)
@@ -459,7 +464,7 @@ static int list(bool second_stage_only)
 	int err = 0;
 
 	for (size_t i = 0; i < kept_count && !err; i++) {
-		err = riommu_visit_mappings(w, &kept[i], &args, on_mapping, NULL, NULL);
+		err = riommu_visit_mappings(w, &kept[i], &args, on_mappings, NULL, NULL);
 		if (err == -EINVAL && second_stage_only)
 			err = 0; /* it has none */
 	}

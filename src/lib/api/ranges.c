@@ -48,11 +48,14 @@ static int tell(const struct visit *v, const struct riommu_mapping *mapping,
 
 /* -- one device ---------------------------------------------------------------------------------- */
 
-static int on_mapping(void *arg, const struct riommu_mapping *mapping)
+static int on_mappings(void *arg, const struct riommu_mapping *ranges, size_t count)
 {
 	const struct visit *v = arg;
+	int err = 0;
 
-	return tell(v, mapping, &v->ref);
+	for (size_t i = 0; i < count && !err; i++)
+		err = tell(v, &ranges[i], &v->ref);
+	return err;
 }
 
 /* Processes that cannot be looked at, or, where the entry above them is misconfigured, need not. */
@@ -85,7 +88,7 @@ static int on_space(void *arg, const struct riommu_space_visit *space)
 		return too_many(v);
 	v->ref.kind = space->space->kind;
 	v->ref.process_id = space->space->pc.process_id;
-	err = riommu_visit_mappings(&v->walker, space->space, &all, on_mapping, v, &v->totals);
+	err = riommu_visit_mappings(&v->walker, space->space, &all, on_mappings, v, &v->totals);
 	v->entered += v->totals.entered;
 	return v->totals.truncated && err == -EOVERFLOW ? too_many(v) : err;
 }

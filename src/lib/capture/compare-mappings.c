@@ -227,6 +227,7 @@ struct ranges {
 	struct groups *g;
 	struct riommu_mapping_change change; /* what all of them have in common */
 
+	enum riommu_side side;      /* whose ranges are looked at */
 	struct compare_list window; /* the old ones: struct riommu_mapping */
 	bool full;
 	size_t next;       /* the first in the window that does not end before `at` */
@@ -337,9 +338,8 @@ static int tell_unknown(struct ranges *r, enum riommu_side side, const struct ri
 	return r->g->visit(r->g->arg, &change);
 }
 
-static int keep_old(void *arg, const struct riommu_mapping *m)
+static int keep_old(struct ranges *r, const struct riommu_mapping *m)
 {
-	struct ranges *r = arg;
 	int err = 0;
 
 	if (r->window.count == WINDOW) {
@@ -351,9 +351,8 @@ static int keep_old(void *arg, const struct riommu_mapping *m)
 	return err ? err : compare_add(&r->window, m, sizeof(*m));
 }
 
-static int pass_new(void *arg, const struct riommu_mapping *m)
+static int pass_new(struct ranges *r, const struct riommu_mapping *m)
 {
-	struct ranges *r = arg;
 	int err = 0;
 
 	if (m->kind == RIOMMU_MAPPING_UNREADABLE)
@@ -363,9 +362,18 @@ static int pass_new(void *arg, const struct riommu_mapping *m)
 	return err ? err : pass(r, m, m->last);
 }
 
+static int see_ranges(void *arg, const struct riommu_mapping *ranges, size_t count)
+{
+	struct ranges *r = arg;
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = r->side == RIOMMU_OLD ? keep_old(r, &ranges[i]) : pass_new(r, &ranges[i]);
+	return err;
+}
+
 /* The ranges of one side in FIRST..LAST. What a Bare IOMMU lets through has an identity. */
-static int visit_side(struct ranges *r, enum riommu_side side, uint64_t first, uint64_t last,
-		      int (*visit)(void *arg, const struct riommu_mapping *m))
+static int visit_side(struct ranges *r, enum riommu_side side, uint64_t first, uint64_t last)
 {
 	const struct riommu_walker *w = &r->g->c->walker[side];
 	const struct riommu_space *space = r->change.space[side];
@@ -373,16 +381,17 @@ static int visit_side(struct ranges *r, enum riommu_side side, uint64_t first, u
 	struct riommu_mapping_totals totals = {0};
 	struct riommu_mapping identity = riommu_identity(first, last);
 
+	r->side = side;
 	if (space && r->g->entered[side] >= riommu_max_pages(w))
 		return -EOVERFLOW;
 	if (space) {
-		int err = riommu_visit_mappings(w, space, &args, visit, r, &totals);
+		int err = riommu_visit_mappings(w, space, &args, see_ranges, r, &totals);
 
 		r->g->entered[side] += totals.entered;
 		return err;
 	}
 	if (passes_bare(r->g, side, r->change.refs))
-		return visit(r, &identity);
+		return see_ranges(r, &identity, 1);
 	return 0;
 }
 
@@ -403,12 +412,12 @@ static int compare_window(struct ranges *r)
 
 	r->window.count = r->next = 0;
 	r->full = false;
-	err = visit_side(r, RIOMMU_OLD, r->at, UINT64_MAX, keep_old);
+	err = visit_side(r, RIOMMU_OLD, r->at, UINT64_MAX);
 	if (err && !r->full)
 		return end_early(r, RIOMMU_OLD, err);
 	window = r->window.v;
 	r->last = r->full ? window[r->window.count - 1].last : UINT64_MAX;
-	err = visit_side(r, RIOMMU_NEW, r->at, r->last, pass_new);
+	err = visit_side(r, RIOMMU_NEW, r->at, r->last);
 	if (err)
 		return end_early(r, RIOMMU_NEW, err);
 	return pass(r, NULL, r->last);

@@ -257,10 +257,8 @@ static void visit_unreadable(struct walk_result *r, const struct riommu_mapping 
 			     r->host ? "" : " (a guest's: --guest-tables saves them)");
 }
 
-static int visit_mapping(void *arg, const struct riommu_mapping *m)
+static void visit_mapping(struct walk_result *r, const struct riommu_mapping *m)
 {
-	struct walk_result *r = arg;
-
 	switch (m->kind) {
 	case RIOMMU_MAPPING_LEAVES:
 		visit_leaves(r, m);
@@ -285,6 +283,12 @@ static int visit_mapping(void *arg, const struct riommu_mapping *m)
 	case RIOMMU_MAPPING_GUEST_ONLY: /* how much memory a guest has is its host's business */
 		break;
 	}
+}
+
+static int visit_mappings(void *arg, const struct riommu_mapping *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		visit_mapping(arg, &ranges[i]);
 	return 0;
 }
 
@@ -412,7 +416,7 @@ static void check_tables(struct check *c, const struct user *users, size_t count
 	if (*pages > c->max_pages || check_msi_pages(&space.dc) > c->max_pages - *pages)
 		err = -EOVERFLOW;
 	else
-		err = riommu_visit_mappings(&c->w, &space, &args, visit_mapping, r, &totals);
+		err = riommu_visit_mappings(&c->w, &space, &args, visit_mappings, r, &totals);
 	*pages += totals.pages;
 	if (err)
 		check_cannot(c, CHECK_PTE_MALFORMED,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an enumeration of an address space holds: tables.c goes over the tables of one stage, mappings.c puts two together. */
+/*
+ * What an enumeration of an address space holds: tables.c goes over the tables of one stage, mappings.c puts two together, mapping-ranges.c
+ * makes ranges of what they lead to.
+ */
 #ifndef RIOMMU_MAPPINGS_INTERNAL_H
 #define RIOMMU_MAPPINGS_INTERNAL_H
 
@@ -93,11 +96,14 @@ struct list_attributes {
 	bool global;
 };
 
+/* So many ranges are told at once, and no less than a run has spans. */
+#define LIST_RANGES (2 * LIST_SPANS)
+
 struct list {
 	struct walk k;
 	struct list_stage first, second;
 	struct list_msi msi;
-	uint64_t entered, max, ranges;
+	uint64_t entered, max;
 
 	/* what of the first stage is looked up in the second */
 	struct list_span outer;
@@ -105,22 +111,45 @@ struct list {
 	struct list_attributes outer_attributes;
 	uint64_t told; /* guest physical: all below it is told */
 
-	/* a range of LEAVES as runs make it that are alike; the addresses are not filled in */
+	/* a range of LEAVES as runs make it that are alike; the addresses are not filled in. Each has another number, from 1 on. */
 	struct riommu_mapping alike;
+	uint64_t alike_number;
 
 	/* what goes out: only what leads to PA_FIRST..PA_LAST where REACHED asks for that */
 	bool reached;
 	uint64_t pa_first, pa_last;
-	bool has_pending;
-	bool pending_alike; /* there is one, and it is as ALIKE says */
-	struct riommu_mapping pending;
-	int (*visit)(void *arg, const struct riommu_mapping *m);
+	riommu_mappings_fn visit;
 	void *arg;
+	bool stopped; /* it said so */
+	size_t count,
+		told_ranges; /* the last one is not told: what comes next may lead on where it ends */
+	struct riommu_mapping found[LIST_RANGES];
+	uint64_t made
+		[LIST_RANGES]; /* the number of the ALIKE that each was made of, and may be again; 0: none */
 	struct riommu_mapping_totals totals;
 };
 
 /* One more table is entered: -EOVERFLOW past -O max-pages. */
 int list_enter(struct list *l);
+
+/* -- ranges ---------------------------------------------------------------------------------------------- */
+
+/*
+ * More was found: L->alike but for the addresses; the COUNT spans of a run with no other stage, none of which goes on where the one before
+ * it ends; any range but LEAVES, which is cut to what is asked for; entries of R, or a table, that lead nowhere.
+ */
+int list_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa);
+int list_spans(struct list *l, const struct list_span *s, size_t count);
+int list_other(struct list *l, struct riommu_mapping *m);
+int list_hole(struct list *l, const struct list_run *r, uint64_t iova, uint64_t last);
+
+/* Tells what was found but for the last range, before memory is read: that may take long, or never end. */
+int list_tell_whole(struct list *l);
+
+/* Tells all of it. */
+int list_tell_rest(struct list *l);
+
+/* -- tables ---------------------------------------------------------------------------------------------- */
 
 /* Calls S->run for what the tables of S hold for FIRST..LAST, ascending. */
 int list_tables(struct list_stage *s, uint64_t first, uint64_t last);
@@ -139,8 +168,7 @@ struct list_request {
 	uint64_t *budget;
 };
 int list_mappings(const struct riommu_walker *w, const struct list_request *request,
-		  int (*visit)(void *arg, const struct riommu_mapping *m), void *arg,
-		  struct riommu_mapping_totals *totals);
+		  riommu_mappings_fn visit, void *arg, struct riommu_mapping_totals *totals);
 
 /* How SPACE is walked: fills dc, fsc and identity of REQUEST. */
 void list_space(const struct riommu_space *space, struct list_request *request);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Address spaces as ranges (specification, 3.3 "Process to translate an IOVA", steps 17 to 20, for all addresses at once).
- * Runs of the first stage are looked up in the second, less the MSI windows; what leads on without a gap becomes one range.
+ * Runs of the first stage are looked up in the second, less the MSI windows.
  */
 #include "walk/mappings-internal.h"
 
@@ -18,201 +18,6 @@ int list_enter(struct list *l)
 	}
 	l->entered++;
 	return 0;
-}
-
-/* -- ranges out ------------------------------------------------------------------------------------------ */
-
-/* Tells L->pending, which is of LEAVES or not. */
-INLINE int tell_pending(struct list *l, bool leaves)
-{
-	const struct riommu_mapping *m = &l->pending;
-
-	l->ranges++;
-	if (leaves) {
-		l->totals.leaves += m->leaves;
-		/* no mode has as many as 2 to the power of 64 */
-		l->totals.bytes += m->last - m->iova + 1;
-	}
-	return l->visit(l->arg, m);
-}
-
-static int flush(struct list *l)
-{
-	return l->has_pending ? tell_pending(l, l->pending.kind == RIOMMU_MAPPING_LEAVES) : 0;
-}
-
-INLINE bool alike(const struct riommu_mapping *a, const struct riommu_mapping *b)
-{
-	return a->permissions == b->permissions && a->memory_type == b->memory_type &&
-	       a->blocked == b->blocked && a->global == b->global;
-}
-
-/* True if B goes on where A ends, so that both are one range. */
-static bool continues(const struct riommu_mapping *a, const struct riommu_mapping *b)
-{
-	uint64_t size = b->iova - a->iova;
-
-	if (a->last + 1 != b->iova || a->kind != b->kind)
-		return false;
-	switch (a->kind) {
-	case RIOMMU_MAPPING_LEAVES:
-	case RIOMMU_MAPPING_MSI_FLAT:
-		return a->pa + size == b->pa && a->gpa + size == b->gpa && alike(a, b);
-	case RIOMMU_MAPPING_GUEST_ONLY:
-		return a->gpa + size == b->gpa && a->reason == b->reason && alike(a, b);
-	case RIOMMU_MAPPING_MALFORMED:
-		return a->reason == b->reason;
-	case RIOMMU_MAPPING_UNREADABLE:
-		return a->error == b->error;
-	default:
-		return false;
-	}
-}
-
-/* Addresses that lead on without a gap. */
-struct span {
-	uint64_t iova, last, gpa, pa;
-};
-
-/* Cuts S down to what leads to the memory that is asked for. False: nothing does. */
-INLINE bool cut(const struct list *l, struct span *s)
-{
-	uint64_t end = s->pa + (s->last - s->iova), from, to;
-
-	if (end < l->pa_first || s->pa > l->pa_last)
-		return false;
-	from = s->pa > l->pa_first ? s->pa : l->pa_first;
-	to = end < l->pa_last ? end : l->pa_last;
-	s->last = s->iova + (to - s->pa);
-	s->iova += from - s->pa;
-	s->gpa += from - s->pa;
-	s->pa = from;
-	return true;
-}
-
-/* The same for one range, and no for what leads nowhere. */
-static bool cut_mapping(const struct list *l, struct riommu_mapping *m)
-{
-	struct span s = {m->iova, m->last, m->gpa, m->pa};
-
-	switch (m->kind) {
-	case RIOMMU_MAPPING_MSI_MRIF:
-		return (m->pa + 511 >= l->pa_first && m->pa <= l->pa_last) ||
-		       (m->notice_pa + 3 >= l->pa_first && m->notice_pa <= l->pa_last);
-	case RIOMMU_MAPPING_UNREADABLE:
-		return true;
-	case RIOMMU_MAPPING_MSI_FLAT:
-	case RIOMMU_MAPPING_IDENTITY:
-		if (!m->permissions || !cut(l, &s))
-			return false;
-		m->iova = s.iova;
-		m->last = s.last;
-		m->gpa = s.gpa;
-		m->pa = s.pa;
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* M becomes what is pending, or makes that longer. */
-static int put(struct list *l, const struct riommu_mapping *m)
-{
-	int err;
-
-	if (l->has_pending && continues(&l->pending, m)) {
-		l->pending.last = m->last;
-		l->pending.leaf_sizes |= m->leaf_sizes;
-		l->pending.leaves += m->leaves;
-		return 0;
-	}
-	err = flush(l);
-	l->pending = *m;
-	l->has_pending = true;
-	return err;
-}
-
-/* Any range but LEAVES. */
-static int emit(struct list *l, struct riommu_mapping *m)
-{
-	if (l->reached && !cut_mapping(l, m))
-		return 0;
-	l->pending_alike = false;
-	return put(l, m);
-}
-
-/* LEAVES that are as L->alike says, where what is pending may be anything. */
-static int put_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
-{
-	unsigned shift = (unsigned)__builtin_ctzll(l->alike.leaf_sizes);
-	struct riommu_mapping m = l->alike;
-	int err;
-
-	m.iova = iova;
-	m.last = last;
-	m.gpa = gpa;
-	m.pa = pa;
-	m.leaves = (last >> shift) - (iova >> shift) + 1;
-	err = put(l, &m);
-	l->pending_alike = l->pending.leaf_sizes == m.leaf_sizes;
-	return err;
-}
-
-/* The same, of what is asked for. */
-static int put_reached(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
-{
-	struct span s = {iova, last, gpa, pa};
-
-	if (!l->alike.permissions || !cut(l, &s))
-		return 0;
-	return put_leaves(l, s.iova, s.last, s.gpa, s.pa);
-}
-
-/*
- * LEAVES that are as L->alike says, and so are those that are pending, which end elsewhere. This is called for each run: with numbers in
- * registers, and the range is made in the place of the one before.
- */
-INLINE int begin_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
-{
-	struct riommu_mapping *p = &l->pending;
-	unsigned shift = (unsigned)__builtin_ctzll(l->alike.leaf_sizes);
-	int err = tell_pending(l, true);
-
-	p->iova = iova;
-	p->last = last;
-	p->gpa = gpa;
-	p->pa = pa;
-	p->leaves = (last >> shift) - (iova >> shift) + 1;
-	return err;
-}
-
-/* LEAVES that are as L->alike says: all of the above. */
-static int emit_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa, uint64_t pa)
-{
-	struct riommu_mapping *p = &l->pending;
-	uint64_t offset = iova - p->iova;
-
-	if (l->reached)
-		return put_reached(l, iova, last, gpa, pa);
-	if (!l->pending_alike || (p->last + 1 == iova && p->pa + offset == pa))
-		return put_leaves(l, iova, last, gpa, pa);
-	return begin_leaves(l, iova, last, gpa, pa);
-}
-
-/* An entry or table that leads nowhere, at IOVA..LAST. */
-static int emit_hole(struct list *l, const struct list_run *r, uint64_t iova, uint64_t last)
-{
-	struct riommu_mapping m = {
-		.kind = r->kind,
-		.iova = iova,
-		.last = last,
-		.leaves = r->count,
-		.address = r->address,
-		.error = r->error,
-		.reason = r->reason,
-	};
-
-	return emit(l, &m);
 }
 
 /* -- attributes ------------------------------------------------------------------------------------------ */
@@ -258,7 +63,7 @@ static void set_alike(struct list *l, uint64_t leaf_size, const struct list_attr
 {
 	l->alike.leaf_sizes = leaf_size;
 	combine(&l->alike, &l->outer_attributes, second);
-	l->pending_alike = false;
+	l->alike_number++;
 }
 
 /* -- second stage ---------------------------------------------------------------------------------------- */
@@ -285,7 +90,7 @@ static int tell_gap(struct list *l, uint64_t last, const char *reason)
 	if (!l->first.shape)
 		return 0;
 	combine(&m, &l->outer_attributes, &no_limits);
-	return emit(l, &m);
+	return list_other(l, &m);
 }
 
 static const char no_leaf[] = "the second stage has no leaf for it";
@@ -317,8 +122,8 @@ static int second_stage_run(struct list *l, const struct list_run *r)
 		err = tell_up_to(l, s->from, s->last);
 		if (!err)
 			err = r->kind == RIOMMU_MAPPING_LEAVES
-				      ? emit_leaves(l, iova, last, s->from, s->to)
-				      : emit_hole(l, r, iova, last);
+				      ? list_leaves(l, iova, last, s->from, s->to)
+				      : list_hole(l, r, iova, last);
 	}
 	return err;
 }
@@ -406,6 +211,10 @@ static int load_msi_pte(struct list *l, uint64_t index, uint64_t *address, uint6
 		msi->part = index / ENTRIES_PER_PAGE;
 	}
 	if (!msi->held || msi->page != page) {
+		int err = list_tell_whole(l);
+
+		if (err)
+			return err;
 		msi->held = true;
 		msi->page = page;
 		msi->error = walk_map_table(l->k.w, page, msi->copy, RIOMMU_PAGE_SIZE, &msi->bytes);
@@ -433,7 +242,7 @@ static int emit_window(struct list *l, uint64_t from, uint64_t last, uint64_t ad
 	}
 	if (walk_msi_entry(&l->k, dw, from, &t) != RIOMMU_OK) {
 		bad.reason = l->k.reason;
-		return emit_hole(l, &bad, iova_of(l, from), iova_of(l, last));
+		return list_hole(l, &bad, iova_of(l, from), iova_of(l, last));
 	}
 	m = (struct riommu_mapping){
 		.kind = t.msi == RIOMMU_MSI_MRIF ? RIOMMU_MAPPING_MSI_MRIF
@@ -449,7 +258,7 @@ static int emit_window(struct list *l, uint64_t from, uint64_t last, uint64_t ad
 		.address = address,
 	};
 	combine(&m, &l->outer_attributes, &msi_attributes);
-	return emit(l, &m);
+	return list_other(l, &m);
 }
 
 /* The part FROM..LAST of the window at guest page GPN. */
@@ -465,7 +274,7 @@ static int through_msi(struct list *l, uint64_t gpn, uint64_t from, uint64_t las
 		return emit_window(l, from, last, address, dw);
 	bad.address = address;
 	bad.error = l->msi.error;
-	return emit_hole(l, &bad, iova_of(l, from), iova_of(l, last));
+	return list_hole(l, &bad, iova_of(l, from), iova_of(l, last));
 }
 
 /* Guest physical FROM..LAST, which L->outer leads to. */
@@ -512,11 +321,10 @@ static int through_both(struct list *l, const struct list_run *r)
 
 static int first_stage_run(struct list *l, const struct list_run *r)
 {
-	const struct list_span *s = l->first.span, *end = s + r->spans;
-	int err = 0;
+	const struct list_span *s = l->first.span;
 
 	if (r->kind != RIOMMU_MAPPING_LEAVES)
-		return emit_hole(l, r, s->from, s->last);
+		return list_hole(l, r, s->from, s->last);
 	if (!r->again) {
 		bool hardware = l->k.dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_SADE;
 
@@ -526,13 +334,7 @@ static int first_stage_run(struct list *l, const struct list_run *r)
 		return through_both(l, r);
 	if (!r->again)
 		set_alike(l, r->leaf_size, &no_limits);
-	err = emit_leaves(l, s->from, s->last, s->to, s->to);
-	/* no span of a run goes on where the one before ends */
-	for (s++; s < end && !err && l->pending_alike && !l->reached; s++)
-		err = begin_leaves(l, s->from, s->last, s->to, s->to);
-	for (; s < end && !err; s++)
-		err = emit_leaves(l, s->from, s->last, s->to, s->to);
-	return err;
+	return list_spans(l, s, r->spans);
 }
 
 struct riommu_mapping riommu_identity(uint64_t first, uint64_t last)
@@ -551,7 +353,7 @@ static int identity(struct list *l, uint64_t first, uint64_t last)
 {
 	struct riommu_mapping m = riommu_identity(first, last);
 
-	return emit(l, &m);
+	return list_other(l, &m);
 }
 
 /* -- the whole ------------------------------------------------------------------------------------------- */
@@ -598,8 +400,11 @@ static void prepare(struct list *l, const struct riommu_walker *w,
 	l->reached = request->reached;
 	l->pa_first = request->pa_first;
 	l->pa_last = request->pa_last;
-	l->entered = l->ranges = 0;
-	l->has_pending = l->pending_alike = false;
+	l->entered = 0;
+	l->stopped = false;
+	l->count = l->told_ranges = 0;
+	memset(l->made, 0, sizeof(l->made));
+	l->alike_number = 1;
 	l->outer = (struct list_span){.last = UINT64_MAX};
 	l->outer_leaf_size = 0;
 	l->outer_attributes = no_limits;
@@ -629,12 +434,11 @@ static void add_totals(struct riommu_mapping_totals *to, const struct riommu_map
 }
 
 int list_mappings(const struct riommu_walker *w, const struct list_request *request,
-		  int (*visit)(void *arg, const struct riommu_mapping *m), void *arg,
-		  struct riommu_mapping_totals *totals)
+		  riommu_mappings_fn visit, void *arg, struct riommu_mapping_totals *totals)
 {
 	struct list *l =
 		malloc(sizeof(*l)); /* the copies of tables in it are too much for a stack */
-	int err, last;
+	int err;
 
 	if (!l)
 		return -ENOMEM;
@@ -644,13 +448,13 @@ int list_mappings(const struct riommu_walker *w, const struct list_request *requ
 	l->max = *request->budget;
 	err = enumerate(l, request);
 	/* what was found before the bound was hit is told */
-	if (!err || l->totals.truncated) {
-		last = flush(l);
+	if (!l->stopped) {
+		int last = list_tell_rest(l);
+
 		err = last ? last : err;
 	}
 	*request->budget -= l->entered;
 	l->totals.entered = l->entered;
-	l->totals.ranges = l->ranges;
 	add_totals(totals, &l->totals);
 	free(l);
 	return err;
@@ -672,9 +476,8 @@ void list_space(const struct riommu_space *space, struct list_request *request)
 }
 
 int riommu_visit_mappings(const struct riommu_walker *walker, const struct riommu_space *space,
-			  const struct riommu_mapping_args *args,
-			  int (*visit)(void *arg, const struct riommu_mapping *m), void *arg,
-			  struct riommu_mapping_totals *totals)
+			  const struct riommu_mapping_args *args, riommu_mappings_fn visit,
+			  void *arg, struct riommu_mapping_totals *totals)
 {
 	struct riommu_mapping_totals unused;
 	uint64_t budget = riommu_max_pages(walker);

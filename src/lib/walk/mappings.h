@@ -109,14 +109,20 @@ struct riommu_mapping_args {
 };
 
 /*
+ * The next COUNT ranges, one at least: good until it returns. What a table leads to is told before memory is asked for another one, all but the
+ * last range, which may go on there. Anything but 0 ends the visit with that value.
+ */
+typedef int (*riommu_mappings_fn)(void *arg, const struct riommu_mapping *ranges, size_t count);
+
+/*
  * Visits the mappings of SPACE that lie in ARGS->first..last, clipped to it, in ascending order of IOVA as unsigned numbers. Neighbours that lead on
  * without a gap and are alike in kind, permissions, memory type, blocked and global are one range, whatever their leaf sizes. 0; -EOVERFLOW past
- * -O max-pages (TOTALS, which may be NULL, then says truncated); -EINVAL when there is no second stage to look at alone; or what VISIT returned.
+ * -O max-pages (TOTALS, which may be NULL, then says truncated; what was found before is told); -EINVAL when there is no second stage to look at
+ * alone; or what VISIT returned (TOTALS then has what was found).
  */
 int riommu_visit_mappings(const struct riommu_walker *walker, const struct riommu_space *space,
-			  const struct riommu_mapping_args *args,
-			  int (*visit)(void *arg, const struct riommu_mapping *m), void *arg,
-			  struct riommu_mapping_totals *totals);
+			  const struct riommu_mapping_args *args, riommu_mappings_fn visit,
+			  void *arg, struct riommu_mapping_totals *totals);
 
 /* -- all devices -------------------------------------------------------------------------------------------------- */
 

@@ -225,11 +225,15 @@ struct telling {
 	const struct group *group;
 };
 
-static int tell_mapping(void *arg, const struct riommu_mapping *m)
+static int tell_mappings(void *arg, const struct riommu_mapping *ranges, size_t count)
 {
 	const struct telling *t = arg;
+	const struct riommu_space_ref *refs = t->in->refs + t->group->first;
+	int err = 0;
 
-	return tell(t->in, t->in->refs + t->group->first, t->group->count, m);
+	for (size_t i = 0; i < count && !err; i++)
+		err = tell(t->in, refs, t->group->count, &ranges[i]);
+	return err;
 }
 
 static int walk_group(struct reaching *in, const struct group *group)
@@ -252,7 +256,7 @@ static int walk_group(struct reaching *in, const struct group *group)
 	dc.dw[RIOMMU_DC_MSIPTP] = key->msiptp;
 	dc.dw[RIOMMU_DC_MSI_ADDR_MASK] = key->msi_addr_mask;
 	dc.dw[RIOMMU_DC_MSI_ADDR_PATTERN] = key->msi_addr_pattern;
-	return list_mappings(in->w, &request, tell_mapping, &telling, in->totals);
+	return list_mappings(in->w, &request, tell_mappings, &telling, in->totals);
 }
 
 /*
@@ -277,7 +281,7 @@ static int walk_groups(struct reaching *in, const struct group *groups, size_t c
 		err = walk_group(in, &groups[i]);
 		if (in->totals->truncated) {
 			in->truncated = true;
-			err = err == -EOVERFLOW ? tell_mapping(&telling, &given_up) : err;
+			err = err == -EOVERFLOW ? tell_mappings(&telling, &given_up, 1) : err;
 		}
 	}
 	return err;

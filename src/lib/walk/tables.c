@@ -28,7 +28,7 @@ INLINE pair two_entries(const uint8_t *bytes, size_t i, unsigned size, bool big)
  * So far ahead memory is asked for: further on in a table, and at the start of the next one. The processor does that too, but not far
  * enough where there is much to do for each line.
  */
-#define AHEAD ((size_t)512)
+#define AHEAD ((size_t)1024)
 
 /* Of a block that is looked at. */
 INLINE void fetch_ahead(const uint8_t *bytes)
@@ -184,7 +184,7 @@ static void look_ahead(struct list_stage *s)
 				      &ahead->bytes);
 	if (ahead->error)
 		return;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
 	for (size_t at = 0; at < AHEAD; at += 64)
 		__builtin_prefetch(ahead->bytes + at);
 }
@@ -200,6 +200,11 @@ static int map_table(struct list_stage *s, struct list_table *t)
 	return walk_map_table(s->list->k.w, t->page, t->copy, RIOMMU_PAGE_SIZE, &t->bytes);
 }
 
+static bool is_held(const struct list_table *t, uint64_t address)
+{
+	return t->held && t->address == address;
+}
+
 /* The table at ADDRESS for LEVEL; the one that was there last is not read again. False: R says why not. */
 static bool load_table(struct list_stage *s, unsigned level, uint64_t address, struct list_run *r)
 {
@@ -207,7 +212,7 @@ static bool load_table(struct list_stage *s, unsigned level, uint64_t address, s
 	struct list_table *t = &s->table[level];
 	int err;
 
-	if (t->held && t->address == address)
+	if (is_held(t, address))
 		return true;
 	t->held = false;
 	t->address = t->page = address;
@@ -473,6 +478,8 @@ static int visit_table(struct list_stage *s, unsigned level, uint64_t address, u
 	size_t first = (size_t)(from >> shift);
 	int err = enter(s);
 
+	if (!err && !is_held(t, address))
+		err = list_tell_whole(s->list);
 	if (err)
 		return err;
 	if (!load_table(s, level, address, &t->run))
