@@ -25,16 +25,25 @@ INLINE pair two_entries(const uint8_t *bytes, size_t i, unsigned size, bool big)
 #define BLOCK 16
 
 /*
- * So far ahead memory is asked for: further on in a table, and at the start of the next one. The processor does that too, but not far
- * enough where there is much to do for each line.
+ * So far ahead memory is asked for. The processor does that too, but not far enough where there is much to do for each line, and it does
+ * not know which table comes next.
  */
-#define AHEAD ((size_t)1024)
+#define AHEAD 2048u
 
-/* Of a block that is looked at. */
-INLINE void fetch_ahead(const uint8_t *bytes)
+/* What follows a table in memory, and by how much further on the next table lies; 0 too where that is not known. */
+struct behind {
+	uintptr_t end, gap;
+};
+
+/* Of a block that is looked at. One line after the other: many at once would keep others waiting. */
+INLINE void fetch_ahead(const uint8_t *bytes, const struct behind *behind)
 {
-	__builtin_prefetch(bytes + AHEAD);
-	__builtin_prefetch(bytes + AHEAD + 64);
+	uintptr_t to = (uintptr_t)bytes + AHEAD;
+
+	if (to >= behind->end)
+		to += behind->gap;
+	__builtin_prefetch((const void *)to);
+	__builtin_prefetch((const void *)(to + 64));
 }
 
 /*
@@ -42,11 +51,11 @@ INLINE void fetch_ahead(const uint8_t *bytes)
  * it is no; these have no exit among them, so that they are a handful of vector instructions.
  */
 INLINE bool block_follows(const uint8_t *bytes, uint64_t pte, uint64_t step, unsigned size,
-			  bool big)
+			  bool big, const struct behind *behind)
 {
 	pair want = {pte, pte}, ahead = {step, 2 * step}, differs = {0, 0};
 
-	fetch_ahead(bytes);
+	fetch_ahead(bytes, behind);
 	if (entry(bytes, BLOCK - 1, size, big) != pte + (BLOCK - 1) * step)
 		return false;
 #pragma GCC unroll 7
@@ -59,9 +68,10 @@ INLINE bool block_follows(const uint8_t *bytes, uint64_t pte, uint64_t step, uns
 
 /* The end of the entries from AT on, before END, that are PTE, PTE + STEP, PTE + 2 * STEP ... The first one is. */
 INLINE const uint8_t *follow(const uint8_t *at, const uint8_t *end, uint64_t pte, uint64_t step,
-			     unsigned size, bool big)
+			     unsigned size, bool big, const struct behind *behind)
 {
-	while ((size_t)(end - at) >= BLOCK * size && block_follows(at, pte, step, size, big)) {
+	while ((size_t)(end - at) >= BLOCK * size &&
+	       block_follows(at, pte, step, size, big, behind)) {
 		at += BLOCK * size;
 		pte += BLOCK * step;
 		if (at == end || entry(at, 0, size, big) != pte)
@@ -106,12 +116,12 @@ INLINE pair lead_into(pair entries, const struct wanted *wanted)
 
 /* From I on, where the first BLOCK of entries begins of which one leads into WANTED, or less than a block is left before END. */
 INLINE size_t skip_unwanted(const uint8_t *bytes, size_t i, size_t end, const struct wanted *wanted,
-			    unsigned size, bool big)
+			    unsigned size, bool big, const struct behind *behind)
 {
 	while (i + BLOCK <= end) {
 		pair any = {0, 0};
 
-		fetch_ahead(bytes + i * size);
+		fetch_ahead(bytes + i * size, behind);
 #pragma GCC unroll 8
 		for (unsigned n = 0; n < BLOCK; n += 2)
 			any |= lead_into(two_entries(bytes, i + n, size, big), wanted);
@@ -164,10 +174,10 @@ static bool guest_table(struct list *l, struct list_table *t, struct list_run *r
 }
 
 /*
- * Looks up the table that comes next while the one before it is gone over: its lines are on the way then. Only where the source
+ * Looks up the table that comes next, so that its lines are on the way while the one before it is gone over. Only where the source
  * lends its memory, and the address needs no translation.
  */
-static void look_ahead(struct list_stage *s)
+static void look_ahead(struct list_stage *s, struct behind *behind)
 {
 	const struct list *l = s->list;
 	struct list_ahead *ahead = &s->ahead;
@@ -182,11 +192,8 @@ static void look_ahead(struct list_stage *s)
 	ahead->held = true;
 	ahead->error = walk_map_table(l->k.w, ahead->address, ahead->copy, RIOMMU_PAGE_SIZE,
 				      &ahead->bytes);
-	if (ahead->error)
-		return;
-#pragma GCC unroll 16
-	for (size_t at = 0; at < AHEAD; at += 64)
-		__builtin_prefetch(ahead->bytes + at);
+	if (!ahead->error)
+		behind->gap = (uintptr_t)ahead->bytes - behind->end;
 }
 
 static int map_table(struct list_stage *s, struct list_table *t)
@@ -255,6 +262,7 @@ struct place {
 	unsigned level, shift; /* an entry maps 2 to the power of SHIFT */
 	uint64_t base;         /* what the first entry maps */
 	size_t end;            /* the last entry that is asked for */
+	struct behind behind;
 };
 
 /* Tells what was found, as far as it was asked for. */
@@ -326,7 +334,7 @@ INLINE size_t find_leaves(struct place *p, size_t i, unsigned size, bool big, un
 		span->from = from;
 		span->to = riommu_ppn_upper(pte);
 		at = follow(at, end_of_addresses(at, end, span->to, size, shift), pte, step, size,
-			    big);
+			    big, &p->behind);
 		from += (uint64_t)(at - first) * (((uint64_t)1 << shift) / size);
 		span->last = from - 1;
 		span++;
@@ -435,7 +443,7 @@ INLINE size_t pass_over(struct place *p, size_t i, unsigned size, bool big)
 
 	if (!l->reached || p->level || (!p->s->second && l->second.shape))
 		return i;
-	return skip_unwanted(p->t->bytes, i, p->end + 1, &wanted, size, big);
+	return skip_unwanted(p->t->bytes, i, p->end + 1, &wanted, size, big, &p->behind);
 }
 
 /* The entries of the table from I on. */
@@ -488,7 +496,8 @@ static int visit_table(struct list_stage *s, unsigned level, uint64_t address, u
 		t->run.pte = 0;
 	t->global = global;
 	count_loop(s, level);
-	look_ahead(s);
+	p.behind.end = (uintptr_t)(t->bytes + RIOMMU_PAGE_SIZE);
+	look_ahead(s, &p.behind);
 	if (s->shape->pte_size == 4)
 		return s->big_endian ? scan(&p, first, 4, true, shift)
 				     : scan(&p, first, 4, false, shift);
