@@ -121,11 +121,11 @@ struct list {
 	riommu_mappings_fn visit;
 	void *arg;
 	bool stopped; /* it said so */
-	size_t count,
-		told_ranges; /* the last one is not told: what comes next may lead on where it ends */
+	/* the last one of COUNT is not told: what comes next may lead on where it ends */
+	size_t count, told_ranges;
 	struct riommu_mapping found[LIST_RANGES];
-	uint64_t made
-		[LIST_RANGES]; /* the number of the ALIKE that each was made of, and may be again; 0: none */
+	/* the number of the ALIKE that each was made of, and that the next one there may be of; 0: none */
+	uint64_t made[LIST_RANGES];
 	struct riommu_mapping_totals totals;
 };
 

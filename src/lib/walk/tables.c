@@ -30,7 +30,7 @@ INLINE pair two_entries(const uint8_t *bytes, size_t i, unsigned size, bool big)
  */
 #define AHEAD 2048u
 
-/* What follows a table in memory, and by how much further on the next table lies; 0 too where that is not known. */
+/* What follows a table in memory, and by how much further on the next table lies. Where that is not known it is this one: no other memory is touched. */
 struct behind {
 	uintptr_t end, gap;
 };
@@ -497,6 +497,7 @@ static int visit_table(struct list_stage *s, unsigned level, uint64_t address, u
 	t->global = global;
 	count_loop(s, level);
 	p.behind.end = (uintptr_t)(t->bytes + RIOMMU_PAGE_SIZE);
+	p.behind.gap = -(uintptr_t)RIOMMU_PAGE_SIZE;
 	look_ahead(s, &p.behind);
 	if (s->shape->pte_size == 4)
 		return s->big_endian ? scan(&p, first, 4, true, shift)
