@@ -458,6 +458,28 @@ START_TEST(each_of_many_ranges_is_told_as_it_is)
 }
 END_TEST
 
+/* Only the first one leads on from a leaf of another size; all others are alike, more than are told at once. */
+START_TEST(a_range_of_two_sizes_is_alone_with_them)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+
+	map(&s, 0, 1, LEAF(0x90000000));
+	for (unsigned i = 0; i < 300; i++)
+		map(&s, 0x200000 + i * 0x1000, 0, LEAF(0x90200000 + i * 0x2000));
+	list_device();
+	ck_assert_uint_eq(l.count, 300);
+	expect_range(0, RIOMMU_MAPPING_LEAVES, 0, 0x200fff);
+	ck_assert_uint_eq(l.v[0].leaf_sizes, 0x201000);
+	ck_assert_uint_eq(l.v[0].leaves, 2);
+	for (unsigned i = 1; i < l.count; i++) {
+		expect_range(i, RIOMMU_MAPPING_LEAVES, 0x200000 + i * 0x1000,
+			     0x200fff + i * 0x1000);
+		ck_assert_uint_eq(l.v[i].leaf_sizes, 0x1000);
+		ck_assert_uint_eq(l.v[i].leaves, 1);
+	}
+}
+END_TEST
+
 /* Runs of three pages; a call may tell of many, and does. */
 struct calls {
 	unsigned count;
@@ -609,6 +631,32 @@ START_TEST(a_large_first_stage_leaf_over_small_second_stage_ones)
 	expect_range(2, RIOMMU_MAPPING_GUEST_ONLY, 0xc0201000, 0xffffffff);
 	ck_assert_uint_eq(l.v[2].gpa, 0x80201000);
 	ck_assert_ptr_nonnull(l.v[2].reason);
+}
+END_TEST
+
+/* Of three pages two are there, and lie apart: what is told at once is no multiple of three. */
+START_TEST(gaps_among_leaves_that_are_alike)
+{
+	struct stage second = second_stage(RIOMMU_HGATP_SV39X4), first;
+
+	guest_memory(&second);
+	first = first_stage(RIOMMU_FSC_SV39);
+	map(&first, 0x200000, 1, LEAF(0x80000000));
+	for (unsigned i = 0; i < 512; i++)
+		if (i % 3 < 2)
+			map(&second, 0x80000000 + i * 0x1000, 0, LEAF(0x90000000 + i * 0x2000));
+	list_device();
+	ck_assert_uint_eq(l.count, 512);
+	for (unsigned i = 0; i < l.count; i++) {
+		bool leaf = i % 3 < 2;
+
+		expect_range(i, leaf ? RIOMMU_MAPPING_LEAVES : RIOMMU_MAPPING_GUEST_ONLY,
+			     0x200000 + i * 0x1000, 0x200fff + i * 0x1000);
+		ck_assert_uint_eq(l.v[i].gpa, 0x80000000 + i * 0x1000);
+		ck_assert_uint_eq(l.v[i].pa, leaf ? 0x90000000 + i * 0x2000 : 0);
+		ck_assert_uint_eq(l.v[i].leaf_sizes, leaf ? 0x1000 : 0x200000);
+		ck_assert_int_eq(l.v[i].reason != NULL, !leaf);
+	}
 }
 END_TEST
 
@@ -801,11 +849,13 @@ TCase *list_case(void)
 	tcase_add_loop_test(tc, each_of_many_ranges_is_told_as_it_is, 60, 70);
 	tcase_add_loop_test(tc, each_of_many_ranges_is_told_as_it_is, 125, 131);
 	tcase_add_loop_test(tc, each_of_many_ranges_is_told_as_it_is, 700, 701);
+	tcase_add_test(tc, a_range_of_two_sizes_is_alone_with_them);
 	tcase_add_test(tc, many_ranges_are_told_at_once);
 	tcase_add_test(tc, what_a_table_leads_to_is_told_before_the_next_one_is_read);
 	tcase_add_loop_test(tc, what_was_found_before_the_bound_is_told, 0, 2);
 	tcase_add_loop_test(tc, each_table_page_is_read_once, 0, 2);
 	tcase_add_test(tc, a_large_first_stage_leaf_over_small_second_stage_ones);
+	tcase_add_test(tc, gaps_among_leaves_that_are_alike);
 	tcase_add_test(tc, small_first_stage_leaves_over_a_large_second_stage_one);
 	tcase_add_test(tc, each_first_stage_leaf_limits_what_its_pages_permit);
 	tcase_add_loop_test(tc, guest_physical_addresses_alone, 0, 2);
