@@ -394,6 +394,27 @@ START_TEST(a_visitor_can_end_the_listing_in_any_format)
 }
 END_TEST
 
+/* [1] all but the first: the others come so many at a time, and room for more ends elsewhere then */
+START_TEST(a_visitor_can_end_it_among_ranges_that_are_alike)
+{
+	struct stage s = first_stage(RIOMMU_FSC_SV39);
+	struct riommu_mapping_args args = {.last = UINT64_MAX};
+	struct riommu_space space;
+
+	map(&s, 0, 0, LEAF(0x90000000) & ~(_i ? RIOMMU_PTE_W : 0ul));
+	for (unsigned i = 1; i < 500; i++)
+		map(&s, i * 0x1000, 0, LEAF(0x90000000 + i * 0x2000));
+	space = device_space();
+	for (unsigned i = 0; i < 500; i += 7) {
+		struct end_at end = {.from = i * 0x1000};
+
+		ck_assert_int_eq(riommu_visit_mappings(&m.w, &space, &args, stop_at, &end, NULL),
+				 42);
+		ck_assert(end.ended);
+	}
+}
+END_TEST
+
 /* One leaf over two pages that lead elsewhere each, a gap, another page, a gap, an interrupt file, and a gap; before them another one, as above. */
 START_TEST(a_visitor_can_end_it_behind_a_second_stage)
 {
@@ -845,6 +866,7 @@ TCase *list_case(void)
 	tcase_add_test(tc, no_stage_is_an_identity);
 	tcase_add_loop_test(tc, a_visitor_can_end_the_listing, 1, 5);
 	tcase_add_loop_test(tc, a_visitor_can_end_the_listing_in_any_format, 0, 4);
+	tcase_add_loop_test(tc, a_visitor_can_end_it_among_ranges_that_are_alike, 0, 2);
 	tcase_add_loop_test(tc, a_visitor_can_end_it_behind_a_second_stage, 50, 66);
 	tcase_add_loop_test(tc, each_of_many_ranges_is_told_as_it_is, 60, 70);
 	tcase_add_loop_test(tc, each_of_many_ranges_is_told_as_it_is, 125, 131);
