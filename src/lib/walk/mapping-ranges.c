@@ -171,7 +171,8 @@ static int put_leaves(struct list *l, uint64_t iova, uint64_t last, uint64_t gpa
 	l->totals.bytes += last - iova + 1;
 	err = put(l, &m);
 	/* one of other leaves may have become longer */
-	l->made[l->count - 1] = last_range(l)->leaf_sizes == m.leaf_sizes ? l->alike_number : 0;
+	l->made[l->count - 1] =
+		l->found[l->count - 1].leaf_sizes == m.leaf_sizes ? l->alike_number : 0;
 	return err;
 }
 
