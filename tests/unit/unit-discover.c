@@ -465,6 +465,18 @@ START_TEST(a_machine_note_larger_than_any_is_not_looked_at)
 }
 END_TEST
 
+/* As a text of C, and with nothing where a list would be. */
+START_TEST(a_machine_note_may_end_as_a_text_and_have_null_for_a_list)
+{
+	static const char text[] = "{\"model\":\"m\",\"devices\":null,\"memory\":null}";
+	struct riommu_system fake = {.ctx = ctx};
+
+	ck_assert_int_eq(riommu_machine_parse(&fake, text, sizeof(text)), 0);
+	ck_assert_str_eq(fake.model, "m");
+	ck_assert_uint_eq(fake.device_count + fake.region_count, 0);
+}
+END_TEST
+
 START_TEST(a_machine_note_names_each_way_to_the_registers_once)
 {
 	char *text;
@@ -1892,6 +1904,7 @@ static void add_note_tests(TCase *tc)
 	tcase_add_test(tc, a_machine_note_is_never_too_long_to_be_read);
 	tcase_add_test(tc, more_memory_than_a_machine_note_has_room_for_is_left_out);
 	tcase_add_test(tc, a_machine_note_larger_than_any_is_not_looked_at);
+	tcase_add_test(tc, a_machine_note_may_end_as_a_text_and_have_null_for_a_list);
 	tcase_add_test(tc, a_machine_note_names_each_way_to_the_registers_once);
 	tcase_add_test(tc, a_name_with_quotes_and_slashes_survives);
 	tcase_add_loop_test(tc, a_machine_note_that_is_wrong_is_damage, 0,

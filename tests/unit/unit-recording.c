@@ -634,6 +634,22 @@ START_TEST(a_full_buffer_that_cannot_be_written_ends_a_recording)
 }
 END_TEST
 
+START_TEST(a_recording_of_nothing_ends_at_once)
+{
+	struct riommu_recorder *w = new_recorder();
+	struct riommu_recording *r;
+	struct riommu_watch_event e;
+	struct riommu_system *sys;
+
+	ck_assert_int_eq(riommu_recorder_end(w, 200), 0);
+	ck_assert_int_eq(riommu_recording_open(ctx, below("rec"), &r, &sys), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_int_eq(riommu_recording_next(r, &e), RIOMMU_RECORDING_ENDED);
+	riommu_recording_close(r);
+	riommu_system_close(sys);
+}
+END_TEST
+
 START_TEST(a_full_buffer_is_written_and_the_next_event_goes_on)
 {
 	struct riommu_recorder *w = new_recorder();
@@ -753,6 +769,7 @@ int main(void)
 	tcase_add_test(tc, a_write_that_fails_ends_a_recording_and_is_told_each_time);
 	tcase_add_test(tc, a_recording_that_cannot_be_cut_back_says_where_it_ends);
 	tcase_add_test(tc, a_full_buffer_that_cannot_be_written_ends_a_recording);
+	tcase_add_test(tc, a_recording_of_nothing_ends_at_once);
 	tcase_add_test(tc, a_full_buffer_is_written_and_the_next_event_goes_on);
 	tcase_add_test(tc, lists_that_cannot_be_written_make_no_recording);
 	tcase_add_test(tc, an_event_of_no_kind_is_refused_and_not_written);
