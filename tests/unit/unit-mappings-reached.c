@@ -314,6 +314,13 @@ START_TEST(an_mrif_is_reached_by_its_own_address)
 	ck_assert_uint_eq(all.v[0].mapping.iova, 0x300000);
 	ck_assert_int_eq(reach(0xc0000400, 0xc00007ff), 0);
 	ck_assert_uint_eq(all.count, 0);
+	ck_assert_int_eq(reach(0xc0000000, 0xc00001ff), 0);
+	ck_assert_uint_eq(all.count, 0);
+	/* and by that of the notice, which has 4 bytes */
+	ck_assert_int_eq(reach(0xd0000003, 0xd0000fff), 0);
+	ck_assert_uint_eq(all.count, 1);
+	ck_assert_int_eq(reach(0xd0000004, 0xd0000fff), 0);
+	ck_assert_uint_eq(all.count, 0);
 }
 END_TEST
 

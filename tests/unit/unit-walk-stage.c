@@ -478,6 +478,8 @@ START_TEST(table_beyond_pas_is_an_access_fault)
 		ask(RIOMMU_READ, VA);
 		expect_fault(5);
 		ck_assert_uint_eq(last_step()->level, 1);
+		riommu_translate(&m.w, &m.q, &m.t, NULL); /* by the short way, too */
+		expect_fault(5);
 	}
 }
 END_TEST
