@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The commands whose calls are failed: each tool, each command, on the demo capture and on made-up machines of the cli tests."""
+import mmap
 import os
 import struct
 import sys
+import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "cli"))
@@ -10,6 +13,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "vectors"))
 
 import capture  # noqa: E402
 import common  # noqa: E402
+import kdump  # noqa: E402
 import recording  # noqa: E402
 import test_inputs as inputs  # noqa: E402
 import test_kexec_prep as prep  # noqa: E402
@@ -25,11 +29,19 @@ class Case:
     that is complete or as it was before. CHANGES: the command changes its place, which is made anew for each run.
     """
 
-    def __init__(self, name, tool, args, place=None, output=None, changes=False, stdin=b"", env=None, whole=None, lines=False):
+    def __init__(self, name, tool, args, place=None, output=None, changes=False, stdin=b"", env=None, whole=None, lines=False,
+                 shim=None, screen=False, stays=None):
         self.name, self.tool, self.args, self.place_of = name, tool, args, place or common.Case
         self.output, self.changes, self.stdin, self.env = output, changes or output is not None, stdin, env or (lambda place: {})
         self.whole = whole  # whether a file is one that a run which went well could have left
         self.lines = lines  # JSON is an object a line
+        self.shim = shim or {}  # what the shim is told in each run
+        self.screen = screen  # in a terminal
+        self.stays = stays  # a file that stays where something went wrong, for who tries again
+
+    def lost(self, good, got):
+        """How many blocks may be lost."""
+        return 100000 if self.screen else getattr(self.place_of, "lost", lambda good, got: 0)(good, got)
 
     def place(self):
         place = self.place_of("setUp")
@@ -88,13 +100,30 @@ class Captures(common.Case):
 
 class Image(inputs.Raw):
     """
-    The memory of the machine in an image, its registers by hand. No compressed dump: kdump_free() of libkdumpfile 0.5.1 reads blocks that
-    it has freed, which the shim does not forgive. tests/cli/test_shrinking.py and test_inputs.py have them.
+    The memory of the machine in an image, its registers by hand.
     """
 
     def setUp(self):
         super().setUp()
         self.options = ["-i", self.image(), "-O", f"base={self.START:#x}", *self.by_hand()]
+
+
+class Dump(inputs.Registers):
+    """
+    The memory in a compressed dump. kdump_free() of libkdumpfile (0.5.1 at least) reads blocks that it has freed, so the shim lets what
+    that library frees be (KEEP). What it had allocated when it failed to open a dump is lost (source/kdumpfile.c), and always its map of
+    what was RAM.
+    """
+
+    KEEP = {"keep": "/libkdumpfile.so"}
+
+    @staticmethod
+    def lost(good, got):
+        return 1000 if b"/dump: opening it: " in got.err else good.report[3]
+
+    def setUp(self):
+        super().setUp()
+        self.options = ["-i", self.write("dump", kdump.dump(common.Machine().memory.pages)), *self.by_hand()]
 
 
 class Vmcore(prep.Vmcore):
@@ -158,10 +187,43 @@ def quiet(name, *args, **kwargs):
     return Case(name, QUIESCE, lambda p: [*p.options, *args], quiesce.Machine, **kwargs)
 
 
+def XTERM(place):  # pylint: disable=invalid-name,unused-argument
+    return {"TERM": "xterm"}
+
+
 class Blocked(quiesce.Machine):
     def setUp(self):
         super().setUp()
         self.quiesce()
+
+
+class Answering(quiesce.Machine):
+    """A machine whose IOMMU can be asked (tr_req): while it is Off it refuses."""
+
+    def setUp(self):
+        super().setUp()
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.answer)
+        self.thread.start()
+        self.addCleanup(self.thread.join)
+        self.addCleanup(self.ended.set)
+
+    def answer(self):
+        at = {name: capture.REGISTERS[name][0] for name in ("ddtp", "tr_req_ctl", "tr_response")}
+        with open(self.path("root/mem"), "r+b") as f, mmap.mmap(f.fileno(), mmap.PAGESIZE, offset=common.BASE) as page:
+            while not self.ended.is_set():
+                if page[at["tr_req_ctl"]] & 1:
+                    page[at["tr_response"]] = page[at["ddtp"]] & 0xf == 0  # a fault
+                    page[at["tr_req_ctl"]] &= 0xfe
+                time.sleep(0.001)
+
+
+class Removed(quiesce.Remove):
+    """An IOMMU on PCI, whose driver has left it Off."""
+
+    def setUp(self):
+        super().setUp()
+        self.memory({"ddtp": quiesce.DDTP & ~0xf})
 
 
 def cases():
@@ -177,6 +239,8 @@ def cases():
     out += [
         *(Case(f"dump-{name}", DUMP, lambda p: [*p.options, "-J", "devices"], place)
           for name, place in (("image-json", Image), ("vmcore-json", Vmcore))),
+        *(Case(f"dump-kdump-{name}", DUMP, lambda p, args=args: [*p.options, *args], Dump, shim=Dump.KEEP)
+          for name, args in (("json", ["-J", "devices"]), ("zero", ["-O", "excluded=zero", "mappings", "8"])) if common.features(DUMP).get("kdumpfile")),
         Case("dump-explain", DUMP, lambda p: ["explain", "Fault 13 devid: 0x8 iotval: 777000 iotval2: 0"]),
         Case("dump-explain-lines", DUMP, lambda p: ["-J", "explain", "-"], stdin=b"Fault 13 devid: 0x8 iotval: 777000 iotval2: 0\nddtp=0x4\nx\n"),
         captured("dump-batch", lambda p: ["-i", p.old, "translate", "--batch", p.requests]),
@@ -199,6 +263,8 @@ def cases():
         captured("top-playback-json", lambda p: ["-J", "-d", "1", "-i", p.recording], tool=TOP, lines=True),
         live("top-live", "-b", "-n", "2", "-d", "0.005", tool=TOP),
         live("top-live-json", "-J", "-n", "2", "-d", "0.005", tool=TOP, lines=True),
+        *((captured("top-screen-playback", lambda p: ["-n", "2", "-d", "0.01", "-i", p.recording], tool=TOP, screen=True, env=XTERM),
+           live("top-screen-live", "-n", "2", "-d", "0.01", tool=TOP, screen=True, env=XTERM)) if common.features(TOP).get("tui") else ()),
         Case("top-record", TOP, lambda p: [*p.options, "-J", "-n", "2", "-d", "0.005", "--record", p.path("out")], Live, output="out",
              whole=is_recording, lines=True),
         kernel("prep-check", lambda p: ["check", p.source]), kernel("prep-check-json", lambda p: ["-J", "check", p.source]),
@@ -211,6 +277,9 @@ def cases():
         Case("prep-report-json", PREP, lambda p: [*p.options, "-J", "report"], Loaded),
         quiet("quiesce-plan", "--plan"), quiet("quiesce-plan-json", "-J", "--plan", "--handover"),
         quiet("quiesce-block-json", "-J", changes=True), quiet("quiesce-handover", "--handover", changes=True),
+        quiet("quiesce-hold-json", "-J", "--hold", "1", changes=True, shim={"end": 1}, stays="run/quiesce.state"),
+        Case("quiesce-probe-json", QUIESCE, lambda p: [*p.options, "-J", "--timeout", "10", "--probe", "00:01.0:0x1000"], Answering, changes=True),
+        Case("quiesce-remove-json", QUIESCE, lambda p: [*p.options, "-J", "--via", "remove"], Removed, changes=True),
         Case("quiesce-undo-json", QUIESCE, lambda p: [*p.options, "-J", "--undo"], Blocked, changes=True),
     ]
     return [c for c in out if c.tool and os.path.exists(c.tool)]

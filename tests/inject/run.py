@@ -11,6 +11,7 @@ A command runs once undisturbed. Then each of its allocations fails in turn (shi
   * it ended by itself, in time, and not by a signal; no memory is lost (shim.c, which looks as a leak checker does);
   * it gave what it gives undisturbed, or told on standard error what is wrong, with the reason; a status of 0 only if complete;
   * JSON is JSON, and says "complete":false where something was told;
+  * a terminal is as it was before; what ncurses says, shows or loses is not looked at;
   * the file it writes is complete or what it was before, and nothing lies beside it.
 
 Of a build with sanitizers, whose allocator is not to be replaced, only the system calls fail, and the sanitizers look; for leaks the
@@ -38,6 +39,7 @@ sys.dont_write_bytecode = True
 import cases  # noqa: E402
 import common  # noqa: E402
 import failing  # noqa: E402
+import terminal  # noqa: E402
 
 TIMEOUT = 20
 MARK = "/inject/begins/here"
@@ -104,17 +106,20 @@ class Bench:
         program, library = common.program_of(case.tool)
         env = {"LD_PRELOAD": " ".join([self.shim, *library]), "INJECT_REPORT": report, "INJECT_NOT": NOT_OURS} if self.shim else {
             "ASAN_OPTIONS": "detect_leaks=0", "LD_LIBRARY_PATH": os.path.dirname(program)}
-        env.update({"INJECT_" + k.upper(): str(v) for k, v in inject.items()})
+        env.update({"INJECT_" + k.upper(): str(v) for k, v in {**case.shim, **inject}.items()})
         command = [program, *self.free, *case.args(place)]
-        base = dict(os.environ, LC_ALL="C", TERM="dumb", COLUMNS="80", **case.env(place))
+        base = {**os.environ, "LC_ALL": "C", "TERM": "dumb", "COLUMNS": "80", **case.env(place)}
         base.pop("LD_LIBRARY_PATH", None)
         if strace:
             command = ["strace", *strace, *(x for k, v in env.items() for x in ("-E", f"{k}={v}")), *command]
         else:
             base.update(env)
         try:
-            done = subprocess.run(command, input=case.stdin, capture_output=True, env=base, timeout=TIMEOUT, check=False)
-            status, out, err = done.returncode, done.stdout, done.stderr
+            if case.screen:
+                status, out, err = terminal.run(command, base, TIMEOUT)
+            else:
+                done = subprocess.run(command, input=case.stdin, capture_output=True, env=base, timeout=TIMEOUT, check=False)
+                status, out, err = done.returncode, done.stdout, done.stderr
         except subprocess.TimeoutExpired as late:
             status, out, err = None, late.stdout or b"", late.stderr or b""
         return Ran(status, out, self.same(place, out), self.same(place, err), self.reported(report), *self.files(case, place))
@@ -185,15 +190,17 @@ def judge(case, good, got, error, wants_json, words):
         return ["a sanitizer reports"]
     if got.status > 7:
         wrong.append(f"status {got.status}")
-    if got.report and got.report[3] and not (got.status == 1 and b"out of memory" in got.err):  # then it ends wherever it is
+    if got.report and got.report[3] > case.lost(good, got) and not (got.status == 1 and b"out of memory" in got.err):  # then it ends wherever it is
         wrong.append(f"lost {got.report[3]} blocks")
-    same = (got.status, got.said) == (good.status, good.said)
+    same = got.status == good.status if case.screen else (got.status, got.said) == (good.status, good.said)
     reason = reason_of(error)
     shown = bool(re.search(reason, got.said)) and not re.search(reason, good.said)  # as `list` does it: in the answer
     if not same and not fresh and not mute and not shown:
         wrong.append("differs, and says nothing")
-    if fresh and not mute and not shown and not re.search(reason, got.err):
+    if fresh and not mute and not shown and not case.screen and not re.search(reason, got.err):
         wrong.append("the reason is not told")
+    if case.screen and not re.match(r"write\(1,|ioctl\(", words):
+        wrong += terminal.left(got.out)
     if wants_json and got.out and not cut:
         values, complaint = json_of(case, got.out)
         if complaint:
@@ -202,7 +209,7 @@ def judge(case, good, got, error, wants_json, words):
             wrong.append("differs, and is complete")
     if case.output:
         wrong += judge_output(case, good, got)
-    left = [n for n in got.beside if n not in good.beside]
+    left = [n for n in got.beside if n not in good.beside and not (fresh and n == case.stays)]
     if left and not (fresh and re.match("unlink|rmdir", words)):
         wrong.append("left " + " ".join(left))
     return wrong
@@ -324,7 +331,7 @@ def run(scratch, names, everything, verbose):
     bench, runs, calls_seen, failed, passed = Bench(shim), 0, 0, 0, 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for case in cases.cases():
-            if names and not any(n in case.name for n in names):
+            if names and not any(n in case.name for n in names) or "end" in case.shim and not shim:
                 continue
             bad, count, total = check(case, bench, everything, tracing, scratch, pool)
             runs, calls_seen = runs + count, calls_seen + total

@@ -5,6 +5,8 @@
  *
  *   INJECT_ALLOC=N      the Nth allocation returns NULL; each one after it, too, with INJECT_ALLOC_ON=1
  *   INJECT_NOT=NAME     a strdup() by the function of this name is not counted
+ *   INJECT_KEEP=NAME    what the library of this name frees keeps its content, and is not used again
+ *   INJECT_END=1        who waits for a signal (sigtimedwait()) has SIGTERM at once
  *   INJECT_SHORT=N      a read or write of the program itself moves N bytes at most
  *   INJECT_SHRINK=PATH  this file is cut to half as soon as some of it was read or it was mapped
  *   INJECT_LATE=N       not before it is mapped (1), a temporary file is made, in which the program saves what it reads (2)
@@ -50,9 +52,10 @@ struct head {
 
 static struct head *live;
 static unsigned long counted, failed, live_count, fail_at, cut, late;
-static bool fail_on, begun;
+static bool fail_on, begun, ends;
 static char report[4096];
 static const char *spared;  /* NULL: nobody */
+static const char *keeper;  /* NULL: none */
 static const char *shrinks; /* NULL: none, or it is done */
 
 static unsigned long number(const char *name)
@@ -92,6 +95,8 @@ __attribute__((constructor)) static void begin(void)
 	unsetenv("INJECT_SHORT");
 	unsetenv("INJECT_REPORT");
 	spared = getenv("INJECT_NOT");
+	keeper = getenv("INJECT_KEEP");
+	ends = getenv("INJECT_END");
 	shrinks = getenv("INJECT_SHRINK");
 	late = number("INJECT_LATE");
 	if (getenv("INJECT_SIGNAL"))
@@ -156,6 +161,14 @@ void *calloc(size_t count, size_t size)
 	return p ? memset(p, 0, all) : NULL;
 }
 
+/* True if CALLER is in a library that uses what it has freed. */
+static bool keeps(const void *caller)
+{
+	Dl_info info;
+
+	return keeper && dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, keeper);
+}
+
 void free(void *p)
 {
 	struct head *h;
@@ -172,8 +185,10 @@ void free(void *p)
 			h->next->prev = h->prev;
 		live_count--;
 		h->magic = 0;
-		memset(p, 0xa5, h->size); /* who still uses it sees that */
-		__libc_free(h);
+		if (!keeps(__builtin_return_address(0))) {
+			memset(p, 0xa5, h->size); /* who still uses it sees that */
+			__libc_free(h);
+		}
 	}
 	errno = err;
 }
@@ -343,6 +358,13 @@ ssize_t __pread64_chk(int fd, void *buf, size_t len, off_t at, size_t room)
 {
 	room_for(len, room);
 	return pread(fd, buf, len, at);
+}
+
+int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+{
+	if (ends)
+		return SIGTERM;
+	return (int)syscall(SYS_rt_sigtimedwait, set, info, timeout, (size_t)8);
 }
 
 /* -- what is lost ------------------------------------------------------------------------------- */

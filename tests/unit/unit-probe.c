@@ -162,7 +162,12 @@ END_TEST
 START_TEST(an_iommu_whose_capabilities_are_not_known_is_not_asked)
 {
 	sys->iommus[0].state[riommu_reg_by_offset(RIOMMU_REG_CAPABILITIES)] = RIOMMU_REG_MISSING;
-	ck_assert_int_eq(ask(0), -ENOTSUP);
+	ck_assert_int_eq(ask(0), -ENODATA);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "not known"));
+	sys->iommus[0].error = -EACCES;
+	snprintf(sys->iommus[0].reason, sizeof(sys->iommus[0].reason), "lockdown");
+	ck_assert_int_eq(ask(0), -EACCES);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "lockdown"));
 	ck_assert_uint_eq(sim->accesses, 0);
 }
 END_TEST

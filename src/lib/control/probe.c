@@ -114,8 +114,12 @@ int riommu_probe_translate(struct riommu_source *control, const struct riommu_io
 	bool go = false;
 	int err;
 
-	if (riommu_iommu_reg(iommu, RIOMMU_REG_CAPABILITIES, &capabilities) ||
-	    !(capabilities & RIOMMU_CAP_DBG))
+	err = riommu_iommu_reg(iommu, RIOMMU_REG_CAPABILITIES, &capabilities);
+	if (err)
+		return riommu_fail(control->ctx, iommu->error ? iommu->error : err,
+				   "%s: whether this IOMMU can be asked is not known: %s",
+				   iommu->name, iommu->error ? iommu->reason : "no capabilities");
+	if (!(capabilities & RIOMMU_CAP_DBG))
 		return riommu_fail(control->ctx, -ENOTSUP,
 				   "%s: capabilities.DBG is 0: this IOMMU cannot be asked",
 				   iommu->name);

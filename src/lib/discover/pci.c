@@ -36,7 +36,7 @@ int riommu_pci_base(const struct riommu_system *sys, const char *name, uint64_t 
 	riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices/%s/resource", name);
 	err = riommu_read_file(path, 64u << 10, &text, &len);
 	if (err)
-		return err;
+		return riommu_left_out(sys->ctx, path, err) ? -ENOMEM : -ENODATA;
 	if (sscanf(text, "%llx %llx %llx", &start, &end, &flags) != 3 || !start || end < start ||
 	    end - start < RIOMMU_REGS_SIZE - 1 || !(flags & RESOURCE_MEM) ||
 	    start & (RIOMMU_REGS_SIZE - 1))

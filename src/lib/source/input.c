@@ -43,6 +43,27 @@ int riommu_source_open_file(struct riommu_source *src, const char *path, int *fd
 	return err;
 }
 
+int riommu_source_pread(struct riommu_source *src, int fd, uint64_t offset, void *buf, size_t len)
+{
+	uint8_t *to = buf;
+
+	while (len) {
+		ssize_t n = pread(fd, to, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return riommu_source_open_failed(src->ctx, src->path, errno);
+		if (!n)
+			return riommu_fail(src->ctx, -EBADMSG, "%s: ends before offset 0x%llx",
+					   src->path, (unsigned long long)offset);
+		to += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 int riommu_source_map_file(struct riommu_source *src, const char *path, const uint8_t **bytes,
 			   uint64_t *size)
 {
@@ -122,7 +143,9 @@ static int read_head(struct riommu_ctx *ctx, const char *path, uint8_t *head, si
 	*len = 0;
 	if (fd < 0)
 		return riommu_source_open_failed(ctx, path, errno);
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
+	if (fstat(fd, &st)) {
+		n = -1;
+	} else if (S_ISREG(st.st_mode)) {
 		do
 			n = pread(fd, head + *len, size - *len, (off_t)*len);
 		while (n > 0 ? (*len += (size_t)n) < size : n < 0 && errno == EINTR);

@@ -24,32 +24,10 @@ struct kcore {
 	size_t count;
 };
 
-/* Reads LEN bytes at OFFSET; a file that ends before is -EBADMSG. */
-static int read_at(struct riommu_source *src, int fd, uint64_t offset, void *buf, size_t len)
-{
-	uint8_t *to = buf;
-
-	while (len) {
-		ssize_t n = pread(fd, to, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return riommu_source_open_failed(src->ctx, src->path, errno);
-		if (!n)
-			return riommu_fail(src->ctx, -EBADMSG, "%s: ends before offset 0x%llx",
-					   src->path, (unsigned long long)offset);
-		to += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int load_headers(struct riommu_source *src, struct kcore *kcore)
 {
 	Elf64_Ehdr head;
-	int err = read_at(src, kcore->fd, 0, &head, sizeof(head));
+	int err = riommu_source_pread(src, kcore->fd, 0, &head, sizeof(head));
 
 	if (err)
 		return err;
@@ -66,7 +44,8 @@ static int load_headers(struct riommu_source *src, struct kcore *kcore)
 		uint64_t end;
 		Elf64_Phdr p;
 
-		err = read_at(src, kcore->fd, head.e_phoff + i * sizeof(p), &p, sizeof(p));
+		err = riommu_source_pread(src, kcore->fd, head.e_phoff + i * sizeof(p), &p,
+					  sizeof(p));
 		if (err)
 			return err;
 		if (p.p_type != PT_LOAD || p.p_paddr == UINT64_MAX ||
@@ -122,7 +101,8 @@ static int kcore_read(struct riommu_source *src, uint64_t pa, void *buf, size_t 
 		const struct range *r = &kcore->ranges[i];
 
 		if (pa >= r->pa && riommu_inside(pa - r->pa, len, r->len))
-			return read_at(src, kcore->fd, r->offset + (pa - r->pa), buf, len);
+			return riommu_source_pread(src, kcore->fd, r->offset + (pa - r->pa), buf,
+						   len);
 	}
 	return -ENODATA;
 }

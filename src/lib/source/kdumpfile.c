@@ -67,10 +67,13 @@ static void kdumpfile_close(struct riommu_source *src)
 static int failed(struct riommu_source *src, kdump_status status, const char *doing)
 {
 	struct kdump *kdump = src->priv;
-	int err = status == KDUMP_ERR_SYSTEM    ? -EIO
-		  : status == KDUMP_ERR_NOTIMPL ? -ENOTSUP
-						: -EBADMSG;
+	int system =
+		errno ? errno : EIO; /* why, where libkdumpfile says no more than what it did */
+	int err = status == KDUMP_ERR_NOTIMPL ? -ENOTSUP : -EBADMSG;
 
+	if (status == KDUMP_ERR_SYSTEM)
+		return riommu_fail(src->ctx, -system, "%s: %s: %s (%s)", src->path, doing,
+				   kdump_get_err(kdump->dump), strerror(system));
 	return riommu_fail(src->ctx, err, "%s: %s: %s", src->path, doing,
 			   kdump_get_err(kdump->dump));
 }
@@ -99,10 +102,15 @@ static int damaged(struct riommu_source *src, const char *what)
 	return riommu_fail(src->ctx, -EBADMSG, "%s: %s", src->path, what);
 }
 
-static bool read_at(const struct kdump *kdump, uint64_t offset, void *buf, size_t len)
+/* TRUNCATED: what it is when the file ends before. */
+static int read_at(struct riommu_source *src, uint64_t offset, void *buf, size_t len,
+		   const char *truncated)
 {
-	return riommu_inside(offset, len, kdump->size) &&
-	       pread(kdump->fd, buf, len, (off_t)offset) == (ssize_t)len;
+	const struct kdump *kdump = src->priv;
+
+	if (!riommu_inside(offset, len, kdump->size))
+		return damaged(src, truncated);
+	return riommu_source_pread(src, kdump->fd, offset, buf, len);
 }
 
 /*
@@ -114,8 +122,12 @@ static int find_pieces(struct riommu_source *src, uint64_t *where, uint64_t *end
 	const struct kdump *kdump = src->priv;
 	uint64_t at = RIOMMU_PAGE_SIZE, offset, size;
 	uint8_t piece[16];
+	int err;
 
-	for (*end = 0, *where = 0; read_at(kdump, at, piece, sizeof(piece)); at += size) {
+	for (*end = 0, *where = 0;; at += size) {
+		err = read_at(src, at, piece, sizeof(piece), "a flattened dump that is truncated");
+		if (err)
+			return err;
 		offset = riommu_get64(piece, true);
 		size = riommu_get64(piece + 8, true);
 		if (offset == UINT64_MAX)
@@ -127,7 +139,6 @@ static int find_pieces(struct riommu_source *src, uint64_t *where, uint64_t *end
 			*where = at;
 		*end = offset + size > *end ? offset + size : *end;
 	}
-	return damaged(src, "a flattened dump that is truncated");
 }
 
 /* The same kind of dump is made on other machines. QEMU writes "Unknown" for RISC-V; a missing name says nothing. */
@@ -208,6 +219,7 @@ static int find_pages(struct riommu_source *src, const uint8_t *header, const ui
 				 ? riommu_get64(sub + AT_MAX_MAPNR, false)
 				 : riommu_get32(header + AT_MAX_MAPNR_32, false);
 	uint8_t block[RIOMMU_PAGE_SIZE];
+	int err;
 
 	if (riommu_get32(sub + AT_SPLIT, false))
 		return 0;
@@ -221,8 +233,10 @@ static int find_pages(struct riommu_source *src, const uint8_t *header, const ui
 		return riommu_fail(src->ctx, -ENOMEM, "out of memory");
 	for (uint64_t i = 0; i < kdump->blocks; i++) {
 		kdump->before[i] = count;
-		if (!read_at(kdump, kdump->bitmap + i * RIOMMU_PAGE_SIZE, block, sizeof(block)))
-			return damaged(src, "truncated: its bitmaps are not all there");
+		err = read_at(src, kdump->bitmap + i * RIOMMU_PAGE_SIZE, block, sizeof(block),
+			      "truncated: its bitmaps are not all there");
+		if (err)
+			return err;
 		count += count_bits(block, BLOCK_PAGES);
 	}
 	if (!riommu_inside(kdump->descriptors, count * DESCRIPTOR_SIZE, kdump->size))
@@ -247,16 +261,23 @@ static int check_page(struct riommu_source *src, uint64_t pa)
 	uint64_t page = pa >> RIOMMU_PAGE_SHIFT, block = page / BLOCK_PAGES, index;
 	uint8_t bits[RIOMMU_PAGE_SIZE], descriptor[DESCRIPTOR_SIZE];
 	size_t bit = (size_t)(page % BLOCK_PAGES);
+	int err;
 
-	if (!kdump->before || block >= kdump->blocks ||
-	    !read_at(kdump, kdump->bitmap + block * RIOMMU_PAGE_SIZE, bits, sizeof(bits)) ||
-	    !(bits[bit / 8] >> bit % 8 & 1))
+	if (!kdump->before || block >= kdump->blocks)
 		return 0;
+	err = read_at(src, kdump->bitmap + block * RIOMMU_PAGE_SIZE, bits, sizeof(bits),
+		      "truncated: its bitmaps are not all there");
+	if (err == -EBADMSG || (!err && !(bits[bit / 8] >> bit % 8 & 1)))
+		return 0; /* what was there when it was opened: libkdumpfile will find out */
+	if (err)
+		return err;
 	index = kdump->before[block] + count_bits(bits, bit);
-	if (read_at(kdump, kdump->descriptors + index * DESCRIPTOR_SIZE, descriptor,
-		    sizeof(descriptor)) &&
-	    riommu_inside(riommu_get64(descriptor, false), riommu_get32(descriptor + 8, false),
-			  kdump->size))
+	err = read_at(src, kdump->descriptors + index * DESCRIPTOR_SIZE, descriptor,
+		      sizeof(descriptor), "truncated: the list of its pages is not all there");
+	if (err && err != -EBADMSG)
+		return err;
+	if (!err && riommu_inside(riommu_get64(descriptor, false),
+				  riommu_get32(descriptor + 8, false), kdump->size))
 		return 0;
 	return lost(src, pa, "truncated, or its list of pages lies: it ends behind the file");
 }
@@ -264,21 +285,25 @@ static int check_page(struct riommu_source *src, uint64_t pa)
 /* A flattened dump's sub-header may be anywhere: QEMU has it in one piece with the header, makedumpfile mostly not. */
 static int check_headers(struct riommu_source *src)
 {
-	struct kdump *kdump = src->priv;
+	const struct kdump *kdump = src->priv;
 	uint8_t header[HEADER_SIZE], sub[SUB_HEADER_SIZE];
 	uint64_t where = 0, end = kdump->size;
-	bool flat = read_at(kdump, 0, header, FLAT_SIZE) && !memcmp(header, FLAT, FLAT_SIZE);
-	int err = flat ? find_pieces(src, &where, &end) : 0;
+	const char *no_header = "truncated: a dump without a whole header";
+	int err = read_at(src, 0, header, FLAT_SIZE, no_header);
+	bool flat = !err && !memcmp(header, FLAT, FLAT_SIZE);
 
-	if (err)
-		return err;
-	if (!read_at(kdump, where, header, sizeof(header)))
-		return damaged(src, "truncated: a dump without a whole header");
-	err = check_header(src, header, end);
+	if (flat)
+		err = find_pieces(src, &where, &end);
+	if (!err)
+		err = read_at(src, where, header, sizeof(header), no_header);
+	if (!err)
+		err = check_header(src, header, end);
 	if (err || flat)
 		return err;
-	if (!read_at(kdump, RIOMMU_PAGE_SIZE, sub, sizeof(sub)))
-		return damaged(src, "truncated: a dump without a sub-header");
+	err = read_at(src, RIOMMU_PAGE_SIZE, sub, sizeof(sub),
+		      "truncated: a dump without a sub-header");
+	if (err)
+		return err;
 	err = check_sub_header(src, header, sub, end);
 	return err ? err : find_pages(src, header, sub);
 }
@@ -286,13 +311,17 @@ static int check_headers(struct riommu_source *src)
 /* -- opening and reading ------------------------------------------------------------------------------------- */
 
 /* Which pages were RAM. A dump may lack it; then nothing of what it leaves out is zero. */
-static void find_ram(struct riommu_source *src)
+static int find_ram(struct riommu_source *src)
 {
 	struct kdump *kdump = src->priv;
+	kdump_status status;
 	kdump_attr_t attr;
 
-	if (kdump_get_attr(kdump->dump, KDUMP_ATTR_MEMORY_PAGEMAP, &attr) == KDUMP_OK &&
-	    attr.type == KDUMP_BITMAP) {
+	errno = 0;
+	status = kdump_get_attr(kdump->dump, KDUMP_ATTR_MEMORY_PAGEMAP, &attr);
+	if (status == KDUMP_ERR_SYSTEM)
+		return failed(src, status, "which pages were RAM");
+	if (status == KDUMP_OK && attr.type == KDUMP_BITMAP) {
 		kdump->ram = attr.val.bitmap;
 		kdump_bmp_incref(kdump->ram);
 	} else {
@@ -300,6 +329,7 @@ static void find_ram(struct riommu_source *src)
 			   "%s does not say which pages were RAM: excluded=zero has no effect",
 			   src->path);
 	}
+	return 0;
 }
 
 static int open_dump(struct riommu_source *src, struct kdump *kdump)
@@ -309,6 +339,7 @@ static int open_dump(struct riommu_source *src, struct kdump *kdump)
 	kdump->dump = kdump_new();
 	if (!kdump->dump)
 		return riommu_fail(src->ctx, -ENOMEM, "out of memory");
+	errno = 0;
 	status = kdump_open_fd(kdump->dump, kdump->fd);
 	if (status == KDUMP_ERR_NOTIMPL)
 		return riommu_fail(src->ctx, -ENOTSUP,
@@ -316,16 +347,16 @@ static int open_dump(struct riommu_source *src, struct kdump *kdump)
 				   "dump, put it together with makedumpfile -R",
 				   src->path, kdump_get_err(kdump->dump));
 	if (status != KDUMP_OK) {
-		int err = failed(src, status, "not a dump that can be read");
+		int err = failed(src, status,
+				 status == KDUMP_ERR_SYSTEM ? "opening it"
+							    : "not a dump that can be read");
 
 		/* After a dump that turned out damaged half way, kdump_free() crashes (0.5.1 and 0.5.6): a leak is less. */
 		kdump->dump = NULL;
 		return err;
 	}
 	kdump->rest_is_zero = riommu_option_is_set(src->ctx, "excluded");
-	if (kdump->rest_is_zero)
-		find_ram(src);
-	return 0;
+	return kdump->rest_is_zero ? find_ram(src) : 0;
 }
 
 static int kdumpfile_open(struct riommu_source *src, const char *path)
@@ -368,6 +399,7 @@ static int read_in_page(struct riommu_source *src, uint64_t pa, uint8_t *to, siz
 
 	if (err)
 		return err;
+	errno = 0;
 	status = kdump_read(kdump->dump, KDUMP_MACHPHYSADDR, pa, to, &got);
 	if (status == KDUMP_OK && got == len)
 		return 0;

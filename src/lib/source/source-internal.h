@@ -25,6 +25,9 @@ int riommu_source_open_failed(struct riommu_ctx *ctx, const char *path, int err)
 /* Opens the file PATH to read it; what is not a regular file with something in it is an error. *FD is the caller's. */
 int riommu_source_open_file(struct riommu_source *src, const char *path, int *fd, uint64_t *size);
 
+/* Reads LEN bytes at OFFSET of FD, which is SRC's; a file that ends before is -EBADMSG. */
+int riommu_source_pread(struct riommu_source *src, int fd, uint64_t offset, void *buf, size_t len);
+
 /* The same, mapped as a whole; the caller unmaps. */
 int riommu_source_map_file(struct riommu_source *src, const char *path, const uint8_t **bytes,
 			   uint64_t *size);

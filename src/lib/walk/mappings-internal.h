@@ -10,7 +10,7 @@
 #include "walk/visit-internal.h"
 
 /* What is done for each run of leaves. */
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE WALK_INLINE
 
 struct list;
 
