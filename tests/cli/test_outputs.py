@@ -265,6 +265,7 @@ class Closed(Four):
         for command in self.reading():
             if command[0] != common.TOOL:
                 with self.subTest(command=command):
+                    common.wanted(command[0], command)
                     done = self.closed(">&-", *command)
                     self.assertEqual(done.status, 1, str(done))
                     self.assertIn(b"standard output: Bad file descriptor", done.err)
@@ -329,6 +330,7 @@ class Interrupted(Four):
                 os.unlink(self.path("out/x"))
 
     def test_stopped_and_continued(self):
+        common.wanted(common.TOOL, ["-J"])
         process = subprocess.Popen([common.TOOL, "-i", self.core, "-J", "translate", "--batch", "-"], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with process:

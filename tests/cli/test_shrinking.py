@@ -22,7 +22,7 @@ class Mapped(common.Case):
 
     def while_it_waits(self, path, *args, size=0):
         """Cuts the file when the tool has opened it and waits for a line."""
-        process = subprocess.Popen([common.TOOL, "-i", path, *args, "-J", "translate", "--batch", "-"], stdin=subprocess.PIPE,
+        process = subprocess.Popen([common.TOOL, "-i", path, *args, "translate", "--batch", "-"], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, LC_ALL="C"))
         with process:
             process.stdin.write(b"rubbish\n")
@@ -67,6 +67,8 @@ class Mapped(common.Case):
                             (common.KEXEC_PREP, "check")):
             for json in ([], ["-J"]):
                 with self.subTest(args=args, json=json):
+                    if tool == common.KEXEC_PREP:
+                        common.names_wanted()  # it looks for more in the capture only then
                     self.write("padded.core", content)
                     done = failing.call(tool, "-i", path, *(x for x in args if not json or x != "-b"), *json, shrink=path, late=1)
                     self.assertEqual(os.path.getsize(path), len(content) // 2)
@@ -162,6 +164,7 @@ class Read(common.Case):
         for i in range(5000):
             r.fault(0.5 + i * 1e-5, i + 1)
         path = self.write("x.rec", r.end(2).bytes)
+        common.wanted(common.TOP, ["-J"])
         process = subprocess.Popen([common.TOP, "-J", "-i", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, LC_ALL="C"))
         with process:
             first = process.stdout.readline()  # more than a pipe holds comes after this
