@@ -895,7 +895,7 @@ START_TEST(a_dump_whose_headers_cannot_be_read_is_refused)
 }
 END_TEST
 
-START_TEST(a_page_whose_place_cannot_be_read_is_lost_or_left_to_libkdumpfile)
+START_TEST(a_page_whose_place_cannot_be_read_is_told_or_left_to_libkdumpfile)
 {
 	const char *name;
 	uint8_t got[8];
@@ -1654,7 +1654,7 @@ static void add_live_tests(TCase *tc)
 	tcase_add_test(tc, a_part_of_a_dump_in_several_files_is_read_or_refused);
 	tcase_add_loop_test(tc, a_page_that_cannot_be_unpacked_says_so, 0, 2);
 	tcase_add_loop_test(tc, a_dump_whose_headers_cannot_be_read_is_refused, 0, 2);
-	tcase_add_test(tc, a_page_whose_place_cannot_be_read_is_lost_or_left_to_libkdumpfile);
+	tcase_add_test(tc, a_page_whose_place_cannot_be_read_is_told_or_left_to_libkdumpfile);
 #endif
 	tcase_add_test(tc, a_copying_source_copies_each_page_once);
 	tcase_add_test(tc, pages_that_are_read_are_told_of);

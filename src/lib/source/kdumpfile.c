@@ -267,10 +267,8 @@ static int check_page(struct riommu_source *src, uint64_t pa)
 		return 0;
 	err = read_at(src, kdump->bitmap + block * RIOMMU_PAGE_SIZE, bits, sizeof(bits),
 		      "truncated: its bitmaps are not all there");
-	if (err == -EBADMSG || (!err && !(bits[bit / 8] >> bit % 8 & 1)))
-		return 0; /* what was there when it was opened: libkdumpfile will find out */
-	if (err)
-		return err;
+	if (err || !(bits[bit / 8] >> bit % 8 & 1))
+		return 0; /* it was there when the dump was opened: libkdumpfile will find out */
 	index = kdump->before[block] + count_bits(bits, bit);
 	err = read_at(src, kdump->descriptors + index * DESCRIPTOR_SIZE, descriptor,
 		      sizeof(descriptor), "truncated: the list of its pages is not all there");
