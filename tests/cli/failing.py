@@ -49,6 +49,8 @@ def call(tool, *args, env=None, stdin=b"", **inject):
     free = ["--no-sandbox"] if b"--no-sandbox" in common.call("--help").out else []  # the shim opens files when all is over
     done = subprocess.run([program, *free, *args], input=stdin, capture_output=True, timeout=common.TIMEOUT, check=False,
                           env=dict(os.environ, LC_ALL="C", TERM="dumb", COLUMNS="80", **preload, **(env or {})))
+    if common.LEFT_OUT in done.stderr:
+        raise unittest.SkipTest(done.stderr.decode().splitlines()[0])
     out = common.Done(done.returncode, done.stdout, done.stderr, args)
     out.report = [0] * 4
     if os.path.exists(report):
