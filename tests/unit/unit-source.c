@@ -1700,6 +1700,7 @@ int main(void)
 	tcase_add_checked_fixture(live, setup, teardown);
 	tcase_set_timeout(cores, 60);
 	add_core_tests(cores);
+	tcase_set_timeout(live, 60);
 	add_live_tests(live);
 	suite_add_tcase(suite, cores);
 	suite_add_tcase(suite, live);
