@@ -22,7 +22,7 @@ static int read_kernel(struct prep *p, struct prep_kernel *k)
 	if (!err)
 		err = riommu_read_file(k->path, RIOMMU_IMAGE_MAX, &packed, &len);
 	if (err)
-		return riommu_fail(p->ctx, err, "%s", strerror(-err));
+		return riommu_fail(p->ctx, err, "%s", riommu_read_reason(err));
 	if (S_ISREG(st.st_mode) && len < (uint64_t)st.st_size) {
 		free(packed); /* nothing else in an Image tells that its end is missing */
 		return riommu_fail(p->ctx, -EBADMSG,
@@ -283,7 +283,7 @@ void *prep_tree(struct prep *p, const char *path, size_t *len)
 	err = riommu_read_file(path, RIOMMU_FDT_MAX, &text, &text_len);
 	if (err) {
 		out_error(&p->out, err, "%s: no device tree to start from: %s", path,
-			  strerror(-err));
+			  riommu_read_reason(err));
 		return NULL;
 	}
 	err = riommu_record_put(p->ctx, text, text_len, RIOMMU_RECORD_MAX, &tree, len);

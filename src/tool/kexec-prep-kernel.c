@@ -5,6 +5,7 @@
 #include "kexec-prep.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #define MAX_CONFIG  (4u << 20)
@@ -18,12 +19,12 @@ void tell_unread(struct prep *p, const char *path, int err)
 	if (err == -ENOMEM)
 		die(STATUS_ERROR, "out of memory");
 	if (err != -ENOENT && err != -ENOTDIR && err != -EACCES && err != -EPERM)
-		out_incomplete(&p->out, "%s: %s", path, strerror(-err));
+		out_incomplete(&p->out, "%s: %s", path, riommu_read_reason(err));
 }
 
 char *read_text(struct prep *p, const char *key, const char *tail)
 {
-	char path[1024], *text;
+	char path[PATH_MAX], *text;
 	size_t len;
 	int n = snprintf(path, sizeof(path), "%s%s", riommu_option(p->ctx, key), tail), err;
 
@@ -234,7 +235,7 @@ static bool find_config(struct prep *p, const char *image, struct kernel *k)
 	const char *name = slash ? slash + 1 : image;
 	const char *boot = riommu_option(p->ctx, "boot.path");
 	const char *modules = riommu_option(p->ctx, "modules.path");
-	char paths[4][1024] = {{0}};
+	char paths[4][PATH_MAX + 512] = {{0}}; /* IMAGE can be opened */
 
 	if (k->release[0]) {
 		snprintf(paths[0], sizeof(paths[0]), "%.*s/config-%s", beside, folder, k->release);

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <libfdt.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #define MAX_RECORD RIOMMU_FDT_MAX
@@ -55,7 +56,7 @@ static int read_record(struct prep *p, const char *path, struct riommu_record *r
 	int err = riommu_read_file(path, MAX_RECORD, &bytes, &len);
 
 	if (err)
-		return riommu_fail(p->ctx, err, "%s", strerror(-err));
+		return riommu_fail(p->ctx, err, "%s", riommu_read_reason(err));
 	err = parse(p, bytes, len, record);
 	free(bytes);
 	return err;
@@ -95,7 +96,7 @@ static uint64_t timebase(struct prep *p)
 	char *text = NULL;
 	uint64_t hz = 0;
 	size_t len;
-	char path[1024];
+	char path[PATH_MAX];
 	int err;
 
 	snprintf(path, sizeof(path), "%s/cpus/timebase-frequency",
@@ -281,7 +282,7 @@ static const char *verdict(struct prep *p, const struct riommu_record *record)
 void prep_report(struct prep *p, int argc, char **argv)
 {
 	static struct riommu_record record;
-	char path[1024];
+	char path[PATH_MAX];
 	const char *words;
 	uint64_t hz;
 

@@ -111,7 +111,7 @@ void out_begin(struct out *out, const char *schema, const struct riommu_system *
 
 void out_abort(const char *why)
 {
-	char text[1024];
+	char text[RIOMMU_MESSAGE_SIZE];
 
 	if (!envelope)
 		return;
@@ -186,7 +186,7 @@ void printable(char *text)
 
 static void tell_error(struct out *out, const char *fmt, va_list args)
 {
-	char text[1024];
+	char text[RIOMMU_MESSAGE_SIZE];
 
 	vsnprintf(text, sizeof(text), fmt, args);
 	printable(text);

@@ -375,7 +375,7 @@ bool read_line(FILE *f, char *line, size_t size, size_t *len)
  * With -vv the library logs an error where it arises; who reports it has the same words. They are printed once. What was logged
  * last is kept here; "" when something else was printed since.
  */
-static char logged[1024];
+static char logged[RIOMMU_MESSAGE_SIZE];
 
 static void log_to_stderr(void *arg, enum riommu_log_level level, const char *message)
 {

@@ -242,6 +242,19 @@ class NotBuiltIn(common.Case):
                 self.assertIn(word, done.err)
 
 
+class LongPaths(common.Case):
+    """A path may have 4,095 bytes. What is said of it has the whole of it, and the reason."""
+
+    def test_the_reason_is_not_cut_off(self):
+        path = self.path("/".join(["a" * 200] * 19))
+        quiesce = os.path.join(os.path.dirname(common.TOOL), "iommu-quiesce")
+        for tool, *args in ((common.TOOL, "-i", path, "list"), (common.TOOL, "-i", self.machine(), "translate", "--batch", path),
+                            (common.KEXEC_PREP, "-i", path, "report"), (common.KEXEC_PREP, *self.fake_root(), "image", path, "-o", self.path("out")),
+                            (common.TOP, "-b", "-i", path), (quiesce, "--plan", "-i", path)):
+            with self.subTest(tool=os.path.basename(tool), args=args):
+                self.assertIn(f"{path}: No such file or directory".encode(), common.call(*args, tool=tool).err)
+
+
 class Strangers(common.Case):
     """What somebody may take for a dump, by mistake."""
 

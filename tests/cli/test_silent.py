@@ -58,6 +58,14 @@ class Fifos(common.Case):
         self.all_end()
 
 
+    def test_the_words_say_how_long_and_what_to_do(self):
+        self.start(common.KEXEC_PREP, *self.fake_root(), "dtb", "--in", self.fifo, "-o", self.path("out"))
+        for process, _ in self.started:
+            err = process.communicate(timeout=common.TIMEOUT + SILENCE)[1]
+            if common.LEFT_OUT not in err:
+                self.assertIn(f"nothing came for {SILENCE} seconds; what is slow is saved to a file first".encode(), err)
+
+
 class Lines(common.Case):
     """Lines may come from a pipe that waits for hours: then it is said that they are waited for."""
 

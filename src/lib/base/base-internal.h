@@ -5,9 +5,6 @@
 
 #include "base/base.h"
 
-/* Long enough for object, address, reason and next step; longer texts are cut. */
-#define RIOMMU_MESSAGE_SIZE 1024
-
 #define RIOMMU_OPTION_COUNT 21
 
 struct riommu_ctx {

@@ -269,6 +269,12 @@ int riommu_read_file(const char *path, size_t max, char **text, size_t *len)
 
 #define KEEP_BELOW 512 /* of usually 1,024 descriptors: those beyond are opened each time */
 
+const char *riommu_read_reason(int err)
+{
+	return err == -ETIME ? "nothing came for 5 seconds; what is slow is saved to a file first"
+			     : strerror(-err);
+}
+
 int riommu_read_again(int *fd, const char *path, size_t max, char **text, size_t *len)
 {
 	struct stat st;

@@ -44,6 +44,9 @@
 void riommu_log(struct riommu_ctx *ctx, enum riommu_log_level level, const char *fmt, ...)
 	RIOMMU_PRINTF(3, 4);
 
+/* Enough for the longest path that opens (PATH_MAX), address, reason and next step; longer texts are cut. */
+#define RIOMMU_MESSAGE_SIZE (4096 + 1024)
+
 /* Remembers the words of an error and returns ERR unchanged: `return riommu_fail(ctx, -EBADMSG, "...")`. */
 int riommu_fail(struct riommu_ctx *ctx, int err, const char *fmt, ...) RIOMMU_PRINTF(3, 4);
 
@@ -172,8 +175,11 @@ static inline void riommu_put64(void *p, uint64_t v)
 /* -- text ---------------------------------------------------------------------------------------- */
 
 /* Reads a small file (/proc, /sys) whole: at most MAX bytes, always NUL-terminated, *LEN without it.
- * The buffer is the caller's to free(). -errno of open or read; -EFBIG past MAX. */
+ * The buffer is the caller's to free(). -errno of open or read; -EFBIG past MAX; -ETIME from a pipe or terminal that is silent for 5 s. */
 int riommu_read_file(const char *path, size_t max, char **text, size_t *len);
+
+/* The words for what it returned. */
+const char *riommu_read_reason(int err);
 
 /*
  * The same for a file that is read again and again by somebody who may soon be allowed to open nothing: *FD (-1 at first) stays open

@@ -29,7 +29,8 @@ int riommu_left_out(struct riommu_ctx *ctx, const char *path, int err)
 	if (err == -ENOMEM)
 		return riommu_fail(ctx, err, "%s: out of memory", path);
 	if (err != -ENOENT && err != -ENOTDIR && err != -EACCES && err != -EPERM)
-		riommu_leave_out(ctx, "%s: %s; what it tells is left out", path, strerror(-err));
+		riommu_leave_out(ctx, "%s: %s; what it tells is left out", path,
+				 riommu_read_reason(err));
 	return 0;
 }
 
