@@ -273,7 +273,7 @@ int main(int argc, char **argv)
 		{"runs of 16", 16, false},
 		{"runs of 16, tables scattered", 16, true},
 	};
-	double limit = argc > 1 ? atof(argv[1]) : 1.8;
+	double limit = argc > 1 ? atof(argv[1]) : 1.5;
 	unsigned rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 7;
 	struct riommu_ctx *ctx = riommu_ctx_new();
 	bool fine = ctx != NULL;

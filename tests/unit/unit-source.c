@@ -914,6 +914,18 @@ START_TEST(a_page_whose_place_cannot_be_read_is_told_or_left_to_libkdumpfile)
 	ck_assert(failing_end(&name));
 }
 END_TEST
+
+/* libkdumpfile has it mapped: to ask it for what is gone is to end by SIGBUS. */
+START_TEST(a_dump_that_became_shorter_lacks_pages)
+{
+	uint8_t got[8];
+
+	make_dump();
+	ck_assert_int_eq(open_dump(), 0);
+	ck_assert_int_eq(truncate(below("dump"), DUMP_LIST), 0);
+	ck_assert_int_eq(riommu_source_read(src, 0, got, 8), -ENODATA);
+}
+END_TEST
 #endif
 
 /* -- slots and overlay ------------------------------------------------------------------------------------------- */
@@ -1655,6 +1667,7 @@ static void add_live_tests(TCase *tc)
 	tcase_add_loop_test(tc, a_page_that_cannot_be_unpacked_says_so, 0, 2);
 	tcase_add_loop_test(tc, a_dump_whose_headers_cannot_be_read_is_refused, 0, 2);
 	tcase_add_test(tc, a_page_whose_place_cannot_be_read_is_told_or_left_to_libkdumpfile);
+	tcase_add_test(tc, a_dump_that_became_shorter_lacks_pages);
 #endif
 	tcase_add_test(tc, a_copying_source_copies_each_page_once);
 	tcase_add_test(tc, pages_that_are_read_are_told_of);
