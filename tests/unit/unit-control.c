@@ -1008,25 +1008,39 @@ START_TEST(a_state_that_others_may_write_is_not_ours)
 }
 END_TEST
 
-/* Cut at any length, or with any byte of its heads changed: damage, or the same answer, but no crash. */
-START_TEST(a_truncated_state_is_damage)
+#define STATE_MAX ((size_t)64 << 10)
+
+/* The state of a machine that is blocked, as it is in its file; its length. */
+static size_t blocked_state(uint8_t bytes[STATE_MAX])
 {
-	static uint8_t bytes[64 << 10];
-	FILE *f;
 	size_t len;
+	FILE *f;
 
 	ck_assert_int_eq(block(), 0);
 	close_plan();
 	f = fopen(below(STATE), "r");
 	ck_assert_ptr_nonnull(f);
-	len = fread(bytes, 1, sizeof(bytes), f);
+	len = fread(bytes, 1, STATE_MAX, f);
 	fclose(f);
+	return len;
+}
+
+static void expect_damage(const uint8_t *bytes, size_t len)
+{
+	write_file(STATE, bytes, len);
+	ck_assert_int_eq(chmod(below(STATE), 0600), 0);
+	ck_assert_int_eq(undo(), -EBADMSG);
+}
+
+/* Cut at any length, or with any byte of its heads changed: damage, or the same answer, but no crash. */
+START_TEST(a_truncated_state_is_damage)
+{
+	static uint8_t bytes[STATE_MAX];
+	size_t len = blocked_state(bytes);
+
 	ck_assert_uint_gt(len, 200);
-	for (size_t i = 0; i < len; i += 7) {
-		write_file(STATE, bytes, i);
-		ck_assert_int_eq(chmod(below(STATE), 0600), 0);
-		ck_assert_int_eq(undo(), -EBADMSG);
-	}
+	for (size_t i = 0; i < len; i += 7)
+		expect_damage(bytes, i);
 	for (size_t i = 0; i < 32; i++) {
 		bytes[i] ^= 0x55;
 		write_file(STATE, bytes, len);
@@ -1059,21 +1073,12 @@ START_TEST(a_state_that_makes_no_sense_is_damage)
 		{FUNCTIONS + offsetof(struct state_function, command) + 2, 1},
 		{FUNCTIONS + offsetof(struct state_function, base) + 7, 1},
 	};
-	static uint8_t bytes[64 << 10];
-	size_t len, at = lies[_i].at;
-	FILE *f;
+	static uint8_t bytes[STATE_MAX];
+	size_t len = blocked_state(bytes), at = lies[_i].at;
 
-	ck_assert_int_eq(block(), 0);
-	close_plan();
-	f = fopen(below(STATE), "r");
-	ck_assert_ptr_nonnull(f);
-	len = fread(bytes, 1, sizeof(bytes), f);
-	fclose(f);
 	ck_assert_uint_lt(at, len);
 	bytes[at] = lies[_i].byte;
-	write_file(STATE, bytes, len);
-	ck_assert_int_eq(chmod(below(STATE), 0600), 0);
-	ck_assert_int_eq(undo(), -EBADMSG);
+	expect_damage(bytes, len);
 	expect_error("damaged");
 	expect_blocked();
 }
@@ -1082,21 +1087,12 @@ END_TEST
 /* A name without an end would be read on into what lies behind it. */
 START_TEST(a_name_without_an_end_is_damage)
 {
-	static uint8_t bytes[64 << 10];
-	size_t len;
-	FILE *f;
+	static uint8_t bytes[STATE_MAX];
+	size_t len = blocked_state(bytes);
 
-	ck_assert_int_eq(block(), 0);
-	close_plan();
-	f = fopen(below(STATE), "r");
-	ck_assert_ptr_nonnull(f);
-	len = fread(bytes, 1, sizeof(bytes), f);
-	fclose(f);
 	memset(bytes + HEAD + offsetof(struct state_iommu, name), 'x',
 	       sizeof(((struct state_iommu *)0)->name));
-	write_file(STATE, bytes, len);
-	ck_assert_int_eq(chmod(below(STATE), 0600), 0);
-	ck_assert_int_eq(undo(), -EBADMSG);
+	expect_damage(bytes, len);
 	expect_error("damaged");
 }
 END_TEST
