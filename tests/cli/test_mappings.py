@@ -112,6 +112,21 @@ class Case(common.Case):
         return self.show(*args, **kwargs)["mappings"]
 
 
+class Saved(Case):
+    def test_capture_of_a_misconfigured_context_shows_its_processes(self):
+        """No walk gets behind it, and who looks for the mistake does."""
+        board = self.board
+        pdt = board.table()
+        board.context(8, tc=PDTV, fsc=PD8 | pdt >> 12)
+        board.memory.put64(board.DDT + 64 * 8 + 56, 1)  # reserved: rule 1
+        board.memory.put64(pdt + 16 * 5, V | 7 << 12, 0)
+        core, copy = self.core(), self.path("copy")
+        self.ran("-i", core, "--save", copy, "list")
+        first = self.show("processes", "8", core=core)["processes"]
+        self.assertEqual([p["process_id"] for p in first], ["0x5"])
+        self.assertEqual(self.show("processes", "8", core=copy)["processes"], first)
+
+
 class FirstStage(Case):
     def setUp(self):
         super().setUp()

@@ -272,6 +272,8 @@ void look_saved(struct riommu_system *sys)
 	fuzz_same(sys, both[1]);
 	for (size_t i = 0; i < sys->iommu_count && i < FEW && !report.truncated; i++)
 		if (!riommu_walker_init(&walker, sys, i, &missing))
-			MUST(documented(riommu_visit_pages(&walker, true, same_page, both)));
+			MUST(documented(riommu_visit_pages(
+				&walker, RIOMMU_PAGES_OF_GUESTS | RIOMMU_PAGES_LISTED, same_page,
+				both)));
 	riommu_system_close(both[1]);
 }

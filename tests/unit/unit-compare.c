@@ -1142,6 +1142,24 @@ START_TEST(one_bit_is_enough_not_to_be_the_same)
 }
 END_TEST
 
+/* No IOMMU goes behind a misconfigured context; who lists its processes does, and so what differs there is a difference. */
+START_TEST(a_process_behind_a_misconfigured_context_is_enough_not_to_be_the_same)
+{
+	uint64_t tc = RIOMMU_TC_V | RIOMMU_TC_PDTV;
+
+	for (unsigned s = 0; s < 2; s++) {
+		put_dc(&side[s], 1, tc, (uint64_t)1 << 60 | TABLES >> 12);
+		put(&side[s], ROOT + 64 + 8 * RIOMMU_DC_RESERVED, 1);
+		put(&side[s], TABLES + 16, 1);
+	}
+	ck_assert(is_same());
+	put(&side[1], TABLES + 16, 3);
+	riommu_source_forget(side[1].source);
+	ck_assert_str_eq(compare_contexts(), "1.1/1.1 ");
+	ck_assert(!is_same());
+}
+END_TEST
+
 START_TEST(what_is_not_held_is_not_the_same)
 {
 	uint64_t root[2] = {new_space(&side[0], 1), new_space(&side[1], 1)};
@@ -1347,6 +1365,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_visitor_can_end_it_anywhere, 0, 3);
 	tcase_add_loop_test(tc, what_no_memory_is_behind_is_not_the_same, 0, 2);
 	tcase_add_test(tc, one_bit_is_enough_not_to_be_the_same);
+	tcase_add_test(tc, a_process_behind_a_misconfigured_context_is_enough_not_to_be_the_same);
 	tcase_add_test(tc, what_is_not_held_is_not_the_same);
 	tcase_add_loop_test(tc, new_records_are_those_between_the_tails, 0,
 			    (int)RIOMMU_ARRAY_SIZE(rings));

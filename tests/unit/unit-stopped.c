@@ -538,9 +538,9 @@ static int msi_tables(void)
 
 static int table_pages(void)
 {
-	int err = riommu_visit_pages(&side[1].machine.w, true, on_page, NULL);
+	int err = riommu_visit_pages(&side[1].machine.w, RIOMMU_PAGES_OF_GUESTS, on_page, NULL);
 
-	return err ? err : riommu_visit_pages(&side[1].machine.w, false, on_page, NULL);
+	return err ? err : riommu_visit_pages(&side[1].machine.w, 0, on_page, NULL);
 }
 
 /* Within an operation Check is not called: it needs memory, which may be what fails. */

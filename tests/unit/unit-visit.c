@@ -413,7 +413,7 @@ START_TEST(first_stage_tables_are_visited_once_for_all_who_share_them)
 	}
 	first_stage(0x90000000);
 	memory_put64(mem, 0x90001000, LEAF(0x90003000), false); /* a superpage is no table */
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 4);
 	ck_assert(has_page(&p, ROOT, RIOMMU_S_DC, 0));
 	ck_assert(has_page(&p, 0x90000000, RIOMMU_S_PTE, 2));
@@ -437,7 +437,7 @@ START_TEST(sharing_in_another_format_is_another_meaning)
 	memory_put32(mem, 0x90000000 + 4 * 1023, (uint32_t)POINTER(0x90001000),
 		     false); /* Sv32 only */
 	memory_page(mem, 0x90001000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert(has_page(&p, 0x90000000, RIOMMU_S_PTE, 1));
 	ck_assert(has_page(&p, 0x90001000, RIOMMU_S_PTE, 0));
 	ck_assert_uint_eq(p.count, 5);
@@ -453,7 +453,7 @@ START_TEST(big_endian_tables_are_followed)
 	put_dc(ROOT, 0, RIOMMU_DC_FSC, MODE(RIOMMU_FSC_SV39, 0x90000000));
 	memory_put64(mem, 0x90000000, POINTER(0x90001000), true);
 	memory_page(mem, 0x90001000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert(has_page(&p, 0x90001000, RIOMMU_S_PTE, 1));
 }
 END_TEST
@@ -467,7 +467,7 @@ START_TEST(nothing_is_followed_behind_a_context_that_is_not_used)
 	put_dc(ROOT, 1, RIOMMU_DC_TC, RIOMMU_TC_V | (uint64_t)1 << 40); /* misconfigured */
 	put_dc(ROOT, 1, RIOMMU_DC_FSC, MODE(RIOMMU_FSC_SV39, 0x90000000));
 	first_stage(0x90000000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 1);
 }
 END_TEST
@@ -491,8 +491,52 @@ START_TEST(a_pointer_with_bits_that_must_be_zero_is_not_followed)
 	memory_put64(mem, 0x90000000, POINTER(0x90001000) | (uint64_t)1 << cases[_i / 2].bit,
 		     false);
 	memory_page(mem, 0x90001000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, expect ? 3 : 2);
+}
+END_TEST
+
+/*
+ * A misconfigured context (reserved bits, rule 1) with a process directory in a guest's memory: [0] no walk gets there, [1] a listing does,
+ * but not to the tables of the process, nor to the MSI table; [2] nor to what is the guest's, if that is not asked for.
+ */
+START_TEST(behind_a_misconfigured_context_is_only_what_is_listed)
+{
+	static const unsigned too[] = {RIOMMU_PAGES_OF_GUESTS,
+				       RIOMMU_PAGES_OF_GUESTS | RIOMMU_PAGES_LISTED,
+				       RIOMMU_PAGES_LISTED};
+	struct pages p = {0};
+
+	put_dc(ROOT, 0, RIOMMU_DC_TC, RIOMMU_TC_V | RIOMMU_TC_PDTV);
+	put_dc(ROOT, 0, RIOMMU_DC_RESERVED, 1);
+	put_dc(ROOT, 0, RIOMMU_DC_IOHGATP, MODE(RIOMMU_HGATP_SV39X4, 0x91000000));
+	put_dc(ROOT, 0, RIOMMU_DC_FSC, MODE(RIOMMU_PDTP_PD8, 0x5000));
+	put_dc(ROOT, 0, RIOMMU_DC_MSIPTP, MODE(RIOMMU_MSIPTP_FLAT, 0x94000000));
+	second_stage(0x91000000, 0x90000000);
+	memory_put64(mem, 0x90000000, 1, false);
+	memory_put64(mem, 0x90000008, MODE(RIOMMU_FSC_SV39, 0x5000), false);
+	memory_page(mem, 0x94000000);
+	ck_assert_int_eq(riommu_visit_pages(&w, too[_i], see_page, &p), 0);
+	ck_assert_uint_eq(p.count, _i == 0 ? 1 : _i == 1 ? 1 + 6 + 1 : 1 + 6);
+	ck_assert(has_page(&p, 0x90000000, RIOMMU_S_PC, 0) == (_i == 1));
+	ck_assert(has_page(&p, 0x91005000, RIOMMU_S_GPTE, 0) == (_i != 0));
+	ck_assert_uint_eq(p.errors, 0);
+}
+END_TEST
+
+/* A mode of the second stage that there is not leads nowhere. */
+START_TEST(behind_a_second_stage_of_no_mode_is_nothing)
+{
+	struct pages p = {0};
+
+	put_dc(ROOT, 0, RIOMMU_DC_TC, RIOMMU_TC_V | RIOMMU_TC_PDTV);
+	put_dc(ROOT, 0, RIOMMU_DC_IOHGATP, MODE(7, 0x91000000));
+	put_dc(ROOT, 0, RIOMMU_DC_FSC, MODE(RIOMMU_PDTP_PD8, 0x5000));
+	ck_assert_int_eq(
+		riommu_visit_pages(&w, RIOMMU_PAGES_OF_GUESTS | RIOMMU_PAGES_LISTED, see_page, &p),
+		0);
+	ck_assert_uint_eq(p.count, 1);
+	ck_assert_uint_eq(p.errors, 0);
 }
 END_TEST
 
@@ -508,7 +552,7 @@ START_TEST(a_guests_tables_are_visited_only_on_request)
 	memory_put64(mem, 0x90000000, POINTER(0x5000), false);
 	memory_put64(mem, 0x90000000 + 8, POINTER(0x7000),
 		     false); /* the second stage does not map it */
-	ck_assert_int_eq(riommu_visit_pages(&w, _i, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, _i ? RIOMMU_PAGES_OF_GUESTS : 0, see_page, &p), 0);
 	for (unsigned i = 0; i < 4; i++)
 		ck_assert(has_page(&p, 0x91000000 + i * 0x1000, RIOMMU_S_GPTE, 2));
 	ck_assert(has_page(&p, 0x91004000, RIOMMU_S_GPTE, 1));
@@ -536,7 +580,7 @@ START_TEST(one_guest_table_under_two_second_stages_has_two_sets_of_children)
 	memory_put64(mem, 0x90000000, POINTER(0x6000), false);
 	memory_page(mem, 0x92000000);
 	memory_page(mem, 0x92001000);
-	ck_assert_int_eq(riommu_visit_pages(&w, true, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, RIOMMU_PAGES_OF_GUESTS, see_page, &p), 0);
 	ck_assert(has_page(&p, 0x92000000, RIOMMU_S_PTE, 1));
 	ck_assert(has_page(&p, 0x92001000, RIOMMU_S_PTE, 1));
 }
@@ -555,7 +599,7 @@ START_TEST(tables_of_all_processes_are_visited)
 			     MODE(RIOMMU_FSC_SV39, 0x90000000 + i * 0x10000), false);
 		first_stage(0x90000000 + i * 0x10000);
 	}
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert(has_page(&p, 0x93000000, RIOMMU_S_PDTE, 1));
 	ck_assert(has_page(&p, 0x93001000, RIOMMU_S_PC, 0));
 	ck_assert(has_page(&p, 0x90002000, RIOMMU_S_PTE, 0));
@@ -574,7 +618,7 @@ START_TEST(tables_that_cannot_be_read_are_told)
 	memory_put64(mem, 0x90000008, POINTER((uint64_t)1 << 46), false);
 	memory_put64(mem, 0x90000010, POINTER(0x90002000), false);
 	memory_poison(mem, 0x90002000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 5);
 	ck_assert_int_eq(p.v[2].error, -ENODATA);
 	ck_assert_int_eq(p.v[3].error, -EFAULT);
@@ -602,7 +646,7 @@ START_TEST(the_mask_makes_the_size_of_an_msi_table)
 	struct pages p = {0};
 
 	put_msi(0, cases[_i].mask, 0x94000000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 1 + 4 + cases[_i].pages);
 	for (uint64_t i = 0; i < cases[_i].pages; i++)
 		ck_assert(has_page(&p, 0x94000000 + i * 0x1000, RIOMMU_S_MSI_PTE, 0));
@@ -614,7 +658,7 @@ START_TEST(a_misaligned_msi_table_folds_onto_itself)
 	struct pages p = {0};
 
 	put_msi(0, 0x3ff, 0x94001000); /* 4 pages at an odd one: OR leaves two */
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert(has_page(&p, 0x94001000, RIOMMU_S_MSI_PTE, 0));
 	ck_assert(has_page(&p, 0x94003000, RIOMMU_S_MSI_PTE, 0));
 	ck_assert_uint_eq(p.count, 1 + 4 + 2);
@@ -628,7 +672,7 @@ START_TEST(a_lying_mask_stops_at_the_bound_after_the_small_tables)
 	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "40"), 0);
 	put_msi(0, riommu_mask(46, 0), 0x94000000);
 	put_msi(1, 0x1ff, 0x95000000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), -EOVERFLOW);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), -EOVERFLOW);
 	ck_assert_uint_eq(p.total, 40);
 	ck_assert(has_page(&p, 0x95001000, RIOMMU_S_MSI_PTE, 0));
 }
@@ -639,7 +683,7 @@ START_TEST(a_mask_and_a_base_of_all_ones_end)
 	struct pages p = {0};
 
 	put_msi(0, riommu_mask(46, 0), 0x00fffffffffff000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 1 + 4 + 1);
 	ck_assert_int_eq(p.v[5].error, -EFAULT);
 }
@@ -652,7 +696,7 @@ START_TEST(msi_tables_on_top_of_each_other_end)
 	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "300"), 0);
 	for (unsigned i = 0; i < 64; i++) /* 256 pages each, mostly the same ones */
 		put_msi(i, 0xffff | (uint64_t)i << 20, 0x94000000 + (uint64_t)i * 0x1000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), -EOVERFLOW);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), -EOVERFLOW);
 	ck_assert_uint_le(p.total, 300);
 }
 END_TEST
@@ -669,13 +713,13 @@ START_TEST(msi_tables_that_share_all_their_pages_end)
 	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "21"), 0); /* 1 + 4 + 16 */
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(bases); i++)
 		put_msi(id++, 0xfff, 0x94000000 + (uint64_t)bases[i] * 0x1000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert_uint_eq(p.total, 21);
 	for (unsigned half = 0; half < 2; half++)
 		for (unsigned i = 0; i < 4; i++)
 			put_msi(id++, 0x7ff, 0x94000000 + half * 0x8000u + (i ? 0x800u << i : 0));
 	p = (struct pages){0};
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), -EOVERFLOW);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), -EOVERFLOW);
 	ck_assert_uint_le(p.total, 21);
 }
 END_TEST
@@ -688,7 +732,7 @@ START_TEST(more_msi_tables_than_pages_are_not_remembered)
 	ck_assert_int_eq(riommu_option_set(ctx, "max-pages", "9"), 0);
 	for (unsigned i = 0; i < 10; i++)
 		put_msi(i, 0xff, 0x94000000 + (uint64_t)(i % 2) * 0x1000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), -EOVERFLOW);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), -EOVERFLOW);
 	ck_assert_uint_eq(p.total, 5); /* the directory and the root: no MSI table */
 }
 END_TEST
@@ -709,7 +753,7 @@ START_TEST(without_memory_all_is_told_as_unreadable)
 	ck_assert_uint_eq(c.gaps, 1);
 	ck_assert_int_eq(c.gap[0].error, error);
 	ck_assert_uint_eq(c.gap[0].address, ROOT);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 1);
 	ck_assert_int_eq(p.v[0].error, error);
 	w.memory = memory;
@@ -755,7 +799,7 @@ START_TEST(a_table_that_points_at_itself_is_visited_once_a_level)
 	put_dc(ROOT, 0, RIOMMU_DC_FSC, MODE(RIOMMU_FSC_SV57, 0x90000000));
 	for (unsigned i = 0; i < 512; i++)
 		memory_put64(mem, 0x90000000 + 8 * i, POINTER(0x90000000), false);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 1 + 5);
 }
 END_TEST
@@ -767,7 +811,7 @@ START_TEST(a_directory_that_points_at_itself_is_visited_once_a_level)
 	w.ddtp = ROOT >> 2 | RIOMMU_DDTP_3LVL;
 	for (unsigned i = 0; i < 512; i++)
 		memory_put64(mem, ROOT + 8 * i, POINTER(ROOT), false);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	ck_assert(has_page(&p, ROOT, RIOMMU_S_DDTE, 2));
 	ck_assert(has_page(&p, ROOT, RIOMMU_S_DDTE, 1));
 	ck_assert(has_page(&p, ROOT, RIOMMU_S_DC, 0));
@@ -780,11 +824,11 @@ START_TEST(pages_of_all_ones_lead_nowhere)
 	struct pages p = {0};
 
 	memset(memory_bytes(mem, ROOT), 0xff, RIOMMU_PAGE_SIZE);
-	ck_assert_int_eq(riommu_visit_pages(&w, true, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, RIOMMU_PAGES_OF_GUESTS, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 1);
 	w.ddtp = ROOT >> 2 | RIOMMU_DDTP_3LVL;
 	p = (struct pages){0};
-	ck_assert_int_eq(riommu_visit_pages(&w, true, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, RIOMMU_PAGES_OF_GUESTS, see_page, &p), 0);
 	ck_assert_uint_eq(p.count, 1);
 }
 END_TEST
@@ -798,7 +842,7 @@ START_TEST(the_bound_on_pages_holds)
 	put_dc(ROOT, 0, RIOMMU_DC_FSC, MODE(RIOMMU_FSC_SV39, 0x90000000));
 	for (unsigned i = 0; i < 512; i++)
 		memory_put64(mem, 0x90000000 + 8 * i, POINTER(0xa0000000 + i * 0x1000ul), false);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), -EOVERFLOW);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), -EOVERFLOW);
 	ck_assert_uint_eq(p.total, 100);
 }
 END_TEST
@@ -849,7 +893,7 @@ START_TEST(noise_ends)
 		put_dc(ROOT, i, RIOMMU_DC_MSIPTP, MODE(noise() % 2, 0x90000000));
 		put_dc(ROOT, i, RIOMMU_DC_MSI_ADDR_MASK, noise() & riommu_mask(14, 0));
 	}
-	riommu_visit_pages(&w, true, see_page, &p);
+	riommu_visit_pages(&w, RIOMMU_PAGES_OF_GUESTS, see_page, &p);
 	ck_assert_uint_le(p.total, 2000);
 	ck_assert_uint_ge(p.total, 2);
 }
@@ -867,10 +911,10 @@ START_TEST(a_copying_source_gives_the_same_pages)
 	memory_put64(mem, 0x90400000, POINTER(0x90800000), false);
 	memory_page(mem, 0x90800000);
 	memory_page(mem, 0x90001000);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &p), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &p), 0);
 	riommu_source_close(w.memory);
 	w.memory = memory_source_copying(mem, ctx);
-	ck_assert_int_eq(riommu_visit_pages(&w, false, see_page, &copied), 0);
+	ck_assert_int_eq(riommu_visit_pages(&w, 0, see_page, &copied), 0);
 	ck_assert_uint_eq(p.count, 5);
 	ck_assert_uint_eq(copied.count, 5);
 	for (size_t i = 0; i < 5; i++) {
@@ -892,7 +936,6 @@ static TCase *contexts_case(void)
 	tcase_add_loop_test(tc, three_levels_make_the_device_id, 0, 4);
 	tcase_add_test(tc, two_visits_under_way_do_not_disturb_each_other);
 	tcase_add_loop_test(tc, off_bare_and_reserved_modes_have_no_directory, 0, 2);
-	tcase_add_test(tc, two_visits_under_way_do_not_disturb_each_other);
 	tcase_add_loop_test(tc, off_bare_and_reserved_modes_have_no_directory, 5, 16);
 	tcase_add_test(tc, what_cannot_be_read_is_told_with_its_ids);
 	tcase_add_loop_test(tc, an_absent_root_hides_all_ids, 0, 2);
@@ -916,6 +959,8 @@ static TCase *pages_case(void)
 	tcase_add_test(tc, nothing_is_followed_behind_a_context_that_is_not_used);
 	tcase_add_loop_test(tc, a_pointer_with_bits_that_must_be_zero_is_not_followed, 0, 20);
 	tcase_add_loop_test(tc, a_guests_tables_are_visited_only_on_request, 0, 2);
+	tcase_add_loop_test(tc, behind_a_misconfigured_context_is_only_what_is_listed, 0, 3);
+	tcase_add_test(tc, behind_a_second_stage_of_no_mode_is_nothing);
 	tcase_add_test(tc, one_guest_table_under_two_second_stages_has_two_sets_of_children);
 	tcase_add_test(tc, tables_of_all_processes_are_visited);
 	tcase_add_test(tc, tables_that_cannot_be_read_are_told);

@@ -124,7 +124,8 @@ bool riommu_comparison_same(const struct riommu_comparison *c)
 	    ((a->ddtp ^ b->ddtp) & ~RIOMMU_DDTP_BUSY) || !a->memory || !b->memory)
 		return false;
 	return !c->gaps[0].count && !c->gaps[1].count &&
-	       !riommu_visit_pages(a, true, same_page, &pages);
+	       !riommu_visit_pages(a, RIOMMU_PAGES_OF_GUESTS | RIOMMU_PAGES_LISTED, same_page,
+				   &pages);
 }
 
 /* -- comparing ------------------------------------------------------------------------------------------------ */

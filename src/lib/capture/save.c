@@ -104,7 +104,9 @@ static int add_iommu(struct pages *p, const struct riommu_system *sys, size_t io
 	int err = 0;
 
 	if (!riommu_walker_init(&walker, sys, iommu, &missing_register))
-		err = riommu_visit_pages(&walker, guest_tables, walked_page, p);
+		err = riommu_visit_pages(
+			&walker, RIOMMU_PAGES_LISTED | (guest_tables ? RIOMMU_PAGES_OF_GUESTS : 0u),
+			walked_page, p);
 	for (unsigned kind = RIOMMU_CQ; kind <= RIOMMU_PQ && !err; kind++)
 		err = add_ring(p, sys, iommu, (enum riommu_queue_kind)kind);
 	return err;

@@ -127,7 +127,7 @@ static int visit_page(void *arg, const struct riommu_page_visit *v)
 static void add_tables(struct check *c, struct check_ranges *r)
 {
 	struct pages in = {c, r};
-	int err = riommu_visit_pages(&c->w, false, visit_page, &in);
+	int err = riommu_visit_pages(&c->w, 0, visit_page, &in);
 
 	if (err && !c->error)
 		check_cannot(c, CHECK_REACH_TABLES, CHECK_REACH_TABLES, err, "tables: %s",

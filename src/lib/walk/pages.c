@@ -25,7 +25,7 @@ struct msi_table {
 
 struct pages {
 	const struct riommu_walker *w;
-	bool guest_tables;
+	unsigned too; /* enum riommu_pages_too */
 	int (*visit)(void *arg, const struct riommu_page_visit *v);
 	void *arg;
 
@@ -180,6 +180,7 @@ static int visit_second_stage(struct pages *p, uint64_t iohgatp)
 struct processes {
 	struct pages *p;
 	const struct riommu_dc *dc;
+	bool walked; /* not behind a misconfigured context */
 };
 
 static int process_enter(void *arg, uint64_t page, enum riommu_structure structure, unsigned level)
@@ -201,7 +202,7 @@ static int process_node(const struct processes *in, const struct walk_node *node
 {
 	struct riommu_pc pc = {.process_id = node->first_id, .address = node->address};
 
-	if (!node->dw)
+	if (!node->dw || !in->walked)
 		return 0;
 	pc.ta = node->dw[0];
 	pc.fsc = node->dw[1];
@@ -308,9 +309,9 @@ static int device_page(void *arg, uint64_t page, enum riommu_structure structure
 	return tell(arg, page, structure, level, error);
 }
 
-static int visit_processes(struct pages *p, const struct riommu_dc *dc)
+static int visit_processes(struct pages *p, const struct riommu_dc *dc, bool walked)
 {
-	struct processes in = {p, dc};
+	struct processes in = {p, dc, walked};
 	struct walk_directory_visitor visitor = {process_enter, process_page, &in};
 	struct walk_directory directory; /* not cleared: it is large */
 	struct walk_node node;
@@ -322,33 +323,39 @@ static int visit_processes(struct pages *p, const struct riommu_dc *dc)
 	return err ? err : directory.err;
 }
 
-static int visit_fsc(struct pages *p, const struct riommu_dc *dc)
+static int visit_fsc(struct pages *p, const struct riommu_dc *dc, bool walked)
 {
-
-	if (walk_dc_two_stage(dc) && !p->guest_tables)
+	if (walk_dc_two_stage(dc) && !(p->too & RIOMMU_PAGES_OF_GUESTS))
 		return 0;
 	if (dc->dw[RIOMMU_DC_TC] & RIOMMU_TC_PDTV)
-		return visit_processes(p, dc);
-	return visit_first_stage(p, dc, dc->dw[RIOMMU_DC_FSC]);
+		return visit_processes(p, dc, walked);
+	return walked ? visit_first_stage(p, dc, dc->dw[RIOMMU_DC_FSC]) : 0;
 }
 
-/* Nothing behind a context that is not valid or misconfigured is ever walked. */
+/*
+ * Nothing behind a context that is not valid or misconfigured is ever walked. Its process directory is listed nevertheless,
+ * through its second stage: who looks for the mistake wants to see it, in a capture, too.
+ */
 static int device_node(struct pages *p, const struct walk_node *node)
 {
 	struct riommu_dc dc = {
 		.device_id = node->first_id, .address = node->address, .dwords = node->dwords};
-	unsigned rule;
-	int err;
+	bool walked;
+	int err = 0;
 
 	if (!node->dw)
 		return 0;
 	memcpy(dc.dw, node->dw, node->dwords * sizeof(dc.dw[0]));
-	if (!(dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_V) || riommu_dc_misconfigured(p->w, &dc, &rule))
+	if (!(dc.dw[RIOMMU_DC_TC] & RIOMMU_TC_V))
 		return 0;
-	err = visit_second_stage(p, dc.dw[RIOMMU_DC_IOHGATP]);
+	walked = !riommu_dc_misconfigured(p->w, &dc, NULL);
+	if (!walked && !(p->too & RIOMMU_PAGES_LISTED))
+		return 0;
+	if (riommu_hgatp_mode_name(dc.dw[RIOMMU_DC_IOHGATP], p->w->fctl))
+		err = visit_second_stage(p, dc.dw[RIOMMU_DC_IOHGATP]);
 	if (!err)
-		err = visit_fsc(p, &dc);
-	return err ? err : keep_msi_table(p, &dc);
+		err = visit_fsc(p, &dc, walked);
+	return err || !walked ? err : keep_msi_table(p, &dc);
 }
 
 /* A walker without memory has no parameters either. */
@@ -367,11 +374,11 @@ uint64_t riommu_spaces_at_once(const struct riommu_walker *w)
 	return count_option(w, "spaces", DEFAULT_SPACES);
 }
 
-int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,
+int riommu_visit_pages(const struct riommu_walker *walker, unsigned too,
 		       int (*visit)(void *arg, const struct riommu_page_visit *v), void *arg)
 {
 	struct pages p = {.w = walker,
-			  .guest_tables = guest_tables,
+			  .too = too,
 			  .visit = visit,
 			  .arg = arg,
 			  .max = riommu_max_pages(walker)};

@@ -219,11 +219,18 @@ uint64_t riommu_spaces_at_once(const struct riommu_walker *walker);
 
 /* -- tables as pages: what a capture holds ------------------------------------------------------------------ */
 
+/* What riommu_visit_pages() visits beyond what walks read whose tables are the host's: any of these together. */
+enum riommu_pages_too {
+	/* what is behind a second stage: process directories and first-stage tables of a guest */
+	RIOMMU_PAGES_OF_GUESTS = 1,
+	/* what no walk reads and the listing of contexts does: process directories of misconfigured device contexts */
+	RIOMMU_PAGES_LISTED = 2,
+};
+
 /*
- * Visits every page of memory that a walk of any request could read: directories, MSI tables, second-stage tables,
- * first-stage tables (through the second stage only when GUEST_TABLES). A page is visited once per structure and level;
- * the callback returns 0 to go on, non-zero to end with that value. Pages that cannot be read are visited with ERROR set.
- * -EOVERFLOW when there are more than -O max-pages= of them; -ENOMEM.
+ * Visits every page of memory that a walk of any request could read: directories, MSI tables, second-stage tables, first-stage tables; and
+ * TOO, which is of enum riommu_pages_too. A page is visited once per structure and level; the callback returns 0 to go on, non-zero to end
+ * with that value. Pages that cannot be read are visited with ERROR set. -EOVERFLOW when there are more than -O max-pages= of them; -ENOMEM.
  */
 struct riommu_page_visit {
 	uint64_t page;
@@ -231,7 +238,7 @@ struct riommu_page_visit {
 	uint8_t level;
 	int error;
 };
-int riommu_visit_pages(const struct riommu_walker *walker, bool guest_tables,
+int riommu_visit_pages(const struct riommu_walker *walker, unsigned too,
 		       int (*visit)(void *arg, const struct riommu_page_visit *v), void *arg);
 
 /* -- names --------------------------------------------------------------------------------------------------- */
