@@ -61,6 +61,7 @@ static void emit(struct check *c, enum riommu_severity severity, const char *id,
 		out_item(&c->p->out, obj);
 		return;
 	}
+	progress_end();
 	snprintf(text, sizeof(text), "%s%s%s [%s]", iommu ? iommu->name : "", iommu ? ": " : "",
 		 message, id);
 	print_wrapped(stdout, text,
@@ -814,7 +815,9 @@ void prep_check(struct prep *p, int argc, char **argv)
 		ask_host(&c);
 	sandbox(&p->options, SANDBOX_CLOSED, stderr);
 	out_list_begin(&p->out, "findings");
+	progress_of_pages(&p->out);
 	check_all(&c);
+	progress_end();
 	out_list_end(&p->out);
 	if (!in_json(&p->out))
 		printf("%u error%s, %u warning%s\n", c.count[RIOMMU_ERROR],

@@ -237,12 +237,12 @@ class Contents(common.Case):
 
 
 class Terminal(common.Case):
-    def on_terminal(self, *args, status=0, rows=False):
+    def on_terminal(self, *args, tool=common.TOOL, status=0, rows=False):
         """What standard error, which is a terminal, gets while standard output goes into a file, or with ROWS there, too."""
-        common.wanted(common.TOOL, args)
+        common.wanted(tool, args)
         master, slave = os.openpty()
         with open(self.path("out"), "wb") as out:
-            process = subprocess.Popen([common.TOOL, *args], stdin=slave, stdout=slave if rows else out, stderr=slave)
+            process = subprocess.Popen([tool, *args], stdin=slave, stdout=slave if rows else out, stderr=slave)
         os.close(slave)
         text = b""
         try:
@@ -303,9 +303,9 @@ class LongWalk(Terminal):
     32,768 tables, where two that share a slot of the source come in turns: a few pages, and each is read anew. Behind them
     is what makes a row: a page at PA.
     """
-    PAGES = rb"(?:\riommu-dump: (\d+) pages)"
+    PAGES = rb"(?:\riommu-(?:dump|kexec-prep): (\d+) pages)"
 
-    def core(self, name, pa):
+    def core(self, name, pa, note=None):
         m = common.Machine()
         one, other, last = 0x80400000, 0x80800000, 0x80300000
         m.memory.page(one)
@@ -315,20 +315,24 @@ class LongWalk(Terminal):
         m.memory.put64(last, common.pte(m.L0, 1))
         m.memory.put64(m.L0 + 8, common.pte(pa, m.USER))
         m.memory.put64(m.DDT + 64 * 0x10, 0, 0, 0, 0)
-        capture.write(self.path(name), m.memory, m.registers)
+        capture.write(self.path(name), m.memory, m.registers, machine=note)
         return self.path(name)
 
     def commands(self):
-        """(arguments, status)"""
+        """(program, arguments, status)"""
         core = self.core("long.core", 0x90000000)
-        return [(("-i", core, "check"), 5), (("-i", core, "whomaps", "0x90000000"), 0),
-                (("diff", core, self.core("new.core", 0x91000000)), 7)]
+        commands = [(common.TOOL, ("-i", core, "check"), 5), (common.TOOL, ("-i", core, "whomaps", "0x90000000"), 0),
+                    (common.TOOL, ("diff", core, self.core("new.core", 0x91000000)), 7)]
+        if common.features(common.TOOL).get("json", True):  # else the memory of the crash kernel is not known
+            note = {"memory": [{"start": "0x90000000", "end": "0x90ffffff", "name": "Crash kernel"}]}
+            commands.append((common.KEXEC_PREP, ("-i", self.core("crash.core", 0x90000000, note), "-p", "check"), 7))
+        return commands
 
     def test_a_terminal_shows_how_far_it_is(self):
-        for args, status in self.commands():
+        for tool, args, status in self.commands():
             for option in ([], ["-J"]):
                 with self.subTest(args=args, option=option):
-                    text = self.on_terminal(*option, *args, status=status)
+                    text = self.on_terminal(*option, *args, tool=tool, status=status)
                     self.assertRegex(text, rb"^" + self.PAGES + rb"+\r\x1b\[K")
                     counts = [int(n) for n in re.findall(self.PAGES, text)]
                     self.assertEqual(counts, [16384 * (i + 1) for i in range(len(counts))])
@@ -336,23 +340,24 @@ class LongWalk(Terminal):
 
     def test_beside_text_and_never_in_it(self):
         """Each row stands on a line that was cleared; what is seen at last is what a file gets."""
-        for args, status in self.commands():
+        for tool, args, status in self.commands():
             with self.subTest(args=args):
-                text = self.on_terminal(*args, status=status, rows=True)
+                text = self.on_terminal(*args, tool=tool, status=status, rows=True)
                 self.assertIn(b" pages", text)
                 seen = re.sub(self.PAGES + rb"+\r\x1b\[K", b"", text)
                 self.assertNotIn(b" pages", seen)
-                self.assertEqual(re.sub(rb"\x1b\[\d*m", b"", seen).replace(b"\r\n", b"\n"), self.both(*args))
+                self.assertEqual(re.sub(rb"\x1b\[\d*m", b"", seen).replace(b"\r\n", b"\n"), self.both(tool, *args))
 
-    def both(self, *args):
-        return subprocess.run([common.TOOL, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    def both(self, tool, *args):
+        common.wanted(tool, args)
+        return subprocess.run([tool, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                               timeout=common.TIMEOUT).stdout
 
     def test_nothing_of_it_in_a_pipe_or_in_json_on_a_terminal(self):
-        for args, status in self.commands():
+        for tool, args, status in self.commands():
             with self.subTest(args=args):
-                self.assertNotIn(b" pages", self.both(*args))
-                self.assertNotIn(b" pages", self.on_terminal("-J", *args, status=status, rows=True))
+                self.assertNotIn(b" pages", self.both(tool, *args))
+                self.assertNotIn(b" pages", self.on_terminal("-J", *args, tool=tool, status=status, rows=True))
 
 
 class Text(common.Case):
