@@ -553,6 +553,34 @@ START_TEST(a_machine_note_that_is_wrong_is_damage)
 }
 END_TEST
 
+static const char *const twice[] = {
+	"{\"kernel\":\"7.2\",\"kernel\":\"7.2\"}",
+	"{\"model\":\"m\",\"kernel\":\"7.2\",\"model\":null}",
+	"{\"time\":null,\"time\":\"now\"}",
+	"{\"devices\":[{\"device_id\":\"0x8\"}],\"devices\":[{\"device_id\":\"0x9\"}]}",
+	"{\"devices\":[],\"devices\":[]}",
+	"{\"memory\":null,\"memory\":[{\"start\":\"0x1\",\"end\":\"0x2\"}]}",
+};
+
+/* Two lists would add up, and of two names one would be lost. */
+START_TEST(a_key_that_stands_twice_in_a_machine_note_is_damage)
+{
+	expect_error(open_machine(twice[_i]), -EBADMSG, "\" stands twice");
+}
+END_TEST
+
+/* What tools to come do with their keys is theirs; of one device it is as json-c has it: the last. */
+START_TEST(other_keys_of_a_machine_note_may_stand_twice)
+{
+	ck_assert_int_eq(open_machine("{\"new\":1,\"newer\":2,\"new\":[3],\"devices\":["
+				      "{\"device_id\":\"0x8\",\"name\":\"a\",\"name\":\"b\","
+				      "\"iommu\":\"0x3010000\"}],\"newer\":{},\"kernel\":\"7\"}"),
+			 0);
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 8), "b");
+	ck_assert_str_eq(sys->kernel, "7");
+}
+END_TEST
+
 /* Cut anywhere, or with a byte changed: damage or a system, never harm. */
 START_TEST(no_machine_note_does_harm)
 {
@@ -1915,6 +1943,9 @@ static void add_note_tests(TCase *tc)
 	tcase_add_test(tc, a_name_with_quotes_and_slashes_survives);
 	tcase_add_loop_test(tc, a_machine_note_that_is_wrong_is_damage, 0,
 			    (int)RIOMMU_ARRAY_SIZE(bad_machines));
+	tcase_add_loop_test(tc, a_key_that_stands_twice_in_a_machine_note_is_damage, 0,
+			    (int)RIOMMU_ARRAY_SIZE(twice));
+	tcase_add_test(tc, other_keys_of_a_machine_note_may_stand_twice);
 	tcase_add_test(tc, no_machine_note_does_harm);
 	tcase_add_test(tc, devices_are_found_by_name_and_id);
 	tcase_add_test(tc, pci_names_are_of_either_case);

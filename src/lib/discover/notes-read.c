@@ -29,6 +29,14 @@ static int bad_value(struct riommu_system *sys, const char *key)
 	return damaged(sys, words);
 }
 
+static int second(struct riommu_system *sys, const char *key)
+{
+	char words[96];
+
+	snprintf(words, sizeof(words), "\"%s\" stands twice", key);
+	return damaged(sys, words);
+}
+
 /* The member KEY; NULL when it is not there, or null. */
 static struct json_object *member(struct json_object *obj, const char *key)
 {
@@ -165,6 +173,7 @@ struct note {
 	struct json_tokener *tok;
 	const char *text;
 	size_t len, at;
+	unsigned seen; /* bit I: the key members[I] of take_member() */
 };
 
 static void skip_blanks(struct note *n)
@@ -250,6 +259,10 @@ static int take_member(struct note *n, const char *key)
 
 	while (i < RIOMMU_ARRAY_SIZE(members) && strcmp(members[i].key, key) != 0)
 		i++;
+	/* lists would add up, and which of two texts is true nobody knows */
+	if (i < RIOMMU_ARRAY_SIZE(members) && n->seen & 1u << i)
+		return second(sys, key);
+	n->seen |= 1u << i;
 	if (i < RIOMMU_ARRAY_SIZE(members) && members[i].parse && take(n, '['))
 		return take_list(n, members[i].parse);
 	err = take_value(n, &value);
