@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What every test program's main() ends with. */
+/* What test programs share: where the sources are, and what their main() ends with. */
 #ifndef TEST_RUNNER_H
 #define TEST_RUNNER_H
 
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The machine note of a capture, with names and the map of the memory, is read by json-c. */
 #ifdef HAVE_JSON
@@ -24,6 +25,19 @@
 		else                                                        \
 			printf("skipped: " #name ": built without JSON\n"); \
 	} while (0)
+
+/* The path of NAME, a file among the sources. `make check` says where these are; else they are where they were compiled from. */
+static inline void source_file(const char *name, char *path, size_t size)
+{
+	static const char here[] = __FILE__; /* tests/unit/runner.h */
+	const char *srcdir = getenv("srcdir");
+
+	if (srcdir)
+		snprintf(path, size, "%s/%s", srcdir, name);
+	else
+		snprintf(path, size, "%.*s../../%s", (int)(strrchr(here, '/') + 1 - here), here,
+			 name);
+}
 
 /* Runs SUITE, which is freed; the exit status of the program. */
 static inline int run_suite(Suite *suite)

@@ -987,11 +987,10 @@ END_TEST
 /* The recorded board: edu at 0000:00:01.0 wrote to a page that it may only read. */
 START_TEST(the_recorded_board_is_read)
 {
-	const char *srcdir = getenv("srcdir");
 	struct riommu_translator *t;
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/examples/demo.core", srcdir ? srcdir : ".");
+	source_file("examples/demo.core", path, sizeof(path));
 	riommu_close(sys);
 	sys = NULL;
 	ck_assert_msg(!riommu_open(ctx, path, NULL, &sys), "%s", riommu_error(ctx));

@@ -801,14 +801,12 @@ static int run_dump_with_record(void)
 /* The dump of a crash, whose registers are in the handover record. */
 START_TEST(a_record_beside_a_dump)
 {
-	const char *srcdir = getenv("srcdir");
-
 	core_begin(); /* as it came: the example has got its registers meanwhile */
 	core_load(0x80000000, PAGE, 0);
 	core_finish();
 	write_file("vmcore", core.bytes, core.len);
 	snprintf(demo, sizeof(demo), "%s", below("vmcore"));
-	snprintf(path, sizeof(path), "%s/examples/panic.record", srcdir ? srcdir : ".");
+	source_file("examples/panic.record", path, sizeof(path));
 	ck_assert_int_eq(riommu_option_set(ctx, "record", path), 0);
 	each_call_fails(&(struct scenario){.run = run_dump_with_record}, 8, 5);
 }
@@ -1315,10 +1313,8 @@ END_TEST
 
 static void setup(void)
 {
-	const char *srcdir = getenv("srcdir");
-
 	files_begin();
-	snprintf(demo, sizeof(demo), "%s/examples/demo.core", srcdir ? srcdir : ".");
+	source_file("examples/demo.core", demo, sizeof(demo));
 	snprintf(path, sizeof(path), "%s", below("new"));
 	ctx = riommu_ctx_new();
 	ck_assert_ptr_nonnull(ctx);

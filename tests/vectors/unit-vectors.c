@@ -5,6 +5,7 @@
  * this file. Prints a line for each key that differs and, last, `N passed, N failed, N skipped`. Status 0: all passed.
  */
 #include "../unit/memory.h"
+#include "../unit/runner.h"
 #include "walk/walk.h"
 
 #include <dirent.h>
@@ -569,9 +570,7 @@ static bool run_archive(struct run *r, struct riommu_ctx *ctx, const char *archi
 /* What to run where nobody says it: the archive among the sources. */
 static const char *default_source(char *path, size_t size)
 {
-	const char *srcdir = getenv("srcdir");
-
-	snprintf(path, size, "%s/tests/vectors/cases.tar.xz", srcdir ? srcdir : ".");
+	source_file("tests/vectors/cases.tar.xz", path, size);
 	return path;
 }
 
