@@ -110,6 +110,8 @@ static uint32_t read_tr_req_ctl(struct sim_iommu *m)
 		m->word[RIOMMU_REG_TR_REQ_CTL / 4] &= ~1u;
 		response[0] = (uint32_t)m->probe_response;
 		response[1] = (uint32_t)(m->probe_response >> 32);
+		if (m->other_asks)
+			m->word[m->other_asks / 4] ^= 0x1000;
 	}
 	return m->word[RIOMMU_REG_TR_REQ_CTL / 4] | go;
 }
@@ -134,7 +136,8 @@ static int reg_read(void *arg, uint64_t base, uint32_t offset, unsigned width, u
 	access_made();
 	if (reg < 0 || riommu_registers()[reg].width != width)
 		wrong("read of %u bytes at 0x%x", width, offset);
-	if (m->refused || (m->refuses_after && m->writes >= m->refuses_after))
+	if (m->refused || (m->refuses_after && m->writes >= m->refuses_after) ||
+	    (m->refuses_read && m->refuses_read == offset))
 		return -EACCES;
 	if (m->bus_error)
 		return -EFAULT;
@@ -295,6 +298,8 @@ static int config_read(void *arg, const char *name, unsigned offset, unsigned wi
 		wrong("config read of %u bytes at 0x%x", width, offset);
 	if (f->gone)
 		return -ENODATA;
+	if (f->refused)
+		return -EACCES;
 	*value = read_half(f, offset);
 	if (width == 4)
 		*value |= (uint32_t)f->config[offset / 2 + 1] << 16;

@@ -37,11 +37,14 @@ struct sim_iommu {
 	/* what may be wrong with it */
 	bool dead; /* all ones */
 	bool refused;
+	uint32_t refuses_read; /* of this register; 0: of none */
 	bool bus_error;
 	bool go_forever;
 	unsigned
 		probe_takes; /* reads of tr_req_ctl until a debug translation is done; SIM_FOREVER */
 	uint64_t probe_response;
+	uint32_t
+		other_asks; /* register that another program writes before the answer is read; 0: none */
 	unsigned ddtp_busy_before, ddtp_busy_after; /* reads; SIM_FOREVER */
 	bool mode_stays, ppn_changes;
 	unsigned csr_busy_before[SIM_QUEUES], csr_busy_after[SIM_QUEUES];
@@ -64,6 +67,7 @@ struct sim_function {
 	unsigned pending; /* reads of Device Status for which transactions are pending */
 	bool gone;        /* no such function */
 	bool all_ones;
+	bool refused;
 	bool stays_on;       /* bus mastering cannot be cleared */
 	bool stays_off;      /* nor set */
 	unsigned comes_back; /* reads of COMMAND after which bus mastering is on again; 0: never */

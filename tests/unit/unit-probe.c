@@ -106,6 +106,27 @@ START_TEST(a_request_of_somebody_else_is_left_alone)
 }
 END_TEST
 
+/* The registers are anybody's: what is in them when the answer was read is what was answered. */
+static const uint32_t asked[] = {RIOMMU_REG_TR_REQ_IOVA, RIOMMU_REG_TR_REQ_IOVA + 4,
+				 RIOMMU_REG_TR_REQ_CTL, RIOMMU_REG_TR_REQ_CTL + 4};
+
+START_TEST(an_answer_to_somebody_else_is_not_ours)
+{
+	sim->iommus[0].other_asks = asked[_i];
+	ck_assert_int_eq(ask(0x1000), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "3010000.iommu"));
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "another"));
+}
+END_TEST
+
+START_TEST(an_answer_whose_question_cannot_be_read_is_none)
+{
+	sim->iommus[0].refuses_read = RIOMMU_REG_TR_REQ_IOVA;
+	ck_assert_int_eq(ask(0x1000), -EACCES);
+	ck_assert_uint_eq(sim->iommus[0].probes, 1);
+}
+END_TEST
+
 /* Facts 6: changing tr_req_* while Go is set is unspecified. */
 START_TEST(an_answer_that_does_not_come_is_a_timeout_and_nothing_more_is_written)
 {
@@ -309,6 +330,8 @@ int main(void)
 	tcase_add_test(tc, a_request_is_written_as_the_specification_has_it);
 	tcase_add_test(tc, an_iommu_without_dbg_is_not_asked);
 	tcase_add_test(tc, a_request_of_somebody_else_is_left_alone);
+	tcase_add_loop_test(tc, an_answer_to_somebody_else_is_not_ours, 0, 4);
+	tcase_add_test(tc, an_answer_whose_question_cannot_be_read_is_none);
 	tcase_add_test(tc, an_answer_that_does_not_come_is_a_timeout_and_nothing_more_is_written);
 	tcase_add_test(tc, an_answer_is_taken_also_when_the_time_is_up);
 	tcase_add_test(tc, an_iommu_that_went_away_does_not_answer);

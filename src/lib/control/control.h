@@ -28,8 +28,8 @@ struct riommu_probe {
  * Asks the IOMMU itself where REQUEST goes (specification, chapter "Debug support": tr_req_iova, tr_req_ctl, tr_response). The
  * request is made with NW=1: a read, or an execute where REQUEST asks for one; never a write, which could set D.
  * Side effects: a fault is recorded in the fault queue as that of a device is, A bits may be set, caches filled, counters moved.
- * -ENOTSUP when capabilities.DBG is 0, -EBUSY when a request of somebody else is under way, -ETIMEDOUT when Go/Busy stays
- * set for TIMEOUT_MS (the registers must then be left alone).
+ * -ENOTSUP when capabilities.DBG is 0, -EBUSY when a request of somebody else is under way, or came between, -ETIMEDOUT when
+ * Go/Busy stays set for TIMEOUT_MS (the registers must then be left alone).
  */
 int riommu_probe_translate(struct riommu_source *control, const struct riommu_iommu *iommu,
 			   const struct riommu_request *request, unsigned timeout_ms,

@@ -80,6 +80,26 @@ static int wait_done(struct riommu_source *control, uint64_t base, unsigned time
 	}
 }
 
+/* Nothing keeps two programs from asking at once: then the answer is to the question that stands in the registers now. */
+static int is_ours(struct riommu_source *control, const struct riommu_iommu *iommu, uint64_t iova,
+		   uint64_t ctl)
+{
+	uint64_t iova_now, ctl_now;
+	int err =
+		riommu_source_reg_read(control, iommu->base, RIOMMU_REG_TR_REQ_IOVA, 8, &iova_now);
+
+	if (!err)
+		err = riommu_source_reg_read(control, iommu->base, RIOMMU_REG_TR_REQ_CTL, 8,
+					     &ctl_now);
+	if (err || (iova_now == iova && (ctl_now | TR_REQ_GO) == ctl))
+		return err;
+	return riommu_fail(control->ctx, -EBUSY,
+			   "%s: tr_req_iova and tr_req_ctl are 0x%" PRIx64 " and 0x%" PRIx64
+			   ", not what was written: another program asked meanwhile, or this "
+			   "IOMMU cannot be asked so",
+			   iommu->name, iova_now, ctl_now);
+}
+
 /* S=1: the size is in the PPN, above its lowest zero bit (facts 6). */
 static int decode(struct riommu_source *control, uint64_t response, uint64_t iova,
 		  struct riommu_probe *probe)
@@ -110,7 +130,8 @@ int riommu_probe_translate(struct riommu_source *control, const struct riommu_io
 			   const struct riommu_request *request, unsigned timeout_ms,
 			   struct riommu_probe *probe)
 {
-	uint64_t capabilities, response = 0, ctl = request_control(request);
+	uint64_t iova = request->iova & ~RIOMMU_PAGE_MASK, ctl = request_control(request);
+	uint64_t capabilities, response = 0;
 	bool go = false;
 	int err;
 
@@ -132,10 +153,9 @@ int riommu_probe_translate(struct riommu_source *control, const struct riommu_io
 			"%s: a debug translation is under way already (tr_req_ctl.Go/Busy)",
 			iommu->name);
 	riommu_log(control->ctx, RIOMMU_LOG_INFO,
-		   "%s: tr_req_iova := 0x%" PRIx64 ", tr_req_ctl := 0x%" PRIx64, iommu->name,
-		   request->iova & ~RIOMMU_PAGE_MASK, ctl);
-	err = write64(control, iommu->base, RIOMMU_REG_TR_REQ_IOVA,
-		      request->iova & ~RIOMMU_PAGE_MASK);
+		   "%s: tr_req_iova := 0x%" PRIx64 ", tr_req_ctl := 0x%" PRIx64, iommu->name, iova,
+		   ctl);
+	err = write64(control, iommu->base, RIOMMU_REG_TR_REQ_IOVA, iova);
 	if (!err)
 		err = write64(control, iommu->base, RIOMMU_REG_TR_REQ_CTL, ctl);
 	if (!err)
@@ -149,5 +169,6 @@ int riommu_probe_translate(struct riommu_source *control, const struct riommu_io
 		return riommu_fail(control->ctx, -EFAULT,
 				   "%s: tr_response reads all ones: the IOMMU does not answer",
 				   iommu->name);
-	return decode(control, response, request->iova, probe);
+	err = is_ours(control, iommu, iova, ctl);
+	return err ? err : decode(control, response, request->iova, probe);
 }
