@@ -50,14 +50,6 @@ bool probes_can_be_asked(struct quiesce *t)
 	return true;
 }
 
-static const struct riommu_quiesce_iommu *of_plan(const struct quiesce *t, size_t index)
-{
-	for (size_t i = 0; i < t->q->iommu_count; i++)
-		if (t->q->iommus[i].index == index)
-			return &t->q->iommus[i];
-	return NULL;
-}
-
 static void tell(struct quiesce *t, const struct question *p)
 {
 	char answer[128];
@@ -72,7 +64,7 @@ static void tell(struct quiesce *t, const struct question *p)
 	if (!in_json(&t->out))
 		print_line("probe", p->device,
 			   p->probe.fault ? RIOMMU_OUTCOME_DONE : RIOMMU_OUTCOME_NOT_TAKEN, answer);
-	if (p->probe.fault || !p->off)
+	if (p->probe.fault)
 		return;
 	t->verdict = RIOMMU_VERDICT_OPEN;
 	out_error(&t->out, -ETIMEDOUT,
@@ -81,6 +73,7 @@ static void tell(struct quiesce *t, const struct question *p)
 		  t->sys->iommus[p->iommu].name, p->request.iova, p->device, p->probe.response);
 }
 
+/* After all stages went well: each IOMMU is Off by then, so an answer other than a fault is one too many. */
 void ask_probes(struct quiesce *t)
 {
 	struct riommu_source *control;
@@ -94,7 +87,6 @@ void ask_probes(struct quiesce *t)
 		return;
 	}
 	for (size_t i = 0; i < t->probe_count; i++) {
-		const struct riommu_quiesce_iommu *u = of_plan(t, t->probes[i].iommu);
 		struct question *p = &t->probes[i];
 
 		err = riommu_probe_translate(control, &t->sys->iommus[p->iommu], &p->request,
@@ -104,7 +96,6 @@ void ask_probes(struct quiesce *t)
 			continue;
 		}
 		p->answered = true;
-		p->off = u && riommu_bits(u->ddtp_new, 3, 0) == 0;
 		tell(t, p);
 	}
 	riommu_source_close(control);

@@ -23,16 +23,32 @@ static bool all_are_pci(struct quiesce *t)
 	return true;
 }
 
+/* Waits, for as long as --timeout says, until ddtp is no longer busy: the driver does not. False when it cannot be read. */
+static bool read_ddtp(struct quiesce *t, size_t i, uint64_t *ddtp)
+{
+	const struct riommu_hw *hw = t->hw;
+	uint64_t end = hw->ops->now_us(hw->arg) + (uint64_t)t->timeout_ms * 1000;
+
+	for (bool late = false;; late = hw->ops->now_us(hw->arg) >= end) {
+		riommu_system_read_registers(t->sys, i);
+		if (riommu_iommu_reg(&t->sys->iommus[i], RIOMMU_REG_DDTP, ddtp))
+			return false;
+		if (*ddtp == UINT64_MAX || !(*ddtp & RIOMMU_DDTP_BUSY) || late)
+			return true;
+		hw->ops->pause(hw->arg);
+	}
+}
+
 /* The registers after it, where they can be read at all: memory decoding may be off, and then nothing answers. */
 static enum riommu_verdict read_back(struct quiesce *t, size_t i, uint64_t *ddtp, bool *known)
 {
-	riommu_system_read_registers(t->sys, i);
-	*known = !riommu_iommu_reg(&t->sys->iommus[i], RIOMMU_REG_DDTP, ddtp);
+	*known = read_ddtp(t, i, ddtp);
 	if (!*known)
 		return RIOMMU_VERDICT_UNKNOWN;
 	if (*ddtp == UINT64_MAX)
 		return RIOMMU_VERDICT_DEAD;
-	return riommu_bits(*ddtp, 3, 0) ? RIOMMU_VERDICT_OPEN : RIOMMU_VERDICT_BLOCKED;
+	return riommu_bits(*ddtp, 3, 0) || *ddtp & RIOMMU_DDTP_BUSY ? RIOMMU_VERDICT_OPEN
+								    : RIOMMU_VERDICT_BLOCKED;
 }
 
 static void remove_one(struct quiesce *t, size_t i)
@@ -57,8 +73,7 @@ static void remove_one(struct quiesce *t, size_t i)
 		     "%s was removed; its registers cannot be read back (%s), so there is no "
 		     "verdict",
 		     u->name, u->reason[0] ? u->reason : "no way to them");
-	if (t->verdict != RIOMMU_VERDICT_OPEN)
-		t->verdict = verdict;
+	t->verdict = worse_verdict(t->verdict, verdict);
 	if (!in_json(&t->out)) {
 		print_line("remove", u->name, err ? RIOMMU_OUTCOME_FAILED : RIOMMU_OUTCOME_DONE,
 			   riommu_verdict_name(verdict));
@@ -91,6 +106,7 @@ void run_remove(struct quiesce *t)
 	fprintf(stderr,
 		"%s: --via remove is final: --undo cannot take it back, a rescan of the bus can\n",
 		program);
+	t->verdict = RIOMMU_VERDICT_BLOCKED;
 	for (size_t i = 0; next_iommu(t, &i); i++)
 		remove_one(t, i);
 }

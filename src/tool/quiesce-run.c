@@ -148,17 +148,13 @@ void run_undo(struct quiesce *t)
 
 /* -- block, handover, stop ---------------------------------------------------------------------------------------- */
 
-/* The worst of all: one that is open is open, whatever the others are. */
 static enum riommu_verdict overall(const struct quiesce *t)
 {
-	static const enum riommu_verdict worst_first[] = {RIOMMU_VERDICT_OPEN, RIOMMU_VERDICT_DEAD,
-							  RIOMMU_VERDICT_UNKNOWN};
+	enum riommu_verdict verdict = RIOMMU_VERDICT_BLOCKED;
 
-	for (size_t w = 0; w < RIOMMU_ARRAY_SIZE(worst_first); w++)
-		for (size_t i = 0; i < t->q->iommu_count; i++)
-			if (t->q->iommus[i].verdict == worst_first[w])
-				return worst_first[w];
-	return RIOMMU_VERDICT_BLOCKED;
+	for (size_t i = 0; i < t->q->iommu_count; i++)
+		verdict = worse_verdict(verdict, t->q->iommus[i].verdict);
+	return verdict;
 }
 
 /* Status 0 needs "blocked"; what kept it from being so was told by the stage that failed, or was asked for. */

@@ -218,6 +218,16 @@ bool next_iommu(const struct quiesce *t, size_t *index)
 	return false;
 }
 
+enum riommu_verdict worse_verdict(enum riommu_verdict a, enum riommu_verdict b)
+{
+	static const unsigned weights[] = {[RIOMMU_VERDICT_BLOCKED] = 0,
+					   [RIOMMU_VERDICT_UNKNOWN] = 1,
+					   [RIOMMU_VERDICT_DEAD] = 2,
+					   [RIOMMU_VERDICT_OPEN] = 3};
+
+	return weights[b] > weights[a] ? b : a;
+}
+
 bool find_device(struct quiesce *t, const char *option, const char *text,
 		 struct riommu_device_ref *ref)
 {

@@ -25,7 +25,7 @@ struct question {
 	char device[64]; /* as it was given */
 	struct riommu_request request;
 	size_t iommu;
-	bool answered, off; /* OFF: ddtp was Off when it was asked */
+	bool answered;
 	struct riommu_probe probe;
 };
 
@@ -66,6 +66,9 @@ struct quiesce {
 
 /* The IOMMUs that were chosen: 0 and on, skipping the others. */
 bool next_iommu(const struct quiesce *t, size_t *index);
+
+/* Of several IOMMUs the worst counts: one that is open is open, whatever the others are. */
+enum riommu_verdict worse_verdict(enum riommu_verdict a, enum riommu_verdict b);
 
 /* A device by name or device_id behind the chosen IOMMUs. False: said why. */
 bool find_device(struct quiesce *t, const char *option, const char *text,

@@ -661,6 +661,29 @@ class Remove(Machine):
         top = self.report("--via", "remove", status=6)
         self.assertEqual(top["verdict"], "open")
 
+    def test_six_when_it_is_off_and_stays_busy(self):
+        self.memory({"ddtp": DDTP & ~0xf | 0x10})
+        top = self.report("--via", "remove", "--timeout", "1", status=6)
+        self.assertEqual(top["verdict"], "open")
+
+    def test_one_that_stays_is_never_made_up_for_by_another(self):
+        second, base = "0000:00:04.0", BASE + 0x1000
+        for at in (BASE, base):
+            self.memory({**LIVE, "ddtp": DDTP & ~0xf}, at)
+        self.function(second, config(0x0006, class_code=0x080600), iommu=None)
+        where = f"root/sys/devices/pci0000:00/{second}"
+        self.write(f"{where}/class", "0x080600\n")
+        self.write(f"{where}/resource", f"{base:#018x} {base + 0xfff:#018x} {0x40200:#018x}\n")
+        self.write(f"{where}/remove", "")
+        os.makedirs(self.path(f"root/sys/class/iommu/riscv-iommu@{second}"))
+        for stays, goes in ((IOMMU, second), (second, IOMMU)):
+            os.unlink(self.path(f"root/sys/devices/pci0000:00/{stays}/remove"))
+            top = self.report("--via", "remove", status=1)
+            self.assertEqual({r["iommu"]: (r["removed"], r["verdict"]) for r in top["removed"]},
+                             {stays: (False, "unknown"), goes: (True, "blocked")})
+            self.assertEqual(top["verdict"], "unknown")
+            self.write(f"root/sys/devices/pci0000:00/{stays}/remove", "")
+
     def test_plan(self):
         before = self.everything()
         self.quiesce("--via", "remove", "--plan")
