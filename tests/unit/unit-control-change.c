@@ -278,6 +278,104 @@ START_TEST(another_device_in_a_slot_is_stopped_for_itself)
 }
 END_TEST
 
+/* Vendor and device of a virtual function are all ones (SR-IOV): it answers all the same, and masters. */
+static void make_virtual(const char *name, uint16_t subsystem)
+{
+	struct sim_function *f = sim_function(name);
+
+	f->config[0] = f->config[1] = 0xffff;
+	f->config[0x2c / 2] = 0x1af4;
+	f->config[0x2e / 2] = subsystem;
+}
+
+START_TEST(a_virtual_function_is_stopped_and_given_back)
+{
+	make_virtual(SIM_NVME, 0x1100);
+	ck_assert_int_eq(block(), 0);
+	ck_assert(!sim_masters(SIM_NVME));
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert(sim_masters(SIM_NVME));
+}
+END_TEST
+
+START_TEST(another_virtual_function_in_a_slot_is_left_alone)
+{
+	make_virtual(SIM_NVME, 0x1100);
+	ck_assert_int_eq(block(), 0);
+	make_virtual(SIM_NVME, 0x1101);
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert(!sim_masters(SIM_NVME));
+	ck_assert_int_eq(access(below("run/quiesce.state"), F_OK), -1);
+}
+END_TEST
+
+/* Somebody pulls a card, or it dies, while the plan is read: all others are blocked all the same, and it is not called stopped. */
+START_TEST(a_function_that_goes_away_after_the_plan_keeps_nothing_from_being_blocked)
+{
+	struct sim_function *f = sim_function(SIM_NVME);
+
+	plan();
+	*(_i ? &f->all_ones : &f->gone) = true;
+	ck_assert_msg(!riommu_quiesce_prepare(q), "%s", riommu_error(ctx));
+	ck_assert_int_eq(riommu_quiesce_stage(q, RIOMMU_STAGE_STOP, NULL, NULL), -ETIMEDOUT);
+	ck_assert_int_eq(riommu_quiesce_stage(q, RIOMMU_STAGE_BLOCK, NULL, NULL), 0);
+	riommu_quiesce_stage(q, RIOMMU_STAGE_VERIFY, NULL, NULL);
+	ck_assert_int_eq(q->functions[0].stop, RIOMMU_OUTCOME_DEAD);
+	ck_assert(!sim_masters(SIM_EDU));
+	ck_assert_int_eq(q->iommus[0].verdict, RIOMMU_VERDICT_BLOCKED);
+}
+END_TEST
+
+/* Undo could not tell it from another in its place. */
+START_TEST(a_function_that_may_not_be_asked_who_it_is_stops_all_of_it)
+{
+	plan();
+	sim_function(SIM_NVME)->refused = true;
+	ck_assert_int_eq(riommu_quiesce_prepare(q), -EACCES);
+	expect_words(riommu_error(ctx), SIM_NVME ": its config space cannot be read");
+	ck_assert_uint_eq(sim->writes, 0);
+}
+END_TEST
+
+/* What an earlier run left was there when this one was prepared; then the driver set ddtp up, and that is what undo gives back. */
+START_TEST(a_directory_that_changes_before_the_second_write_is_kept)
+{
+	const uint64_t ddtp = 0x20090003;
+
+	ck_assert_int_eq(block(), 0);
+	plan();
+	ck_assert_int_eq(riommu_quiesce_prepare(q), 0);
+	sim_set(0, RIOMMU_REG_DDTP, 8, ddtp);
+	ck_assert_int_eq(riommu_quiesce_stage(q, RIOMMU_STAGE_BLOCK, NULL, NULL), 0);
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_DDTP, 8), ddtp);
+	ck_assert_uint_eq(sim_reg(1, RIOMMU_REG_DDTP, 8), SIM_DDTP1);
+}
+END_TEST
+
+START_TEST(what_an_earlier_run_announced_and_cannot_be_crossed_out_is_not_written_over)
+{
+	unsigned writes;
+	const char *name;
+
+	ck_assert_int_eq(block(), 0);
+	args.iommus = (const size_t[]){0};
+	args.iommu_count = 1;
+	plan();
+	ck_assert_int_eq(riommu_quiesce_prepare(q), 0);
+	sim_set(0, RIOMMU_REG_DDTP, 8, 0x20090003);
+	writes = sim->writes;
+	failing_begin(FAILING_FILES, 1);
+	ck_assert_int_eq(riommu_quiesce_stage(q, RIOMMU_STAGE_BLOCK, NULL, NULL), -EIO);
+	ck_assert(failing_end(&name));
+	ck_assert_str_eq(name, "pwrite");
+	ck_assert_uint_eq(sim->writes, writes);
+}
+END_TEST
+
 /* -- what the system refuses ------------------------------------------------------------------------------------ */
 
 START_TEST(a_state_of_another_user_is_not_ours)
@@ -426,6 +524,22 @@ START_TEST(config_space_that_may_not_be_read_is_refused)
 }
 END_TEST
 
+/* The kernel answers ENODEV for a function that is taken out between its being found, opened and read. */
+START_TEST(a_function_that_is_taken_out_meanwhile_is_gone)
+{
+	struct riommu_hw *hw = open_hw();
+	const char *name;
+	uint32_t v;
+
+	write_text("sys/bus/pci/devices/0000:00:04.0/config", "01234567890123456789");
+	failing_always(_i ? "pread" : "openat", ENODEV);
+	ck_assert_int_eq(hw->ops->config_read(hw->arg, SIM_IOMMU, 4, 2, &v), -ENODATA);
+	failing_end(&name);
+	expect_words(riommu_error(ctx), "No such device");
+	riommu_hw_close(hw);
+}
+END_TEST
+
 START_TEST(memory_that_may_not_be_locked_is_an_error_of_its_own)
 {
 	struct riommu_hw *hw = open_hw();
@@ -500,6 +614,15 @@ int main(void)
 	tcase_add_test(tc, a_directory_that_changes_after_the_look_at_all_is_left_alone);
 	tcase_add_test(tc, an_iommu_that_nothing_tells_of_any_more_is_undone_by_its_base);
 	tcase_add_test(tc, another_device_in_a_slot_is_stopped_for_itself);
+	tcase_add_test(tc, a_virtual_function_is_stopped_and_given_back);
+	tcase_add_test(tc, another_virtual_function_in_a_slot_is_left_alone);
+	tcase_add_loop_test(
+		tc, a_function_that_goes_away_after_the_plan_keeps_nothing_from_being_blocked, 0,
+		2);
+	tcase_add_test(tc, a_function_that_may_not_be_asked_who_it_is_stops_all_of_it);
+	tcase_add_test(tc, a_directory_that_changes_before_the_second_write_is_kept);
+	tcase_add_test(tc,
+		       what_an_earlier_run_announced_and_cannot_be_crossed_out_is_not_written_over);
 	tcase_add_test(tc, a_state_of_another_user_is_not_ours);
 	tcase_add_loop_test(tc, a_state_that_may_not_be_kept_is_refused, 0, 2);
 	tcase_add_loop_test(tc, what_cannot_be_announced_is_not_written, 0, 6);
@@ -508,6 +631,7 @@ int main(void)
 	tcase_add_loop_test(tc, an_iommu_that_may_not_be_removed_says_so, 0, 4);
 	tcase_add_test(tc, hardware_that_was_opened_to_look_writes_nothing);
 	tcase_add_test(tc, config_space_that_may_not_be_read_is_refused);
+	tcase_add_loop_test(tc, a_function_that_is_taken_out_meanwhile_is_gone, 0, 2);
 	tcase_add_test(tc, memory_that_may_not_be_locked_is_an_error_of_its_own);
 	tcase_add_test(tc, without_pci_no_function_is_there);
 	tcase_add_test(tc, pci_that_may_not_be_looked_at_is_no_machine_without);

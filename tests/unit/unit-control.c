@@ -1066,6 +1066,8 @@ START_TEST(a_state_that_makes_no_sense_is_damage)
 		{HEAD + offsetof(struct state_iommu, name), '\n'},
 		{HEAD + offsetof(struct state_iommu, base), 1},
 		{HEAD + offsetof(struct state_iommu, base) + 2, 0x77}, /* that of no function's */
+		{HEAD + offsetof(struct state_iommu, ddtp_old) + 1, 0xff}, /* more than the mode */
+		{HEAD + offsetof(struct state_iommu, ddtp_new), 4},        /* not Off */
 		{HEAD + offsetof(struct state_iommu, ddtp_touched), 2},
 		{HEAD + offsetof(struct state_iommu, queues_touched), 2},
 		{FUNCTIONS + offsetof(struct state_function, name), 0},
@@ -1331,9 +1333,29 @@ END_TEST
 START_TEST(revert_checks_again)
 {
 	ck_assert_int_eq(block(), 0);
+	close_plan();
+	ck_assert_int_eq(riommu_quiesce_open_undo(sys, sim_hw(), &args, &q), 0);
 	sim_set(0, RIOMMU_REG_CQB, 8, 0x77770007);
 	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), -ESTALE);
 	expect_blocked();
+}
+END_TEST
+
+/* Taken back by who blocked it (--hold), there is nobody to choose: what still fits gets its DMA, a disk perhaps, back. */
+START_TEST(what_does_not_fit_keeps_the_others_from_nothing)
+{
+	ck_assert_int_eq(block(), 0);
+	if (_i)
+		sim->iommus[0].dead = true;
+	else
+		sim_set(0, RIOMMU_REG_CQB, 8, 0x77770007);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), _i ? -ETIMEDOUT : -EIO);
+	expect_result(0, RIOMMU_STAGE_BLOCK, _i ? RIOMMU_OUTCOME_DEAD : RIOMMU_OUTCOME_FAILED, "");
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_DDTP, 8), SIM_DDTP0 & ~(uint64_t)0xf);
+	ck_assert(!sim_masters(SIM_NVME) && !sim_masters(SIM_EDU));
+	ck_assert_uint_eq(sim_reg(1, RIOMMU_REG_DDTP, 8), SIM_DDTP1);
+	ck_assert(sim_masters(SIM_GPU));
+	ck_assert(has_state());
 }
 END_TEST
 
@@ -2088,7 +2110,7 @@ static void add_state_tests(TCase *tc)
 	tcase_add_test(tc, a_state_that_cannot_be_kept_stops_before_the_first_write);
 	tcase_add_test(tc, a_damaged_state_is_neither_used_nor_overwritten);
 	tcase_add_test(tc, a_state_that_others_may_write_is_not_ours);
-	tcase_add_loop_test(tc, a_state_that_makes_no_sense_is_damage, 0, 13);
+	tcase_add_loop_test(tc, a_state_that_makes_no_sense_is_damage, 0, 15);
 	tcase_add_test(tc, a_state_that_is_no_file_or_too_large_is_not_ours);
 	tcase_add_test(tc, more_than_a_state_file_has_room_for_is_refused);
 	tcase_add_test(tc, a_name_without_an_end_is_damage);
@@ -2108,6 +2130,7 @@ static void add_state_tests(TCase *tc)
 	tcase_add_loop_test(tc, undo_changes_nothing_when_one_thing_does_not_fit, 0,
 			    (int)RIOMMU_ARRAY_SIZE(mismatches));
 	tcase_add_test(tc, revert_checks_again);
+	tcase_add_loop_test(tc, what_does_not_fit_keeps_the_others_from_nothing, 0, 2);
 	tcase_add_test(tc, a_handover_is_not_undone);
 	tcase_add_test(tc, a_handover_of_what_was_off_is_final_too);
 }

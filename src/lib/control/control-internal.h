@@ -25,6 +25,7 @@
 #define PCI_CLASS          0x0a
 #define PCI_CLASS_IOMMU    0x0806
 #define PCI_HEADER         0x0e
+#define PCI_SUBSYSTEM      0x2c
 #define PCI_CAPABILITIES   0x34
 #define PCI_CAP_EXPRESS    0x10
 #define PCI_EXP_STATUS     0x0a
@@ -54,8 +55,8 @@ struct state_iommu {
 
 struct state_function {
 	char name[64];
-	uint64_t base;    /* of its IOMMU */
-	uint32_t id;      /* device and vendor: another one in this slot is none of our business */
+	uint64_t base; /* of its IOMMU */
+	uint32_t id;   /* control_function_id(): another one in this slot is none of our business */
 	uint32_t command; /* before we cleared bus mastering */
 	uint32_t touched;
 	uint32_t zero;
@@ -122,6 +123,9 @@ void control_job_begin(struct job *job, struct riommu_quiesce *q,
 		       riommu_progress_fn progress, void *arg);
 void control_job_end(struct job *job);
 
+/* What an access that ended with ERR (0, -errno) comes to: DONE, REFUSED, DEAD or FAILED. */
+enum riommu_outcome control_outcome_of(int err);
+
 /* All answer with an outcome: DONE, or why not (DEAD for all ones, too). */
 enum riommu_outcome control_read(struct job *job, uint32_t offset, uint64_t *value);
 enum riommu_outcome control_write(struct job *job, uint32_t offset, uint32_t old, uint32_t value);
@@ -186,6 +190,12 @@ int control_plan_new(struct riommu_system *sys, struct riommu_hw *hw,
 		     struct riommu_quiesce **q);
 /* Looks at a function: kind, COMMAND, capability. */
 void control_look_at_function(struct riommu_quiesce *q, struct riommu_quiesce_function *f);
+/*
+ * What tells one function in a slot from another: device and vendor; of a virtual function, where both are all ones (SR-IOV),
+ * those of its subsystem. All ones: it does not answer. *READS grows by what was read. 0, or as config_read() answers.
+ */
+int control_function_id(struct riommu_quiesce *q, const char *function, uint32_t *id,
+			unsigned *reads);
 void control_plan_write(struct riommu_quiesce *q, const struct riommu_quiesce_write *w);
 
 /* -- stages.c: ddtp, for both directions --------------------------------------------------------------------------- */
@@ -194,8 +204,5 @@ void control_plan_write(struct riommu_quiesce *q, const struct riommu_quiesce_wr
 enum riommu_outcome control_before_ddtp(struct job *job, uint64_t *ddtp);
 /* Writes its lower word, waits, reads back, reports. OLD and NEW differ in the lower word only. */
 enum riommu_outcome control_write_ddtp(struct job *job, uint64_t old, uint64_t new);
-
-/* -- undo.c: does the state fit what the hardware says? Nothing is written. ---------------------------------------- */
-int control_undo_check(struct riommu_quiesce *q);
 
 #endif

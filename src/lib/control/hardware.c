@@ -38,6 +38,15 @@ static int live_reg_write(void *arg, uint64_t base, uint32_t offset, uint32_t va
 	return riommu_source_reg_write(live->writable, base, offset, value);
 }
 
+/*
+ * What the kernel answers for a function that is not there, or was taken out since it was found or opened. That is the end of it
+ * for an undo: no descriptor left, or a failing system, is another thing.
+ */
+static bool gone(int error)
+{
+	return error == ENOENT || error == ENODEV;
+}
+
 /* Opened for each access: there may be more functions than file descriptors, and sysfs needs no disk. */
 static int open_config(const struct live *live, const char *function, int flags)
 {
@@ -58,8 +67,7 @@ static int open_config(const struct live *live, const char *function, int flags)
 	if (errno == EACCES || errno == EPERM)
 		return riommu_fail(live->ctx, -EACCES, "config space of %s: %s", function,
 				   strerror(errno));
-	/* "gone" is the end of it for an undo: no descriptor left, or a failing system, is another thing */
-	return riommu_fail(live->ctx, errno == ENOENT ? -ENODATA : -errno, "config space of %s: %s",
+	return riommu_fail(live->ctx, gone(errno) ? -ENODATA : -errno, "config space of %s: %s",
 			   function, strerror(errno));
 }
 
@@ -71,7 +79,8 @@ static int config_failed(const struct live *live, const char *function, ssize_t 
 	if (error == EACCES || error == EPERM)
 		return riommu_fail(live->ctx, -EACCES, "config space of %s: %s (lockdown?)",
 				   function, strerror(error));
-	return riommu_fail(live->ctx, -error, "config space of %s: %s", function, strerror(error));
+	return riommu_fail(live->ctx, gone(error) ? -ENODATA : -error, "config space of %s: %s",
+			   function, strerror(error));
 }
 
 static int live_config_read(void *arg, const char *function, unsigned offset, unsigned width,

@@ -43,7 +43,7 @@ void control_job_end(struct job *job)
 
 /* -- accesses ------------------------------------------------------------------------------------------------------ */
 
-static enum riommu_outcome outcome_of(int err)
+enum riommu_outcome control_outcome_of(int err)
 {
 	switch (err) {
 	case 0:
@@ -69,7 +69,7 @@ enum riommu_outcome control_read(struct job *job, uint32_t offset, uint64_t *val
 	err = hw->ops->reg_read(hw->arg, job->iommu->base, offset, width, value);
 	if (!err && *value == (width == 8 ? UINT64_MAX : UINT32_MAX))
 		return RIOMMU_OUTCOME_DEAD; /* no register of ours has this value: reserved bits */
-	return outcome_of(err);
+	return control_outcome_of(err);
 }
 
 enum riommu_outcome control_write(struct job *job, uint32_t offset, uint32_t old, uint32_t value)
@@ -79,7 +79,7 @@ enum riommu_outcome control_write(struct job *job, uint32_t offset, uint32_t old
 	job->writes++;
 	riommu_log(job->q->ctx, RIOMMU_LOG_INFO, "%s: %s: 0x%" PRIx32 " := 0x%" PRIx32,
 		   job->iommu->name, control_reg_name(offset), old, value);
-	return outcome_of(hw->ops->reg_write(hw->arg, job->iommu->base, offset, value));
+	return control_outcome_of(hw->ops->reg_write(hw->arg, job->iommu->base, offset, value));
 }
 
 enum riommu_outcome control_config_read(struct job *job, const char *function, unsigned offset,
@@ -95,7 +95,7 @@ enum riommu_outcome control_config_read(struct job *job, const char *function, u
 		return RIOMMU_OUTCOME_DEAD;
 	if (!err && *value == UINT16_MAX)
 		return RIOMMU_OUTCOME_DEAD;
-	return outcome_of(err);
+	return control_outcome_of(err);
 }
 
 enum riommu_outcome control_config_write(struct job *job, const char *function, unsigned offset,
@@ -108,7 +108,7 @@ enum riommu_outcome control_config_write(struct job *job, const char *function, 
 	riommu_log(job->q->ctx, RIOMMU_LOG_INFO, "%s: config 0x%x: 0x%" PRIx32 " := 0x%" PRIx32,
 		   function, offset, old, value);
 	err = hw->ops->config_write(hw->arg, function, offset, 2, value);
-	return err == -ENODATA ? RIOMMU_OUTCOME_DEAD : outcome_of(err);
+	return err == -ENODATA ? RIOMMU_OUTCOME_DEAD : control_outcome_of(err);
 }
 
 bool control_time_is_up(const struct job *job)

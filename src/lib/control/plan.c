@@ -281,6 +281,34 @@ void control_look_at_function(struct riommu_quiesce *q, struct riommu_quiesce_fu
 	f->kind = command & PCI_COMMAND_MASTER ? RIOMMU_FUNCTION_MASTER : RIOMMU_FUNCTION_QUIET;
 }
 
+static int read_id(struct riommu_quiesce *q, const char *function, unsigned offset, uint32_t *id,
+		   unsigned *reads)
+{
+	const struct riommu_hw *hw = q->inside->hw;
+
+	++*reads;
+	*id = UINT32_MAX;
+	return hw->ops->config_read(hw->arg, function, offset, 4, id);
+}
+
+int control_function_id(struct riommu_quiesce *q, const char *function, uint32_t *id,
+			unsigned *reads)
+{
+	uint32_t subsystem;
+	int err = read_id(q, function, PCI_VENDOR, id, reads);
+
+	if (err || *id != UINT32_MAX)
+		return err;
+	err = read_id(q, function, PCI_SUBSYSTEM, &subsystem, reads);
+	if (err || subsystem == UINT32_MAX)
+		return err;
+	/* once more: a single answer that was lost must not make a function look like another */
+	err = read_id(q, function, PCI_VENDOR, id, reads);
+	if (*id == UINT32_MAX)
+		*id = subsystem;
+	return err;
+}
+
 /* The slot of a function: that is 0 where the plan has none called NAME. */
 static uint32_t *slot_of(const struct riommu_quiesce *q, const char *name)
 {

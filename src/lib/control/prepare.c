@@ -78,15 +78,17 @@ static bool can_be_written(const struct riommu_quiesce_function *f)
 static int record_function(struct riommu_quiesce *q, size_t i, struct state_function *r)
 {
 	const struct riommu_quiesce_function *f = &q->functions[i];
-	const struct riommu_hw *hw = q->inside->hw;
+	unsigned reads = 0;
 	int err;
 
 	memcpy(r->name, f->name, sizeof(r->name));
 	r->base = q->iommus[f->iommu].base;
 	r->command = f->command_old;
 	q->inside->function_records[i] = r;
-	err = hw->ops->config_read(hw->arg, f->name, PCI_VENDOR, 4, &r->id);
-	if (err)
+	err = control_function_id(q, f->name, &r->id, &reads);
+	if (err == -ENODATA) /* it went away since the plan: stage stop will say so */
+		r->id = UINT32_MAX;
+	else if (err)
 		return riommu_fail(q->ctx, err, "%s: its config space cannot be read: %s", f->name,
 				   riommu_error(q->ctx));
 	return 0;

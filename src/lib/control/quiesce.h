@@ -247,7 +247,8 @@ int riommu_quiesce_open_undo(struct riommu_system *sys, struct riommu_hw *hw,
 
 /*
  * Takes back what was done: ddtp (stage block), read back (verify), then bus mastering of what we cleared (stop). Results are in
- * riommu_quiesce_iommu.result, which is cleared first. The state is removed only when all of it worked. Checks as open_undo.
+ * riommu_quiesce_iommu.result, which is cleared first. The state is removed only when all of it worked. After open_undo() it
+ * checks as that does, and changes nothing when one IOMMU does not fit; after stages of this process it leaves out the one.
  */
 int riommu_quiesce_revert(struct riommu_quiesce *q, riommu_progress_fn progress, void *arg);
 

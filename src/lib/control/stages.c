@@ -235,6 +235,9 @@ static enum riommu_outcome announce_ddtp(struct job *job, struct state_iommu *r,
 {
 	struct state *s = &job->q->inside->state;
 
+	/* somebody has set it up since an earlier run: of what that one wrote nothing is left to be restored */
+	if (r->ddtp_old != old && control_state_set(s, &r->ddtp_touched, 0))
+		return RIOMMU_OUTCOME_FAILED;
 	if (!r->ddtp_touched && (control_state_set64(s, &r->ddtp_old, old) ||
 				 control_state_set64(s, &r->ddtp_new, new)))
 		return RIOMMU_OUTCOME_FAILED;

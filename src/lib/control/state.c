@@ -125,6 +125,14 @@ static bool has_iommu(const struct state *s, uint64_t base)
 	return false;
 }
 
+/* What is restored differs from what was written by the mode alone; before it is announced it means nothing. */
+static bool is_sane_iommu(const struct state_iommu *r)
+{
+	return is_text(r->name, sizeof(r->name)) && !(r->base & (RIOMMU_REGS_SIZE - 1)) &&
+	       r->ddtp_touched <= 1 && r->queues_touched <= 1 &&
+	       (!r->ddtp_touched || r->ddtp_new == (r->ddtp_old & ~DDTP_MODE));
+}
+
 static bool is_sane(struct state *s)
 {
 	const struct state_head *h = s->head;
@@ -137,10 +145,7 @@ static bool is_sane(struct state *s)
 		return false;
 	point(s);
 	for (uint32_t i = 0; i < h->iommu_count; i++) {
-		const struct state_iommu *r = &s->iommus[i];
-
-		if (!is_text(r->name, sizeof(r->name)) || r->base & (RIOMMU_REGS_SIZE - 1) ||
-		    r->ddtp_touched > 1 || r->queues_touched > 1)
+		if (!is_sane_iommu(&s->iommus[i]))
 			return false;
 	}
 	for (uint32_t i = 0; i < h->function_count; i++) {

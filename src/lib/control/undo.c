@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The way back. Nothing is changed unless everything that the state says of the hardware is so. Whatever was restored is crossed
- * out in the state at once, so that an undo that was killed can be done again.
+ * The way back. No IOMMU is changed unless everything that the state says of it is so, and of an undo none is unless all are so.
+ * Whatever was restored is crossed out in the state at once, so that an undo that was killed can be done again.
  */
 #include "control/control-internal.h"
 
@@ -11,6 +11,12 @@
 
 /* -- does it fit? ---------------------------------------------------------------------------------------------- */
 
+/* What keeps one IOMMU or function from being undone keeps all of them: said behind the reason. */
+static int nothing_changed(struct riommu_quiesce *q, int err)
+{
+	return err ? riommu_fail(q->ctx, err, "%s; nothing was changed", riommu_error(q->ctx)) : 0;
+}
+
 static int read_reg(struct riommu_quiesce *q, const struct state_iommu *r, uint32_t offset,
 		    uint64_t *value)
 {
@@ -18,12 +24,10 @@ static int read_reg(struct riommu_quiesce *q, const struct state_iommu *r, uint3
 	int err = hw->ops->reg_read(hw->arg, r->base, offset, 8, value);
 
 	if (err)
-		return riommu_fail(q->ctx, err, "%s: %s cannot be read: %s; nothing was changed",
-				   r->name, control_reg_name(offset), riommu_error(q->ctx));
+		return riommu_fail(q->ctx, err, "%s: %s cannot be read: %s", r->name,
+				   control_reg_name(offset), riommu_error(q->ctx));
 	if (*value == UINT64_MAX)
-		return riommu_fail(q->ctx, -EFAULT,
-				   "%s: %s reads as all ones: it does not answer; nothing was "
-				   "changed",
+		return riommu_fail(q->ctx, -EFAULT, "%s: %s reads as all ones: it does not answer",
 				   r->name, control_reg_name(offset));
 	return 0;
 }
@@ -37,8 +41,7 @@ static int expect(struct riommu_quiesce *q, const struct state_iommu *r, uint32_
 	if (!err && value != want)
 		err = riommu_fail(q->ctx, -ESTALE,
 				  "%s: %s is 0x%" PRIx64 ", and was 0x%" PRIx64
-				  " before the block: somebody else has set it up; nothing was "
-				  "changed",
+				  " before the block: somebody else has set it up",
 				  r->name, control_reg_name(offset), value, want);
 	return err;
 }
@@ -54,23 +57,27 @@ static int expect_ddtp(struct riommu_quiesce *q, const struct state_iommu *r)
 		err = riommu_fail(q->ctx, -ESTALE,
 				  "%s: ddtp is 0x%" PRIx64 ", neither what was written (0x%" PRIx64
 				  ") nor what was there before (0x%" PRIx64
-				  "): somebody else has changed it; nothing was changed",
+				  "): somebody else has changed it",
 				  r->name, value, r->ddtp_new, r->ddtp_old);
 	return err;
 }
 
+static int check_final(struct riommu_quiesce *q, const struct state_iommu *r)
+{
+	if (!r->queues_touched)
+		return 0;
+	return riommu_fail(q->ctx, -EPERM,
+			   "%s: its queues were stopped for a handover, which is final: the "
+			   "running driver cannot be given them back",
+			   r->name);
+}
+
 static int check_one(struct riommu_quiesce *q, const struct state_iommu *r)
 {
-	int err;
+	int err = check_final(q, r);
 
-	if (r->queues_touched)
-		return riommu_fail(
-			q->ctx, -EPERM,
-			"%s: its queues were stopped for a handover, which is final: the "
-			"running driver cannot be given them back; nothing was changed",
-			r->name);
-	if (!r->ddtp_touched)
-		return 0;
+	if (err || !r->ddtp_touched)
+		return err;
 	err = expect(q, r, RIOMMU_REG_CAPABILITIES, r->capabilities);
 	if (!err)
 		err = expect(q, r, RIOMMU_REG_CQB, r->cqb);
@@ -79,16 +86,27 @@ static int check_one(struct riommu_quiesce *q, const struct state_iommu *r)
 	return err ? err : expect_ddtp(q, r);
 }
 
-int control_undo_check(struct riommu_quiesce *q)
+static int check_all(struct riommu_quiesce *q,
+		     int (*check)(struct riommu_quiesce *q, const struct state_iommu *r))
 {
 	int err = 0;
 
 	for (size_t i = 0; i < q->iommu_count && !err; i++)
-		err = check_one(q, q->inside->records[i]);
-	return err;
+		err = check(q, q->inside->records[i]);
+	return nothing_changed(q, err);
 }
 
 /* -- ddtp ------------------------------------------------------------------------------------------------------ */
+
+/* An undo has looked at all of them. */
+static bool still_fits(struct job *job, const struct state_iommu *r)
+{
+	int err = job->q->undo ? 0 : check_one(job->q, r);
+
+	if (err)
+		control_report_bad(job, job->iommu->name, "", control_outcome_of(err));
+	return !err;
+}
 
 static void restore_ddtp(struct job *job, const struct state_iommu *r)
 {
@@ -142,12 +160,9 @@ static void verify_ddtp(struct job *job, struct state_iommu *r)
 /* Is the function that we stopped still there? True if there is something to give back. */
 static bool same_function(struct job *job, struct state_function *r)
 {
-	const struct riommu_hw *hw = job->q->inside->hw;
-	uint32_t id = 0;
-	int err;
+	uint32_t id;
+	int err = control_function_id(job->q, r->name, &id, &job->reads);
 
-	job->reads++;
-	err = hw->ops->config_read(hw->arg, r->name, PCI_VENDOR, 4, &id);
 	if (err == -ENODATA || (!err && id != r->id && id != UINT32_MAX)) {
 		if (control_state_set(&job->q->inside->state, &r->touched, 0))
 			control_report_bad(job, r->name, "COMMAND", RIOMMU_OUTCOME_FAILED);
@@ -229,16 +244,21 @@ static int revert_one(struct riommu_quiesce *q, size_t i, riommu_progress_fn pro
 	struct state_iommu *r = q->inside->records[i];
 	struct riommu_quiesce_iommu *iommu = &q->iommus[i];
 	struct job job;
+	bool fits;
 	int err;
 
 	control_job_begin(&job, q, iommu, RIOMMU_STAGE_BLOCK, progress, arg);
-	restore_ddtp(&job, r);
+	fits = still_fits(&job, r);
+	if (fits)
+		restore_ddtp(&job, r);
 	control_job_end(&job);
 	err = job.result->err;
-	control_job_begin(&job, q, iommu, RIOMMU_STAGE_VERIFY, progress, arg);
-	verify_ddtp(&job, r);
-	control_job_end(&job);
-	err = control_worse(err, job.result->err);
+	if (fits) {
+		control_job_begin(&job, q, iommu, RIOMMU_STAGE_VERIFY, progress, arg);
+		verify_ddtp(&job, r);
+		control_job_end(&job);
+		err = control_worse(err, job.result->err);
+	}
 	control_job_begin(&job, q, iommu, RIOMMU_STAGE_STOP, progress, arg);
 	start_functions(&job, r);
 	control_job_end(&job);
@@ -251,7 +271,8 @@ int riommu_quiesce_revert(struct riommu_quiesce *q, riommu_progress_fn progress,
 
 	if (!q->inside->prepared)
 		return riommu_fail(q->ctx, -EINVAL, "undo: not prepared");
-	err = control_undo_check(q);
+	/* --undo is of all or nothing, and may be given one IOMMU; a block that ends itself (--hold) leaves nobody to ask */
+	err = check_all(q, q->undo ? check_one : check_final);
 	if (err)
 		return err;
 	for (size_t i = 0; i < q->iommu_count; i++) {
@@ -323,7 +344,7 @@ static int add_iommu(struct riommu_quiesce *q, struct state_iommu *r, size_t ind
 	iommu->ddtp_new = r->ddtp_old;
 	if (!err)
 		plan_ddtp(q, iommu);
-	return err;
+	return nothing_changed(q, err);
 }
 
 /* One that is gone, or does not answer, has nothing to get back. One that cannot be asked would be forgotten: so nothing is undone. */
@@ -339,7 +360,7 @@ static int add_function(struct riommu_quiesce *q, const struct state_function *r
 	memcpy(f->name, r->name, sizeof(f->name));
 	control_look_at_function(q, f);
 	if (f->kind == RIOMMU_FUNCTION_UNKNOWN && f->reason[0])
-		return riommu_fail(q->ctx, -EIO, "%s: nothing was undone", f->reason);
+		return nothing_changed(q, riommu_fail(q->ctx, -EIO, "%s", f->reason));
 	if (f->kind != RIOMMU_FUNCTION_QUIET)
 		return 0;
 	f->command_new = (uint16_t)(f->command_old | PCI_COMMAND_MASTER);
@@ -362,7 +383,7 @@ static int add_records(struct riommu_quiesce *q, const struct riommu_quiesce_arg
 			err = add_iommu(q, &s->iommus[i], index);
 	}
 	if (!err)
-		err = control_undo_check(q);
+		err = check_all(q, check_one);
 	for (size_t i = 0; i < q->iommu_count && !err; i++) {
 		for (uint32_t j = 0; j < s->head->function_count && !err; j++) {
 			if (s->functions[j].touched && s->functions[j].base == q->iommus[i].base)
