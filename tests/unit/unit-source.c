@@ -247,6 +247,24 @@ START_TEST(overlap_in_a_vmcore_of_one_place_of_the_file_is_fine)
 }
 END_TEST
 
+/* ELF counts the NUL behind the name; not everybody who writes notes does. Another name is another's note. */
+START_TEST(names_of_notes_may_lack_their_nul)
+{
+	struct riommu_core_registers note;
+
+	for (unsigned less = 0; less < 3; less++) {
+		core_begin();
+		core_load(0x80000000, PAGE, 0x11);
+		core_some_registers();
+		core.bytes[core.ph[1].p_offset] = (uint8_t)(sizeof(RIOMMU_NOTE_NAME) - less);
+		ck_assert_int_eq(core_open(), 0);
+		ck_assert_int_eq(riommu_core_registers_at(src, 0, &note), less < 2);
+		riommu_source_close(src);
+		src = NULL;
+	}
+}
+END_TEST
+
 /* Some write notes whose parts are padded to 8 bytes: the header of the segment says so. */
 START_TEST(notes_that_are_padded_to_eight_bytes_are_read)
 {
@@ -366,7 +384,8 @@ static const struct {
 	{"no section header", 63, 64},
 	{"truncated: the section header at offset 0x10000000 is missing", 64, 0x10000000},
 	{"truncated: the section header at offset 0xffffffffffffffff is missing", 64, UINT64_MAX},
-	{"and then 0", 64, 0x40 + 1}, /* read from the program headers: sh_info is a part of one */
+	{"no program headers", 64,
+	 0x40 + 1}, /* read from the program headers: sh_info is a part of one */
 };
 
 START_TEST(a_lying_section_header_is_damage_and_says_which)
@@ -617,11 +636,13 @@ START_TEST(more_segments_than_the_header_can_count_are_read)
 	ck_assert_int_eq(riommu_source_read(src, 0x80000000 + 69999ull * PAGE + 1, got, 2), 0);
 	ck_assert(!memcmp(got, "EL", 2));
 	expect_missing(0x80000000 + 70000ull * PAGE, 1);
-	section->sh_info = 3;
+	section->sh_info = 3; /* fewer than that is odd, and says what there is all the same */
 	write_file("core", bytes, size);
 	riommu_source_close(src);
-	expect_damaged(riommu_source_open(ctx, riommu_source_by_name("core"), below("core"), &src),
-		       "65535");
+	ck_assert_int_eq(
+		riommu_source_open(ctx, riommu_source_by_name("core"), below("core"), &src), 0);
+	ck_assert_int_eq(riommu_source_read(src, 0x80000000 + 69997ull * PAGE + 1, got, 2), 0);
+	expect_missing(0x80000000 + 69996ull * PAGE, 1);
 	free(bytes);
 }
 END_TEST
@@ -1628,6 +1649,7 @@ static void add_core_tests(TCase *tc)
 	tcase_add_test(tc, overlap_in_a_vmcore_is_damage_when_the_bytes_differ);
 	tcase_add_test(tc, overlap_in_a_vmcore_of_one_place_of_the_file_is_fine);
 	tcase_add_test(tc, notes_that_are_padded_to_eight_bytes_are_read);
+	tcase_add_test(tc, names_of_notes_may_lack_their_nul);
 	tcase_add_test(tc, notes_larger_than_any_are_damage);
 	tcase_add_test(tc, overlap_fills_what_one_segment_leaves_out);
 	tcase_add_test(tc, overlap_work_is_bounded_by_the_size_of_the_file);

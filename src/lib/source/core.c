@@ -225,7 +225,10 @@ static int check_ident(struct riommu_source *src, const struct core *core)
 	return check_kind(src, core);
 }
 
-/* Number of program headers; from 65,535 on it is in the first section header (ELF, PN_XNUM). */
+/*
+ * Number of program headers; from 65,535 on it is in the first section header (ELF, PN_XNUM). A smaller one there
+ * is taken as it is: binutils does, too.
+ */
 static int header_count(struct riommu_source *src, const struct core *core, uint64_t *count)
 {
 	uint64_t shoff = XWORD(core, 0, Elf64_Ehdr, e_shoff);
@@ -240,9 +243,6 @@ static int header_count(struct riommu_source *src, const struct core *core, uint
 		return damaged(src, "truncated: the section header at offset 0x%llx is missing",
 			       (unsigned long long)shoff);
 	*count = WORD(core, shoff, Elf64_Shdr, sh_info);
-	if (*count < PN_XNUM)
-		return damaged(src, "says that it has 65535 program headers or more, and then %llu",
-			       (unsigned long long)*count);
 	return 0;
 }
 
@@ -562,6 +562,14 @@ static uint64_t pad(uint64_t v, uint64_t align)
 	return (v + align - 1) & ~(align - 1);
 }
 
+/* ELF counts the NUL behind the name; there are writers that leave it out. */
+static bool is_ours(const char *name, uint64_t size)
+{
+	const uint64_t with_nul = sizeof(RIOMMU_NOTE_NAME);
+
+	return (size == with_nul || size == with_nul - 1) && !memcmp(name, RIOMMU_NOTE_NAME, size);
+}
+
 /* The notes of one PT_NOTE segment. Name and contents are each padded to the alignment; the last one may not be. */
 static int load_notes(struct riommu_source *src, struct core *core, uint64_t offset, uint64_t size,
 		      uint64_t align)
@@ -581,8 +589,7 @@ static int load_notes(struct riommu_source *src, struct core *core, uint64_t off
 			return damaged(src,
 				       "a note at offset 0x%llx that is longer than its segment",
 				       (unsigned long long)(offset + at));
-		if (namesz == sizeof(RIOMMU_NOTE_NAME) &&
-		    !memcmp(base + name, RIOMMU_NOTE_NAME, sizeof(RIOMMU_NOTE_NAME))) {
+		if (is_ours((const char *)base + name, namesz)) {
 			err = add_note(src, core, type, base + desc, descsz);
 			if (err)
 				return err;
