@@ -344,6 +344,18 @@ class Faults(Diff):
         self.assertEqual(top["fault_queues"][0]["state"], "unknown")
 
 
+    def test_queue_that_neither_file_has_is_said_and_is_nothing_missing(self):
+        files = [self.write_machine(n, self.whole(drop=["fqb"])) for n in ("old", "new")]
+        top = self.compare(files, status=0)
+        self.assertEqual(top["fault_queues"], [{"iommu": f"{common.BASE:#x}", "state": "unknown", "added": 0}])
+        self.assertIn("neither file has the register fqb", self.text)
+        changed = self.write_machine("changed", self.whole(lambda m: m.memory.put64(m.L0, 0, 0), drop=["fqb"]))
+        self.only("mappings", [files[0], changed], status=7)
+        for one in ([], ["fqb"]), (["fqb"], []):
+            files = [self.write_machine(n, self.whole(drop=d)) for n, d in zip(("old", "new"), one)]
+            self.assertIn("faults are not compared", "".join(self.compare(files, status=5)["errors"]))
+
+
 class Incomplete(Diff):
     """5, and what could not be compared; what could be is."""
 
