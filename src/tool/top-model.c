@@ -63,6 +63,8 @@ static void open_recording(struct top *t)
 	if (t->options.access || t->options.base_count || t->options.override_count)
 		die_usage("-i %s: it is a recording, which -A, --base and --reg cannot add to",
 			  t->options.input);
+	if (t->record)
+		die_usage("--record: -i %s is on record already", t->options.input);
 	if (t->options.save)
 		die_usage("--save: a recording has no registers and no memory to save");
 	err = riommu_recording_open(t->ctx, t->options.input, &t->recording, &t->sys);

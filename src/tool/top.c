@@ -119,8 +119,6 @@ static void parse_options(struct top *t, int argc, char **argv)
 	}
 	if (optind < argc)
 		die_usage("'%s': there are no arguments besides options", argv[optind]);
-	if (t->record && t->options.input)
-		die_usage("--record: -i %s is on record already", t->options.input);
 	t->batch |= t->options.json;
 }
 

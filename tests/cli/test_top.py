@@ -251,6 +251,16 @@ class Captures(Case):
         self.assertTrue(all(f["before"] for f in of(events, "fault")))
         self.assertEqual(of(events, "status")[0]["iommus"][0]["queue"]["pending"], 2)
 
+    def test_a_capture_is_recorded_and_its_recording_shows_the_same(self):
+        path, record = self.machine(), self.path("capture.rec")
+        events = self.lines("-i", path, "--record", record)
+        again = self.lines("-i", record)
+        for name in ("fault", "status"):
+            for event in of(events, name) + of(again, name):
+                event.pop("time")
+            self.assertEqual(of(again, name), of(events, name))
+        self.assertEqual(len(of(again, "fault")), 3)
+
     def test_of_a_capture_the_table_says_how_many_records_each_device_has(self):
         path = self.machine()
         table = self.top("-b", "-i", path).out.decode().splitlines()[2:]
