@@ -25,6 +25,8 @@ static void hold_back_signals(void)
 	sigset_t set;
 
 	ending_signals(&set);
+	/* in the background of a terminal with "stty tostop" a line of output would stop us, and what is blocked would stay so */
+	sigaddset(&set, SIGTTOU);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 

@@ -408,6 +408,11 @@ class Hold(Machine):
                 self.assertEqual(process.returncode, 0, (out, err))
                 self.assertEqual((self.reg("ddtp"), self.command(EDU)), (DDTP, 0x0106))
 
+    def test_output_from_the_background_does_not_stop_it(self):
+        with open(f"/proc/{self.held().pid}/status", encoding="ascii") as f:
+            blocked = int(next(line.split()[1] for line in f if line.startswith("SigBlk:")), 16)
+        self.assertTrue(blocked >> (signal.SIGTTOU - 1) & 1, hex(blocked))
+
     def test_undo_after_sigkill(self):
         process = self.held()
         process.kill()

@@ -252,6 +252,31 @@ START_TEST(a_directory_that_changes_after_the_look_at_all_is_left_alone)
 }
 END_TEST
 
+/* cqmf, cmd_to, cmd_ill: the driver gave a command that the IOMMU, being Off, did not take. fence_w_ip stops nothing. */
+START_TEST(a_command_queue_that_stopped_meanwhile_is_told)
+{
+	static const struct {
+		uint64_t before, after;
+		bool stopped;
+	} cases[] = {{0, 0x100, true},
+		     {0, 0x200, true},
+		     {0, 0x400, true},
+		     {0x400, 0x400, false},
+		     {0, 0x800, false}};
+	uint64_t csr = sim_reg(0, RIOMMU_REG_CQCSR, 4);
+
+	sim_set(0, RIOMMU_REG_CQCSR, 4, csr | cases[_i].before);
+	ck_assert_int_eq(block(), 0);
+	sim_set(0, RIOMMU_REG_CQCSR, 4, csr | cases[_i].after);
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	if (cases[_i].stopped)
+		expect_words(logged, "3010000.iommu: the command queue stopped since the block");
+	else
+		ck_assert_str_eq(logged, "");
+}
+END_TEST
+
 START_TEST(an_iommu_that_nothing_tells_of_any_more_is_undone_by_its_base)
 {
 	ck_assert_int_eq(block(), 0);
@@ -612,6 +637,7 @@ int main(void)
 	tcase_add_test(tc, a_directory_that_is_neither_old_nor_ours_is_kept);
 	tcase_add_test(tc, a_directory_that_changes_during_the_undo_is_left_alone);
 	tcase_add_test(tc, a_directory_that_changes_after_the_look_at_all_is_left_alone);
+	tcase_add_loop_test(tc, a_command_queue_that_stopped_meanwhile_is_told, 0, 5);
 	tcase_add_test(tc, an_iommu_that_nothing_tells_of_any_more_is_undone_by_its_base);
 	tcase_add_test(tc, another_device_in_a_slot_is_stopped_for_itself);
 	tcase_add_test(tc, a_virtual_function_is_stopped_and_given_back);

@@ -11,6 +11,9 @@
 #define CSR_ON   ((uint32_t)1 << 16)
 #define CSR_BUSY ((uint32_t)1 << 17)
 
+/* Of cqcsr: cqmf, cmd_to, cmd_ill. With one of them set no command is carried out any more. */
+#define CQCSR_STOPPED ((uint32_t)0x700)
+
 #define DDTP_MODE     ((uint64_t)0xf)
 #define TR_REQ_GO     ((uint64_t)1 << 0)
 #define IPSR_OURS     ((uint32_t)0xf) /* cip, fip, pmip, pip */

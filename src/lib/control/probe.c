@@ -100,6 +100,20 @@ static int is_ours(struct riommu_source *control, const struct riommu_iommu *iom
 			   iommu->name, iova_now, ctl_now);
 }
 
+/* Writes the question, waits, and reads the answer. */
+static int ask(struct riommu_source *control, uint64_t base, uint64_t iova, uint64_t ctl,
+	       unsigned timeout_ms, uint64_t *response)
+{
+	int err = write64(control, base, RIOMMU_REG_TR_REQ_IOVA, iova);
+
+	if (!err)
+		err = write64(control, base, RIOMMU_REG_TR_REQ_CTL, ctl);
+	if (!err)
+		err = wait_done(control, base, timeout_ms);
+	return err ? err
+		   : riommu_source_reg_read(control, base, RIOMMU_REG_TR_RESPONSE, 8, response);
+}
+
 /* S=1: the size is in the PPN, above its lowest zero bit (facts 6). */
 static int decode(struct riommu_source *control, uint64_t response, uint64_t iova,
 		  struct riommu_probe *probe)
@@ -155,14 +169,7 @@ int riommu_probe_translate(struct riommu_source *control, const struct riommu_io
 	riommu_log(control->ctx, RIOMMU_LOG_INFO,
 		   "%s: tr_req_iova := 0x%" PRIx64 ", tr_req_ctl := 0x%" PRIx64, iommu->name, iova,
 		   ctl);
-	err = write64(control, iommu->base, RIOMMU_REG_TR_REQ_IOVA, iova);
-	if (!err)
-		err = write64(control, iommu->base, RIOMMU_REG_TR_REQ_CTL, ctl);
-	if (!err)
-		err = wait_done(control, iommu->base, timeout_ms);
-	if (!err)
-		err = riommu_source_reg_read(control, iommu->base, RIOMMU_REG_TR_RESPONSE, 8,
-					     &response);
+	err = ask(control, iommu->base, iova, ctl, timeout_ms, &response);
 	if (err)
 		return err;
 	if (response == UINT64_MAX) /* its bit 0 alone would be a fault */

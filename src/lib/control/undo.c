@@ -129,6 +129,24 @@ static void restore_ddtp(struct job *job, const struct state_iommu *r)
 		control_write_ddtp(job, ddtp, r->ddtp_old);
 }
 
+/*
+ * The driver goes on giving commands while ddtp is Off, where no mode says how wide the device_id of one may be: an IOMMU that
+ * took one for illegal has stopped, and ddtp alone does not make the driver work again.
+ */
+static void tell_stopped_commands(struct job *job, const struct state_iommu *r)
+{
+	uint32_t before = r->below[RIOMMU_REG_CQCSR / 4];
+	uint64_t csr;
+
+	if (control_read(job, RIOMMU_REG_CQCSR, &csr) == RIOMMU_OUTCOME_DONE &&
+	    csr & ~(uint64_t)before & CQCSR_STOPPED)
+		riommu_log(job->q->ctx, RIOMMU_LOG_WARNING,
+			   "%s: the command queue stopped since the block (cqcsr was 0x%" PRIx32
+			   ", and is 0x%" PRIx64
+			   "): its driver's commands are not carried out any more",
+			   job->iommu->name, before, csr);
+}
+
 static void verify_ddtp(struct job *job, struct state_iommu *r)
 {
 	struct riommu_quiesce_iommu *iommu = job->iommu;
@@ -150,9 +168,11 @@ static void verify_ddtp(struct job *job, struct state_iommu *r)
 			       "0x%" PRIx64 ", and was 0x%" PRIx64, iommu->ddtp_read, r->ddtp_old);
 	else if (control_state_set(&job->q->inside->state, &r->ddtp_touched, 0))
 		control_report_bad(job, iommu->name, "ddtp", RIOMMU_OUTCOME_FAILED);
-	else
+	else {
+		tell_stopped_commands(job, r);
 		control_report(job, iommu->name, "ddtp", RIOMMU_OUTCOME_DONE,
 			       "restored: 0x%" PRIx64, iommu->ddtp_read);
+	}
 }
 
 /* -- bus mastering --------------------------------------------------------------------------------------------- */

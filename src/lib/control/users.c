@@ -149,10 +149,10 @@ static int follow_block(struct search *s, const char *path, unsigned depth)
 	char target[RIOMMU_PATH_MAX];
 	ssize_t len = readlink(path, target, sizeof(target) - 1);
 
-	if (len < 0)
-		lost(s, path, errno);
-	if (len < 0 || depth > MAX_DEPTH)
+	if (len < 0 || depth > MAX_DEPTH) {
+		lost(s, path, len < 0 ? errno : ELOOP);
 		return 0; /* no block device: tmpfs, nfs, ... */
+	}
 	target[len] = '\0';
 	if (tell(s, carrier(s->q, target)))
 		return s->result;
