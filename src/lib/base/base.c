@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct riommu_ctx *riommu_ctx_new(void)
@@ -179,19 +180,36 @@ static int grow(char **text, size_t *size, size_t max)
 }
 
 /*
- * What is no file may be silent for ever: a FIFO that nobody opens or writes to, a terminal. All is opened without waiting; here
- * it is waited, and not for longer than this.
+ * What is no file may be silent for ever: a FIFO that nobody opens or writes to, a terminal; or drip. All is opened without waiting;
+ * here it is waited, not longer than this for a byte, and for all of them as long again as a slow line needs.
  */
-#define SILENCE_MS 5000
+#define SILENCE_MS   5000
+#define BYTES_PER_MS 4
 
-static int wait_for_bytes(int fd)
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* *SINCE: when it was waited first, 0: not yet. LEN bytes have come. */
+static int wait_for_bytes(int fd, int64_t *since, size_t len)
 {
 	struct pollfd wanted = {.fd = fd, .events = POLLIN};
+	int64_t now = now_ms(), end;
 	int n;
 
-	do
-		n = poll(&wanted, 1, SILENCE_MS);
-	while (n < 0 && errno == EINTR);
+	if (!*since)
+		*since = now;
+	end = *since + SILENCE_MS + (int64_t)(len / BYTES_PER_MS);
+	if (end > now + SILENCE_MS)
+		end = now + SILENCE_MS;
+	do {
+		now = now_ms();
+		n = now < end ? poll(&wanted, 1, (int)(end - now)) : 0;
+	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
 	return n ? 0 : -ETIME;
@@ -206,7 +224,7 @@ static bool is_fifo(int fd)
 
 static int read_all(int fd, size_t max, char **text, size_t *len)
 {
-	bool waited = false; /* the end of a FIFO that nobody had opened is none */
+	int64_t waited = 0; /* the end of a FIFO that nobody had opened is none */
 	size_t size = 0;
 
 	for (;;) {
@@ -222,11 +240,10 @@ static int read_all(int fd, size_t max, char **text, size_t *len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if ((n < 0 && errno == EAGAIN) || (!n && !*len && !waited && is_fifo(fd))) {
-			int err = wait_for_bytes(fd);
+			int err = wait_for_bytes(fd, &waited, *len);
 
 			if (err)
 				return err;
-			waited = true;
 			continue;
 		}
 		if (n < 0)
@@ -241,7 +258,7 @@ static int read_all(int fd, size_t max, char **text, size_t *len)
 	return 0;
 }
 
-static int read_open(int fd, size_t max, char **text, size_t *len)
+int riommu_read_fd(int fd, size_t max, char **text, size_t *len)
 {
 	char *buffer = NULL;
 	size_t got = 0;
@@ -256,13 +273,29 @@ static int read_open(int fd, size_t max, char **text, size_t *len)
 	return 0;
 }
 
+int riommu_open_regular(int directory, const char *path, int flags)
+{
+	int fd = openat(directory, path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err = 0;
+	struct stat st;
+
+	if (fd < 0) /* ENXIO: a FIFO without a reader, a device without a driver */
+		return errno == ENXIO ? -EBADMSG : -errno;
+	if (fstat(fd, &st))
+		err = -errno;
+	else if (!S_ISREG(st.st_mode))
+		err = -EBADMSG;
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
 int riommu_read_file(const char *path, size_t max, char **text, size_t *len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err;
 
 	if (fd < 0)
 		return -errno;
-	err = read_open(fd, max, text, len);
+	err = riommu_read_fd(fd, max, text, len);
 	close(fd);
 	return err;
 }
@@ -271,8 +304,10 @@ int riommu_read_file(const char *path, size_t max, char **text, size_t *len)
 
 const char *riommu_read_reason(int err)
 {
-	return err == -ETIME ? "nothing came for 5 seconds; what is slow is saved to a file first"
-			     : strerror(-err);
+	if (err == -ETIME)
+		return "for 5 seconds nothing came, or less than 4 KiB a second; what is slow is "
+		       "saved to a file first";
+	return strerror(-err);
 }
 
 int riommu_read_again(int *fd, const char *path, size_t max, char **text, size_t *len)
@@ -287,7 +322,7 @@ int riommu_read_again(int *fd, const char *path, size_t max, char **text, size_t
 		*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (*fd < 0) /* what says more than that we may not look for another */
 		return gone && errno == EPERM ? -ENOENT : -errno;
-	err = read_open(*fd, max, text, len);
+	err = riommu_read_fd(*fd, max, text, len);
 	if (*fd >= KEEP_BELOW)
 		riommu_close_fd(fd);
 	return err;

@@ -175,8 +175,18 @@ static inline void riommu_put64(void *p, uint64_t v)
 /* -- text ---------------------------------------------------------------------------------------- */
 
 /* Reads a small file (/proc, /sys) whole: at most MAX bytes, always NUL-terminated, *LEN without it.
- * The buffer is the caller's to free(). -errno of open or read; -EFBIG past MAX; -ETIME from a pipe or terminal that is silent for 5 s. */
+ * The buffer is the caller's to free(). -errno of open or read; -EFBIG past MAX; -ETIME from a pipe or terminal that is silent for 5 s,
+ * or that drips: 5 s and one for each 4 KiB is what all of it may be waited for. */
 int riommu_read_file(const char *path, size_t max, char **text, size_t *len);
+
+/* The same of what is open, and does not wait (O_NONBLOCK); it stays open. */
+int riommu_read_fd(int fd, size_t max, char **text, size_t *len);
+
+/*
+ * Opens PATH (relative to DIRECTORY, as openat() does; AT_FDCWD) without waiting. Returns the descriptor, -EBADMSG for what is no
+ * regular file, as all of sysfs is: a FIFO or a device in its place would make us wait, or do what it does when it is opened.
+ */
+int riommu_open_regular(int directory, const char *path, int flags);
 
 /* The words for what it returned. */
 const char *riommu_read_reason(int err);

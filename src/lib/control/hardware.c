@@ -47,6 +47,8 @@ static bool gone(int error)
 	return error == ENOENT || error == ENODEV;
 }
 
+static const char no_file[] = "not a regular file: this is no sysfs";
+
 /* Opened for each access: there may be more functions than file descriptors, and sysfs needs no disk. */
 static int open_config(const struct live *live, const char *function, int flags)
 {
@@ -61,14 +63,16 @@ static int open_config(const struct live *live, const char *function, int flags)
 	if (live->functions < 0)
 		return riommu_fail(live->ctx, -ENODATA, "config space of %s: no PCI in sysfs",
 				   function);
-	fd = openat(live->functions, path, flags | O_CLOEXEC);
+	fd = riommu_open_regular(live->functions, path, flags);
 	if (fd >= 0)
 		return fd;
-	if (errno == EACCES || errno == EPERM)
+	if (fd == -EBADMSG)
+		return riommu_fail(live->ctx, fd, "config space of %s: %s", function, no_file);
+	if (fd == -EACCES || fd == -EPERM)
 		return riommu_fail(live->ctx, -EACCES, "config space of %s: %s", function,
-				   strerror(errno));
-	return riommu_fail(live->ctx, gone(errno) ? -ENODATA : -errno, "config space of %s: %s",
-			   function, strerror(errno));
+				   strerror(-fd));
+	return riommu_fail(live->ctx, gone(-fd) ? -ENODATA : fd, "config space of %s: %s", function,
+			   strerror(-fd));
 }
 
 static int config_failed(const struct live *live, const char *function, ssize_t done, int error)
@@ -324,10 +328,14 @@ int riommu_iommu_remove(struct riommu_system *sys, size_t iommu)
 				   name);
 	riommu_path(sys->ctx, path, "sysfs.path", "/bus/pci/devices/%s/remove", name);
 	riommu_log(sys->ctx, RIOMMU_LOG_INFO, "%s := 1", path);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		err = errno == EPERM ? -EACCES : -errno;
-	if (fd >= 0)
-		close(fd);
-	return err ? riommu_fail(sys->ctx, err, "%s: %s", path, strerror(-err)) : 0;
+	fd = riommu_open_regular(AT_FDCWD, path, O_WRONLY);
+	if (fd < 0)
+		err = fd;
+	else if (write(fd, "1", 1) != 1)
+		err = -errno;
+	riommu_close_fd(&fd);
+	if (!err)
+		return 0;
+	return riommu_fail(sys->ctx, err == -EPERM ? -EACCES : err, "%s: %s", path,
+			   err == -EBADMSG ? no_file : strerror(-err));
 }

@@ -45,7 +45,8 @@ int control_state_lock(struct state *s, bool create)
 	snprintf(path, sizeof(path), "%s/quiesce.lock", s->directory);
 	if (create && mkdir(s->directory, 0700) && errno != EEXIST)
 		return failed(s, s->directory, "making the directory for the state");
-	s->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	s->lock_fd =
+		open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 	if (s->lock_fd < 0)
 		return failed(s, path, "opening the lock");
 	if (!flock(s->lock_fd, LOCK_EX | LOCK_NB))
@@ -70,7 +71,7 @@ static int read_boot_id(const struct state *s, char boot_id[48])
 	err = riommu_read_file(path, 256, &text, &len);
 	if (err)
 		return riommu_fail(s->ctx, err, "%s: %s; without it a state cannot be kept", path,
-				   strerror(-err));
+				   riommu_read_reason(err));
 	memset(boot_id, 0, 48);
 	riommu_copy_name(boot_id, 48, text, strcspn(text, "\n"));
 	free(text);
@@ -229,7 +230,7 @@ int control_state_load(struct state *s)
 
 int control_state_open(struct state *s)
 {
-	s->fd = open(s->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	s->fd = open(s->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return s->fd < 0 ? failed(s, s->path, "opening the state") : 0;
 }
 

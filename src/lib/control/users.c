@@ -268,7 +268,7 @@ static int each_line(struct search *s, const char *file, bool without,
 		return 0;
 	if (err)
 		return riommu_fail(s->q->ctx, err, "%s: %s: who would be cut off is not known",
-				   path, strerror(-err));
+				   path, riommu_read_reason(err));
 	for (at = text; !s->result && *at;) {
 		size_t end = strcspn(at, "\n");
 		bool more = at[end] == '\n';

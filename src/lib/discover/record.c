@@ -45,7 +45,7 @@ static int read_record(struct riommu_system *sys, const char *path, struct riomm
 	int err = riommu_read_file(path, MAX_RECORD, &bytes, &len);
 
 	if (err)
-		return riommu_fail(sys->ctx, err, "%s: %s", path, strerror(-err));
+		return riommu_fail(sys->ctx, err, "%s: %s", path, riommu_read_reason(err));
 	err = parse(sys, bytes, len, record);
 	free(bytes);
 	if (err) {

@@ -237,7 +237,7 @@ int riommu_rimt_load(struct riommu_system *sys, struct riommu_rimt **rimt)
 	riommu_path(sys->ctx, path, "acpi.path", "/RIMT");
 	err = riommu_read_file(path, MAX_TABLE, &bytes, &len);
 	if (err)
-		return riommu_fail(sys->ctx, err, "%s: %s", path, strerror(-err));
+		return riommu_fail(sys->ctx, err, "%s: %s", path, riommu_read_reason(err));
 	err = riommu_rimt_parse(sys->ctx, bytes, len, rimt);
 	free(bytes);
 	return err;

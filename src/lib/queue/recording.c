@@ -289,17 +289,27 @@ struct riommu_recording {
 	uint8_t block[BLOCK_MAX];
 };
 
+/* NULL, and errno: EBADMSG for what is no regular file. */
+static FILE *open_stream(const char *path)
+{
+	int fd = riommu_open_regular(AT_FDCWD, path, O_RDONLY);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
+	int err = fd < 0 ? -fd : errno;
+
+	if (!f)
+		riommu_close_fd(&fd);
+	errno = err;
+	return f;
+}
+
 int riommu_is_recording(struct riommu_ctx *ctx, const char *path)
 {
-	struct stat st;
+	FILE *f = open_stream(path);
 	char magic[16];
-	FILE *f;
 	int is;
 
-	/* to open a FIFO is to wait, and what it gives would be gone */
-	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+	if (!f && errno == EBADMSG)
 		return 0;
-	f = fopen(path, "rbe");
 	if (!f)
 		return riommu_fail(ctx, -errno, "%s: %s", path, strerror(errno));
 	is = fread(magic, 1, sizeof(magic), f) == sizeof(magic) &&
@@ -474,7 +484,7 @@ int riommu_recording_open(struct riommu_ctx *ctx, const char *path, struct riomm
 	strcpy((*sys)->memory_reason, "a recording holds no memory");
 	riommu_copy_name((*sys)->path, sizeof((*sys)->path), path, strlen(path));
 	r->path = strdup(path);
-	r->file = r->path ? fopen(path, "rbe") : NULL;
+	r->file = r->path ? open_stream(path) : NULL;
 	if (!r->path)
 		err = riommu_fail(ctx, -ENOMEM, "out of memory");
 	else

@@ -124,7 +124,7 @@ static void read_file(struct file *file)
 	if (file->error == -EPERM)
 		file->error = -EACCES;
 	if (file->error) {
-		snprintf(file->reason, sizeof(file->reason), "%s", strerror(-file->error));
+		snprintf(file->reason, sizeof(file->reason), "%s", riommu_read_reason(file->error));
 		return;
 	}
 	file->error = parse_text(file, text, len);

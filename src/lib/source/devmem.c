@@ -119,8 +119,10 @@ static int map_page(struct riommu_source *src, uint64_t base, volatile uint32_t 
 					   "%s: the kernel refuses the registers at 0x%llx "
 					   "(STRICT_DEVMEM, or a driver has claimed them)",
 					   src->path, (unsigned long long)base);
-		return riommu_fail(src->ctx, -errno, "%s: mapping 0x%llx: %s", src->path,
-				   (unsigned long long)base, strerror(errno));
+		/* ENODEV says that this is nothing to map, not that there is no IOMMU */
+		return riommu_fail(src->ctx, errno == ENODEV ? -ENOTSUP : -errno,
+				   "%s: mapping 0x%llx: %s", src->path, (unsigned long long)base,
+				   errno == ENODEV ? "this is no memory" : strerror(errno));
 	}
 	devmem->pages[devmem->count++] = (struct page){.base = base, .regs = map};
 	*regs = map;
