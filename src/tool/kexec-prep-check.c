@@ -11,7 +11,9 @@
 #include "walk/mappings.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/wait.h>
@@ -633,40 +635,48 @@ static void check_loaded(struct check *c, bool crash)
 	}
 }
 
+/* Starts it, with its output to ENDS[1]. -1, and errno. */
+static pid_t ask_kexec(const char *path, const int ends[2])
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	dup2(ends[1], STDOUT_FILENO);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[0]);
+	close(ends[1]);
+	execl(path, path, "--version", (char *)NULL);
+	_exit(127);
+}
+
+#define MAX_ANSWER ((size_t)64 << 10)
+
 /* The first line that the program says of itself; "" when it says none, or *ERR tells why it could not be asked. */
 static void kexec_version(const char *path, char *text, size_t size, int *err)
 {
+	char *answer = NULL;
 	int ends[2];
-	size_t used = 0;
-	ssize_t n;
+	size_t len;
 	pid_t pid;
 
 	text[0] = '\0';
 	*err = pipe(ends) ? errno : 0;
 	if (*err)
 		return;
-	pid = fork();
-	if (pid < 0)
-		*err = errno;
-	if (!pid) {
-		dup2(ends[1], STDOUT_FILENO);
-		dup2(ends[1], STDERR_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		execl(path, path, "--version", (char *)NULL);
-		_exit(127);
-	}
+	pid = ask_kexec(path, ends);
+	*err = pid < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) ? errno : 0;
 	close(ends[1]);
-	do {
-		n = read(ends[0], text + used, size - 1 - used);
-		used += n > 0 ? (size_t)n : 0;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0)
-		*err = errno;
+	if (!*err)
+		*err = -riommu_read_fd(ends[0], MAX_ANSWER, &answer, &len);
 	close(ends[0]);
-	text[used] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	if (!*err)
+		riommu_copy_name(text, size, answer, strcspn(answer, "\n"));
+	free(answer);
+	if (pid < 0)
+		return;
+	kill(pid, SIGKILL); /* it may say nothing, or go on when all is said */
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 
@@ -703,7 +713,9 @@ static void check_kexec_tools(struct check *c)
 	if (sscanf(text, "kexec-tools %u.%u.%u%n", &major, &minor, &patch, &used) != 3)
 		finding(c, RIOMMU_INFO, "kexec-version", NULL, NULL,
 			"%s does not say its version%s%s", path, k->error ? ": " : "",
-			k->error ? strerror(k->error) : "");
+			k->error == ETIME ? "it does not come to an end"
+			: k->error        ? strerror(k->error)
+					  : "");
 	else if (c->panic && major * 1000000 + minor * 1000 + patch <= 2000032 &&
 		 strncmp(text + used, ".git", 4))
 		finding(c, RIOMMU_INFO, "kexec-version", NULL,

@@ -776,6 +776,15 @@ class Check(Prep):
         self.assertIn("makedumpfile", self.found["kexec-version"]["message"])
         self.assertNotIn("kexec-missing", self.found)
 
+    def test_kexec_that_does_not_end(self):
+        root = self.root()
+        for name, script, word in (("silent", "exec sleep 100", "come to an end"), ("after its answer", "echo kexec-tools 9.9.9; exec sleep 100 >&- 2>&-", "9.9.9"),
+                                   ("endless", "exec yes", "say its version")):
+            with self.subTest(name):
+                os.chmod(self.write("root/kexec", f"#!/bin/sh\n{script}\n"), 0o755)
+                self.ids(root)
+                self.assertIn(word, self.found["kexec-version"]["message"])
+
     def test_record_that_a_next_kernel_would_inherit(self):
         root = self.root()
         self.assertNotIn("own-record", self.ids(root))
