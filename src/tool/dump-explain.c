@@ -529,13 +529,14 @@ static char *trim(char *line)
 	return line;
 }
 
-static void explain_stream(struct dump *d, FILE *f)
+static void explain_stream(struct dump *d)
 {
-	bool any = false;
+	FILE *f = open_lines("-");
 	char line[TEXT_SIZE];
+	bool any = false;
 	size_t len = 0;
 
-	if (!wait_for_lines(f, "standard input")) {
+	if (!f) {
 		out_error(&d->out, -errno, "standard input: %s", strerror(errno));
 		return;
 	}
@@ -549,6 +550,7 @@ static void explain_stream(struct dump *d, FILE *f)
 	else if (!any)
 		out_error(&d->out, -EINVAL,
 			  "standard input holds nothing that can be explained; %s", forms);
+	fclose(f);
 }
 
 /* Several lines in one argument are several texts. True when one of them was understood. */
@@ -610,7 +612,7 @@ void dump_explain(struct dump *d, int argc, char **argv)
 		out_error(&d->out, -EINVAL, "explain needs a text, or '-' for standard input; %s",
 			  forms);
 	else if (argc == 1 && strcmp(argv[0], "-") == 0)
-		explain_stream(d, stdin);
+		explain_stream(d);
 	else
 		explain_arguments(d, argc, argv);
 	out_list_end(&d->out);

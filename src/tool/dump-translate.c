@@ -362,17 +362,15 @@ static void batch(struct dump *d, FILE *f)
 	};
 	char text[LINE_MAX_BYTES + 1];
 	size_t len = 0;
-	bool heard;
 
 	if (!b.walkers || !b.missing || !b.ready)
 		die(STATUS_ERROR, "out of memory");
-	heard = wait_for_lines(f, strcmp(d->batch, "-") ? d->batch : "standard input");
-	while (heard && read_line(f, text, sizeof(text), &len) && len < NO_LINE)
+	while (read_line(f, text, sizeof(text), &len) && len < NO_LINE)
 		batch_line(&b, text, len);
 	if (len >= NO_LINE)
 		out_error(&d->out, -EINVAL, "%s: a line of more than 64 MiB: this is no text",
 			  d->batch);
-	if (!heard || ferror(f))
+	if (ferror(f))
 		out_error(&d->out, -errno, "%s: %s", d->batch, strerror(errno));
 	if (b.bad)
 		out_status(&d->out, STATUS_USAGE);
@@ -422,6 +420,5 @@ void dump_translate(struct dump *d, int argc, char **argv)
 		return;
 	}
 	batch(d, d->batch_file);
-	if (d->batch_file != stdin)
-		fclose(d->batch_file);
+	fclose(d->batch_file);
 }

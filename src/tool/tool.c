@@ -318,41 +318,76 @@ static int next_byte(FILE *f)
 	return c;
 }
 
-/* Without waiting for somebody who opens the other end of a FIFO: that is wait_for_lines(). */
-FILE *open_lines(const char *path)
+/* Where lines come from. Only a regular file never is silent: of a pipe or a terminal it is said, once, that it is waited for. */
+struct lines {
+	int fd;
+	const char *name;
+	bool heard;
+};
+
+static bool wait_for_lines(struct lines *l)
 {
-	int fd, flags, error;
-	FILE *f = NULL;
+	struct pollfd wanted = {.fd = l->fd, .events = POLLIN};
+	int n = poll(&wanted, 1, l->heard ? -1 : 2000);
 
-	if (!strcmp(path, "-"))
-		return stdin;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return NULL;
-	flags = fcntl(fd, F_GETFL);
-	if (flags >= 0 && !fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
-		f = fdopen(fd, "r");
-	if (f)
-		return f;
-	error = errno;
-	close(fd);
-	errno = error;
-	return NULL;
-}
-
-bool wait_for_lines(FILE *f, const char *name)
-{
-	struct pollfd wanted = {.fd = fileno(f), .events = POLLIN};
-	int n;
-
-	if (wanted.fd < 0)
-		return true; /* memory is never silent, and poll() would wait for it without end */
-	n = poll(&wanted, 1, 2000);
 	if (!n)
-		fprintf(stderr, "%s: %s is silent: waiting for its lines\n", program, name);
+		fprintf(stderr, "%s: %s is silent: waiting for its lines\n", program, l->name);
 	while (!n || (n < 0 && errno == EINTR))
 		n = poll(&wanted, 1, -1);
 	return n > 0;
+}
+
+/* Who gives lines may wait for the answer before the next one, or follow a log: nothing is kept back while it is waited. */
+static ssize_t read_lines(void *cookie, char *to, size_t size)
+{
+	struct lines *l = cookie;
+	ssize_t n = -1;
+
+	out_flush();
+	if (!l->heard && !wait_for_lines(l))
+		return -1;
+	l->heard = true;
+	do /* whoever shares it with us may have made it one that does not wait */
+		n = read(l->fd, to, size);
+	while (n < 0 && errno == EAGAIN && wait_for_lines(l));
+	return n;
+}
+
+static int close_lines(void *cookie)
+{
+	struct lines *l = cookie;
+
+	if (l->fd != fileno(stdin))
+		close(l->fd);
+	free(l);
+	return 0;
+}
+
+FILE *open_lines(const char *path)
+{
+	const cookie_io_functions_t functions = {.read = read_lines, .close = close_lines};
+	struct lines *l = malloc(sizeof(*l));
+	bool given = !strcmp(path, "-");
+	FILE *f = NULL;
+	int error;
+
+	if (!l)
+		return NULL;
+	*l = (struct lines){.fd = fileno(stdin), .name = given ? "standard input" : path};
+	/* without waiting for somebody who opens the other end of a FIFO */
+	if (!given)
+		l->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (l->fd >= 0)
+		f = fopencookie(l, "r", functions);
+	if (f)
+		return f;
+	error = errno;
+	if (l->fd >= 0)
+		close_lines(l);
+	else
+		free(l);
+	errno = error;
+	return NULL;
 }
 
 bool read_line(FILE *f, char *line, size_t size, size_t *len)

@@ -168,14 +168,11 @@ bool read_line(FILE *f, char *line, size_t size, size_t *len);
 /* So long is no line: of bytes without end, like those of /dev/zero, one comes back after so many, and who reads gives up. */
 #define NO_LINE ((size_t)64 << 20)
 
-/* The file of lines at PATH, standard input if that is "-"; NULL and errno. */
-FILE *open_lines(const char *path);
-
 /*
- * Until there is something to read, before F is read. A pipe or a terminal may be silent for ever: after two seconds it is said what
- * is waited for. False and errno: this cannot be told.
+ * The lines at PATH (kept), standard input if that is "-"; NULL and errno. Before it is waited for more of them all that was printed is
+ * let go. A pipe or a terminal may be silent for ever: after two seconds it is said what is waited for.
  */
-bool wait_for_lines(FILE *f, const char *name);
+FILE *open_lines(const char *path);
 
 /* --severity: from which severity on a finding makes the exit status 7. */
 enum riommu_severity severity_option(const char *arg);

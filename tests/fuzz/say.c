@@ -3,6 +3,8 @@
 
 #include <setjmp.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* -- ends of the program: the tools are compiled with exit() under this name ------------------------------------------- */
 
@@ -111,6 +113,15 @@ static int run(const struct say *what, int argc, char **argv)
 	return out_end(&d.out);
 }
 
+/* TEXT as a file that can be waited for. */
+static FILE *given(const char *text)
+{
+	int fd = memfd_create("input", MFD_CLOEXEC);
+
+	MUST(write(fd, text, strlen(text)) == (ssize_t)strlen(text) && !lseek(fd, 0, SEEK_SET));
+	return fdopen(fd, "r");
+}
+
 int say(const struct say *what, int argc, char **argv, char **text)
 {
 	FILE *const err = stderr, *const out = stdout, *const in = stdin;
@@ -121,9 +132,7 @@ int say(const struct say *what, int argc, char **argv, char **text)
 	stdout = open_memstream(&printed, &len);
 	stderr = fopen("/dev/null", "w");
 	if (what->input)
-		stdin = *what->input
-				? fmemopen((void *)(uintptr_t)what->input, strlen(what->input), "r")
-				: fopen("/dev/null", "r");
+		stdin = given(what->input);
 	MUST(stdout && stderr && stdin);
 	status = run(what, argc, argv);
 	MUST(!fclose(stdout) && !fclose(stderr));
