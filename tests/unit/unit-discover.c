@@ -374,6 +374,30 @@ START_TEST(a_machine_note_of_another_tool_is_understood)
 }
 END_TEST
 
+/* With one IOMMU there is no question whose a device is; with two there is, and null says that it is not known. */
+START_TEST(a_device_of_no_named_iommu_is_of_the_only_one)
+{
+	static const char *const machines[] = {
+		"{\"devices\":[{\"device_id\":8,\"name\":\"a\"}]}",
+		"{\"devices\":[{\"device_id\":8,\"name\":\"a\",\"iommu\":null}]}",
+	};
+
+	for (size_t i = 0; i < 4; i++) {
+		const char *json = machines[i / 2];
+
+		core_of_an_iommu();
+		if (i % 2)
+			core_registers(BASE + 0x10000, "another", NULL, 0);
+		core_note(RIOMMU_NOTE_NAME, RIOMMU_NOTE_MACHINE, json, (uint32_t)strlen(json));
+		ck_assert_int_eq(open_core(NULL, NULL, 0), 0);
+		ck_assert_uint_eq(sys->device_count, 1);
+		ck_assert_uint_eq(sys->devices[0].iommu, i ? RIOMMU_NO_IOMMU : 0);
+		riommu_system_close(sys);
+		sys = NULL;
+	}
+}
+END_TEST
+
 START_TEST(a_machine_note_survives_the_way_out_and_back)
 {
 	char *first, *second;
@@ -1934,6 +1958,7 @@ static void add_note_tests(TCase *tc)
 {
 	tcase_add_test(tc, a_machine_note_gives_names_and_memory);
 	tcase_add_test(tc, a_machine_note_of_another_tool_is_understood);
+	tcase_add_test(tc, a_device_of_no_named_iommu_is_of_the_only_one);
 	tcase_add_test(tc, a_machine_note_survives_the_way_out_and_back);
 	tcase_add_test(tc, a_machine_note_is_never_too_long_to_be_read);
 	tcase_add_test(tc, more_memory_than_a_machine_note_has_room_for_is_left_out);

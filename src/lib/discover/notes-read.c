@@ -102,13 +102,18 @@ static int get_number(struct riommu_system *sys, struct json_object *obj, const 
 	return 0;
 }
 
-/* The IOMMU of a device, by its base or its name; none when it is no IOMMU of this capture. */
+/*
+ * The IOMMU of a device, by its base or its name; none when it is no IOMMU of this capture. Who does not
+ * say which means the only one; null says that it is not known.
+ */
 static int get_iommu(struct riommu_system *sys, struct json_object *obj, size_t *iommu)
 {
 	const char *text;
 	size_t len;
 	int err = scalar(sys, member(obj, "iommu"), "iommu", &text, &len);
 
+	if (sys->iommu_count == 1 && !json_object_object_get_ex(obj, "iommu", NULL))
+		*iommu = 0;
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (!len || strlen(text) != len)

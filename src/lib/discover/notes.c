@@ -65,6 +65,8 @@ static void device(FILE *f, const struct riommu_system *sys, const struct riommu
 	text_member(f, &before, "domain_type", d->domain_type);
 	if (d->iommu != RIOMMU_NO_IOMMU)
 		hex_member(f, &before, "iommu", sys->iommus[d->iommu].base);
+	else
+		fputs(",\"iommu\":null", f); /* left out, it would be the only one */
 	putc('}', f);
 }
 
