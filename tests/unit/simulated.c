@@ -298,7 +298,7 @@ static int config_read(void *arg, const char *name, unsigned offset, unsigned wi
 		wrong("config read of %u bytes at 0x%x", width, offset);
 	if (f->gone)
 		return -ENODATA;
-	if (f->refused)
+	if (f->refused >> (offset / 4) & 1)
 		return -EACCES;
 	*value = read_half(f, offset);
 	if (width == 4)

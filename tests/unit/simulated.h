@@ -67,7 +67,7 @@ struct sim_function {
 	unsigned pending; /* reads of Device Status for which transactions are pending */
 	bool gone;        /* no such function */
 	bool all_ones;
-	bool refused;
+	uint64_t refused;    /* config reads of these words of 4 bytes, a bit each */
 	bool stays_on;       /* bus mastering cannot be cleared */
 	bool stays_off;      /* nor set */
 	unsigned comes_back; /* reads of COMMAND after which bus mastering is on again; 0: never */

@@ -356,11 +356,29 @@ END_TEST
 /* Undo could not tell it from another in its place. */
 START_TEST(a_function_that_may_not_be_asked_who_it_is_stops_all_of_it)
 {
+	if (_i)
+		make_virtual(SIM_NVME, 0x1100);
 	plan();
-	sim_function(SIM_NVME)->refused = true;
+	sim_function(SIM_NVME)->refused = (uint64_t)1 << (_i ? 0x2c / 4 : 0);
 	ck_assert_int_eq(riommu_quiesce_prepare(q), -EACCES);
 	expect_words(riommu_error(ctx), SIM_NVME ": its config space cannot be read");
 	ck_assert_uint_eq(sim->writes, 0);
+}
+END_TEST
+
+START_TEST(a_function_that_is_dead_at_the_undo_is_given_back_later)
+{
+	ck_assert_int_eq(block(), 0);
+	sim_function(SIM_NVME)->all_ones = true;
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), -ETIMEDOUT);
+	ck_assert_str_eq(q->iommus[0].result[RIOMMU_STAGE_STOP].object, SIM_NVME);
+	ck_assert_int_eq(q->iommus[0].result[RIOMMU_STAGE_STOP].outcome, RIOMMU_OUTCOME_DEAD);
+	ck_assert(sim_masters(SIM_EDU) && !sim_masters(SIM_NVME));
+	sim_function(SIM_NVME)->all_ones = false;
+	ck_assert_int_eq(open_undo(), 0);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), 0);
+	ck_assert(sim_masters(SIM_NVME));
 }
 END_TEST
 
@@ -497,8 +515,8 @@ START_TEST(an_iommu_that_may_not_be_removed_says_so)
 	static const struct {
 		const char *what;
 		int error, err;
-	} cases[] = {{"open", EPERM, -EACCES},
-		     {"open", EACCES, -EACCES},
+	} cases[] = {{"openat", EPERM, -EACCES},
+		     {"openat", EACCES, -EACCES},
 		     {"write", EPERM, -EACCES},
 		     {"write", EIO, -EIO}};
 
@@ -645,7 +663,8 @@ int main(void)
 	tcase_add_loop_test(
 		tc, a_function_that_goes_away_after_the_plan_keeps_nothing_from_being_blocked, 0,
 		2);
-	tcase_add_test(tc, a_function_that_may_not_be_asked_who_it_is_stops_all_of_it);
+	tcase_add_loop_test(tc, a_function_that_may_not_be_asked_who_it_is_stops_all_of_it, 0, 2);
+	tcase_add_test(tc, a_function_that_is_dead_at_the_undo_is_given_back_later);
 	tcase_add_test(tc, a_directory_that_changes_before_the_second_write_is_kept);
 	tcase_add_test(tc,
 		       what_an_earlier_run_announced_and_cannot_be_crossed_out_is_not_written_over);
