@@ -110,8 +110,8 @@ class Image(inputs.Raw):
 
 class Dump(inputs.Registers):
     """
-    The memory in a compressed dump. kdump_free() of libkdumpfile (0.5.1 at least) reads blocks that it has freed, so the shim lets what
-    that library frees be (KEEP). What it had allocated when it failed to open a dump is lost (source/kdumpfile.c), and always its map of
+    The memory in a compressed dump. kdump_free() of libkdumpfile (0.5.1 at least) reads blocks that it has freed, so the shim lets them
+    be until it returns (KEEP). What it had allocated when it failed to open a dump is lost (source/kdumpfile.c), and always its map of
     what was RAM.
     """
 
@@ -185,6 +185,10 @@ def kernel(name, args, **kwargs):
 
 def quiet(name, *args, **kwargs):
     return Case(name, QUIESCE, lambda p: [*p.options, *args], quiesce.Machine, **kwargs)
+
+
+# ncurses 6.4 crashes when it has no memory, in setupterm(), tigetstr(), newterm() and its writing: its own allocations do not fail.
+NCURSES = {"spare": "/libncurses /libtinfo"}
 
 
 def XTERM(place):  # pylint: disable=invalid-name,unused-argument
@@ -263,8 +267,8 @@ def cases():
         captured("top-playback-json", lambda p: ["-J", "-d", "1", "-i", p.recording], tool=TOP, lines=True),
         live("top-live", "-b", "-n", "2", "-d", "0.005", tool=TOP),
         live("top-live-json", "-J", "-n", "2", "-d", "0.005", tool=TOP, lines=True),
-        *((captured("top-screen-playback", lambda p: ["-n", "2", "-d", "0.01", "-i", p.recording], tool=TOP, screen=True, env=XTERM),
-           live("top-screen-live", "-n", "2", "-d", "0.01", tool=TOP, screen=True, env=XTERM)) if common.features(TOP).get("tui") else ()),
+        *((captured("top-screen-playback", lambda p: ["-n", "2", "-d", "0.01", "-i", p.recording], tool=TOP, screen=True, env=XTERM, shim=NCURSES),
+           live("top-screen-live", "-n", "2", "-d", "0.01", tool=TOP, screen=True, env=XTERM, shim=NCURSES)) if common.features(TOP).get("tui") else ()),
         Case("top-record", TOP, lambda p: [*p.options, "-J", "-n", "2", "-d", "0.005", "--record", p.path("out")], Live, output="out",
              whole=is_recording, lines=True),
         kernel("prep-check", lambda p: ["check", p.source]), kernel("prep-check-json", lambda p: ["-J", "check", p.source]),

@@ -5,7 +5,8 @@
  *
  *   INJECT_ALLOC=N      the Nth allocation returns NULL; each one after it, too, with INJECT_ALLOC_ON=1
  *   INJECT_NOT=NAME     a strdup() by the function of this name is not counted
- *   INJECT_KEEP=NAME    what the library of this name frees keeps its content, and is not used again
+ *   INJECT_SPARE=NAMES  what libraries of these names (separated by blanks) allocate themselves is not counted
+ *   INJECT_KEEP=NAME    what kdump_free() of the library of this name frees keeps its content until kdump_free() returns
  *   INJECT_END=1        who waits for a signal (sigtimedwait()) has SIGTERM at once
  *   INJECT_SHORT=N      a read or write of the program itself moves N bytes at most
  *   INJECT_SHRINK=PATH  this file is cut to half as soon as some of it was read or it was mapped
@@ -20,6 +21,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -54,8 +56,10 @@ static struct head *live;
 static unsigned long counted, failed, live_count, fail_at, cut, late;
 static bool fail_on, begun, ends;
 static char report[4096];
-static const char *spared;  /* NULL: nobody */
-static const char *keeper;  /* NULL: none */
+static const char *spared; /* NULL: nobody */
+static const char *keeper; /* NULL: none */
+static bool keeping;
+static struct head *kept;   /* freed, but for their content */
 static const char *shrinks; /* NULL: none, or it is done */
 
 static unsigned long number(const char *name)
@@ -79,6 +83,53 @@ static void signal_often(unsigned long interval)
 	setitimer(ITIMER_REAL, &often, NULL);
 }
 
+/* Where the code of libraries is that are spared. */
+static struct range {
+	uintptr_t begin, end;
+} spares[16];
+
+static size_t spare_count;
+
+/* Whether the name of a library has one of NAMES in it. */
+static bool is_named(const char *library, const char *names)
+{
+	while (*names) {
+		size_t len = strcspn(names, " ");
+
+		if (len && memmem(library, strlen(library), names, len))
+			return true;
+		names += len + (names[len] == ' ');
+	}
+	return false;
+}
+
+static int find_spared(struct dl_phdr_info *info, size_t size, void *names)
+{
+	(void)size;
+	if (!is_named(info->dlpi_name, names))
+		return 0;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t at = info->dlpi_addr + segment->p_vaddr;
+
+		if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
+			continue;
+		if (spare_count == sizeof(spares) / sizeof(spares[0]))
+			abort();
+		spares[spare_count++] = (struct range){at, at + segment->p_memsz};
+	}
+	return 0;
+}
+
+/* Whether the code that called, at CALLER, is of such a library. What libc does for it is not. */
+static bool is_spared_library(const void *caller)
+{
+	for (size_t i = 0; i < spare_count; i++)
+		if ((uintptr_t)caller - spares[i].begin < spares[i].end - spares[i].begin)
+			return true;
+	return false;
+}
+
 __attribute__((constructor)) static void begin(void)
 {
 	const char *file = getenv("INJECT_REPORT");
@@ -96,6 +147,8 @@ __attribute__((constructor)) static void begin(void)
 	unsetenv("INJECT_REPORT");
 	spared = getenv("INJECT_NOT");
 	keeper = getenv("INJECT_KEEP");
+	if (getenv("INJECT_SPARE"))
+		dl_iterate_phdr(find_spared, getenv("INJECT_SPARE"));
 	ends = getenv("INJECT_END");
 	shrinks = getenv("INJECT_SHRINK");
 	late = number("INJECT_LATE");
@@ -105,9 +158,9 @@ __attribute__((constructor)) static void begin(void)
 	(void)!access(MARK, F_OK);
 }
 
-static bool fails(void)
+static bool fails(const void *caller)
 {
-	if (!begun)
+	if (!begun || is_spared_library(caller))
 		return false;
 	counted++;
 	if (!fail_at || (fail_on ? counted < fail_at : counted != fail_at))
@@ -145,7 +198,7 @@ static struct head *head_of(void *p)
 
 void *malloc(size_t size)
 {
-	return fails() ? NULL : take(size);
+	return fails(__builtin_return_address(0)) ? NULL : take(size);
 }
 
 void *calloc(size_t count, size_t size)
@@ -157,16 +210,22 @@ void *calloc(size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	p = fails() ? NULL : take(all);
+	p = fails(__builtin_return_address(0)) ? NULL : take(all);
 	return p ? memset(p, 0, all) : NULL;
 }
 
-/* True if CALLER is in a library that uses what it has freed. */
+/* True if CALLER is in the library that uses what it has freed, while it does. */
 static bool keeps(const void *caller)
 {
 	Dl_info info;
 
-	return keeper && dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, keeper);
+	return keeping && dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, keeper);
+}
+
+static void release(struct head *h)
+{
+	memset(h + 1, 0xa5, h->size); /* who still uses it sees that */
+	__libc_free(h);
 }
 
 void free(void *p)
@@ -185,22 +244,41 @@ void free(void *p)
 			h->next->prev = h->prev;
 		live_count--;
 		h->magic = 0;
-		if (!keeps(__builtin_return_address(0))) {
-			memset(p, 0xa5, h->size); /* who still uses it sees that */
-			__libc_free(h);
+		if (keeps(__builtin_return_address(0))) {
+			h->next = kept;
+			kept = h;
+		} else {
+			release(h);
 		}
 	}
 	errno = err;
 }
 
-static void *again(void *p, size_t size)
+/* It reads blocks that it has freed; what we do with them afterwards is no business of its. */
+void kdump_free(void *ctx)
+{
+	void (*next)(void *);
+
+	*(void **)&next = dlsym(RTLD_NEXT, "kdump_free");
+	keeping = keeper != NULL;
+	next(ctx);
+	keeping = false;
+	while (kept) {
+		struct head *h = kept;
+
+		kept = h->next;
+		release(h);
+	}
+}
+
+static void *again(void *p, size_t size, const void *caller)
 {
 	struct head *h = p ? head_of(p) : NULL;
 	void *q;
 
 	if (p && !h)
 		abort(); /* of before the program began: not seen to happen */
-	q = fails() ? NULL : take(size);
+	q = fails(caller) ? NULL : take(size);
 	if (q && h) {
 		memcpy(q, p, size < h->size ? size : h->size);
 		free(p);
@@ -210,7 +288,7 @@ static void *again(void *p, size_t size)
 
 void *realloc(void *p, size_t size)
 {
-	return again(p, size);
+	return again(p, size, __builtin_return_address(0));
 }
 
 void *reallocarray(void *p, size_t count, size_t size)
@@ -221,7 +299,7 @@ void *reallocarray(void *p, size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return again(p, all);
+	return again(p, all, __builtin_return_address(0));
 }
 
 static bool is_spared(const void *caller)
@@ -235,7 +313,8 @@ static bool is_spared(const void *caller)
 char *strdup(const char *text)
 {
 	size_t len = strlen(text) + 1;
-	char *copy = !is_spared(__builtin_return_address(0)) && fails() ? NULL : take(len);
+	const void *caller = __builtin_return_address(0);
+	char *copy = !is_spared(caller) && fails(caller) ? NULL : take(len);
 
 	return copy ? memcpy(copy, text, len) : NULL;
 }
