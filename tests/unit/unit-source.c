@@ -247,6 +247,25 @@ START_TEST(overlap_in_a_vmcore_of_one_place_of_the_file_is_fine)
 }
 END_TEST
 
+/* ... and some say so and pad to 4 bytes all the same, as a capture's notes are. */
+START_TEST(an_alignment_of_eight_is_not_believed_where_four_finds_the_notes)
+{
+	struct riommu_core_registers note;
+	size_t at;
+
+	core_begin();
+	core_load(0x80000000, PAGE, 0x11);
+	at = core.len;
+	core_note("CO", 6, "abc", 3); /* 20 bytes */
+	core_some_registers();
+	core.count -= 2;
+	core_header(PT_NOTE, 0, at, core.len - at, 0)->p_align = 8;
+	ck_assert_int_eq(core_open(), 0);
+	ck_assert(riommu_core_registers_at(src, 0, &note));
+	ck_assert_uint_eq(note.base, BASE);
+}
+END_TEST
+
 /* ELF counts the NUL behind the name; not everybody who writes notes does. Another name is another's note. */
 START_TEST(names_of_notes_may_lack_their_nul)
 {
@@ -1649,6 +1668,7 @@ static void add_core_tests(TCase *tc)
 	tcase_add_test(tc, overlap_in_a_vmcore_is_damage_when_the_bytes_differ);
 	tcase_add_test(tc, overlap_in_a_vmcore_of_one_place_of_the_file_is_fine);
 	tcase_add_test(tc, notes_that_are_padded_to_eight_bytes_are_read);
+	tcase_add_test(tc, an_alignment_of_eight_is_not_believed_where_four_finds_the_notes);
 	tcase_add_test(tc, names_of_notes_may_lack_their_nul);
 	tcase_add_test(tc, notes_larger_than_any_are_damage);
 	tcase_add_test(tc, overlap_fills_what_one_segment_leaves_out);

@@ -570,31 +570,64 @@ static bool is_ours(const char *name, uint64_t size)
 	return (size == with_nul || size == with_nul - 1) && !memcmp(name, RIOMMU_NOTE_NAME, size);
 }
 
-/* The notes of one PT_NOTE segment. Name and contents are each padded to the alignment; the last one may not be. */
+struct elf_note {
+	uint64_t name, name_size, desc, desc_size, next; /* offsets in the segment */
+	uint32_t type;
+};
+
+/* The note at AT, where a header fits; false when it is longer than its segment. The last one may not be padded. */
+static bool read_note(const uint8_t *base, uint64_t size, uint64_t at, uint64_t align,
+		      struct elf_note *n)
+{
+	n->name_size = riommu_get32(base + at + offsetof(Elf64_Nhdr, n_namesz), false);
+	n->desc_size = riommu_get32(base + at + offsetof(Elf64_Nhdr, n_descsz), false);
+	n->type = riommu_get32(base + at + offsetof(Elf64_Nhdr, n_type), false);
+	n->name = at + sizeof(Elf64_Nhdr);
+	n->desc = pad(n->name + n->name_size, align);
+	n->next = pad(n->desc + n->desc_size, align);
+	return riommu_inside(n->name, n->name_size, size) &&
+	       (!n->desc_size || riommu_inside(n->desc, n->desc_size, size));
+}
+
+static unsigned count_ours(const uint8_t *base, uint64_t size, uint64_t align)
+{
+	unsigned count = 0;
+	struct elf_note n;
+
+	for (uint64_t at = 0; riommu_inside(at, sizeof(Elf64_Nhdr), size); at = n.next) {
+		if (!read_note(base, size, at, align, &n))
+			break;
+		count += is_ours((const char *)base + n.name, n.name_size);
+	}
+	return count;
+}
+
+/* Segments that claim an alignment of 8 have their parts padded to 8 bytes or, all the same, to 4: only one finds ours. */
+static uint64_t note_padding(const uint8_t *base, uint64_t size, uint64_t align)
+{
+	return align == 8 && count_ours(base, size, 8) >= count_ours(base, size, 4) ? 8 : 4;
+}
+
+/* The notes of one PT_NOTE segment. */
 static int load_notes(struct riommu_source *src, struct core *core, uint64_t offset, uint64_t size,
 		      uint64_t align)
 {
 	const uint8_t *base = core->file + offset;
-	uint64_t at = 0;
+	struct elf_note n;
+	uint64_t at;
 
-	while (riommu_inside(at, sizeof(Elf64_Nhdr), size)) {
-		uint64_t namesz = riommu_get32(base + at + offsetof(Elf64_Nhdr, n_namesz), false);
-		uint64_t descsz = riommu_get32(base + at + offsetof(Elf64_Nhdr, n_descsz), false);
-		uint32_t type = riommu_get32(base + at + offsetof(Elf64_Nhdr, n_type), false);
-		uint64_t name = at + sizeof(Elf64_Nhdr), desc = pad(name + namesz, align);
-		int err;
+	align = note_padding(base, size, align);
+	for (at = 0; riommu_inside(at, sizeof(Elf64_Nhdr), size); at = n.next) {
+		int err = 0;
 
-		if (!riommu_inside(name, namesz, size) ||
-		    (descsz && !riommu_inside(desc, descsz, size)))
+		if (!read_note(base, size, at, align, &n))
 			return damaged(src,
 				       "a note at offset 0x%llx that is longer than its segment",
 				       (unsigned long long)(offset + at));
-		if (is_ours((const char *)base + name, namesz)) {
-			err = add_note(src, core, type, base + desc, descsz);
-			if (err)
-				return err;
-		}
-		at = pad(desc + descsz, align);
+		if (is_ours((const char *)base + n.name, n.name_size))
+			err = add_note(src, core, n.type, base + n.desc, n.desc_size);
+		if (err)
+			return err;
 	}
 	for (; at < size; at++) {
 		if (base[at])
@@ -629,7 +662,7 @@ static int load_headers(struct riommu_source *src, struct core *core)
 				err = damaged(src, "notes of %llu bytes", (unsigned long long)size);
 			if (!err)
 				err = load_notes(src, core, offset, size,
-						 XWORD(core, at, Elf64_Phdr, p_align) == 8 ? 8 : 4);
+						 XWORD(core, at, Elf64_Phdr, p_align));
 		}
 		if (err)
 			return err;
