@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "dump.h"
+#include "line.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -214,56 +215,107 @@ static const char *const dc_keys[RIOMMU_DC_DWORDS] = {
 	[RIOMMU_DC_RESERVED] = "reserved",
 };
 
-/* What JSON says about every device; where there is a context (DC), dc_json() adds what it says. */
-static struct json_object *device_json(const struct listing *l, uint32_t device_id,
-				       const struct riommu_device *device, enum context_state state,
-				       const struct riommu_dc *dc)
+/* What JSON says about every device; where there is a context (DC), dc_members() adds what it says. */
+static void device_members(struct line *t, const struct listing *l, uint32_t device_id,
+			   const struct riommu_device *device, enum context_state state,
+			   const struct riommu_dc *dc)
 {
-	struct json_object *obj = json_object_new_object();
-	bool known = state != CONTEXT_UNKNOWN;
-
-	json_add(obj, "iommu", json_hex(l->d->sys->iommus[l->iommu].base));
-	json_add(obj, "device_id", json_hex(device_id));
-	json_add(obj, "name", json_text(device ? or_null(device->name) : NULL));
-	json_add(obj, "driver", json_text(device ? or_null(device->driver) : NULL));
-	json_add(obj, "group", json_text(device ? or_null(device->group) : NULL));
-	json_add(obj, "domain_type", json_text(device ? or_null(device->domain_type) : NULL));
-	json_add(obj, "state", json_text(state_names[state]));
-	json_add(obj, "address", dc ? json_hex(dc->address) : NULL);
-	json_add(obj, "valid", known ? json_object_new_boolean(has_stages(state)) : NULL);
-	return obj;
+	line_hex_member(t, "iommu", true, l->d->sys->iommus[l->iommu].base);
+	line_hex_member(t, "device_id", true, device_id);
+	line_text_member(t, "name", device ? or_null(device->name) : NULL);
+	line_text_member(t, "driver", device ? or_null(device->driver) : NULL);
+	line_text_member(t, "group", device ? or_null(device->group) : NULL);
+	line_text_member(t, "domain_type", device ? or_null(device->domain_type) : NULL);
+	line_word_member(t, "state", state_names[state]);
+	line_hex_member(t, "address", dc, dc ? dc->address : 0);
+	if (state == CONTEXT_UNKNOWN)
+		line_word_member(t, "valid", NULL);
+	else
+		line_bool_member(t, "valid", has_stages(state));
 }
 
-static struct json_object *dc_json(const struct listing *l, const struct riommu_dc *dc,
-				   const struct riommu_device *device)
+static void layout_member(struct line *t, const char *key, const struct riommu_layout *layout,
+			  uint64_t value)
+{
+	size_t begin;
+
+	line_key(t, key);
+	begin = line_object_begin(t);
+	line_layout(t, layout, value);
+	line_object_end(t, begin);
+}
+
+static void dc_members(struct line *t, const struct listing *l, const struct riommu_dc *dc)
+{
+	uint64_t tc = dc->dw[RIOMMU_DC_TC], iohgatp = dc->dw[RIOMMU_DC_IOHGATP];
+
+	line_word_member(t, "first_stage", first_stage(dc));
+	line_word_member(t, "second_stage", riommu_hgatp_mode_name(iohgatp, l->walker.fctl));
+	line_hex_member(t, "pscid", has_pscid(dc), riommu_bits(dc->dw[RIOMMU_DC_TA], 31, 12));
+	line_hex_member(t, "gscid", has_second_stage(dc), riommu_bits(iohgatp, 59, 44));
+	for (unsigned i = 0; i < dc->dwords; i++)
+		layout_member(t, dc_keys[i], riommu_layout_dc(i, tc, l->walker.fctl), dc->dw[i]);
+}
+
+static void device_line(struct line *t, const struct listing *l, uint32_t device_id,
+			const struct riommu_device *device, enum context_state state)
+{
+	size_t begin;
+
+	line_begin(t);
+	begin = line_object_begin(t);
+	device_members(t, l, device_id, device, state, NULL);
+	line_object_end(t, begin);
+}
+
+static void dc_line(struct line *t, const struct listing *l, const struct riommu_dc *dc,
+		    const struct riommu_device *device)
 {
 	const char *wrong;
 	unsigned rule;
 	enum context_state state = dc_state(&l->walker, dc, &wrong, &rule);
-	struct json_object *obj = device_json(l, dc->device_id, device, state, dc);
+	size_t begin;
 
-	json_add(obj, "misconfigured", json_text(wrong));
-	json_add(obj, "rule", rule ? json_object_new_int((int)rule) : NULL);
-	json_add(obj, "first_stage", json_text(first_stage(dc)));
-	json_add(obj, "second_stage",
-		 json_text(riommu_hgatp_mode_name(dc->dw[RIOMMU_DC_IOHGATP], l->walker.fctl)));
-	json_add(obj, "pscid",
-		 has_pscid(dc) ? json_hex(riommu_bits(dc->dw[RIOMMU_DC_TA], 31, 12)) : NULL);
-	json_add(obj, "gscid",
-		 has_second_stage(dc) ? json_hex(riommu_bits(dc->dw[RIOMMU_DC_IOHGATP], 59, 44))
-				      : NULL);
-	for (unsigned i = 0; i < dc->dwords; i++)
-		json_add(obj, dc_keys[i],
-			 json_layout(riommu_layout_dc(i, dc->dw[RIOMMU_DC_TC], l->walker.fctl),
-				     dc->dw[i]));
-	return obj;
+	line_begin(t);
+	begin = line_object_begin(t);
+	device_members(t, l, dc->device_id, device, state, dc);
+	line_word_member(t, "misconfigured", wrong);
+	if (rule)
+		line_number_member(t, "rule", rule);
+	else
+		line_word_member(t, "rule", NULL);
+	dc_members(t, l, dc);
+	line_object_end(t, begin);
+}
+
+static void print_item(const struct listing *l, const struct line *t)
+{
+	out_item_text(&l->d->out, t->text, t->len);
+}
+
+static void dc_item(const struct listing *l, const struct riommu_dc *dc,
+		    const struct riommu_device *device)
+{
+	struct line t;
+
+	dc_line(&t, l, dc, device);
+	print_item(l, &t);
+}
+
+static void device_item(const struct listing *l, uint32_t device_id,
+			const struct riommu_device *device, enum context_state state)
+{
+	struct line t;
+
+	device_line(&t, l, device_id, device, state);
+	print_item(l, &t);
 }
 
 static void show_dc(struct listing *l, const struct riommu_dc *dc,
 		    const struct riommu_device *device)
 {
 	if (in_json(&l->d->out))
-		out_item(&l->d->out, dc_json(l, dc, device));
+		dc_item(l, dc, device);
 	else
 		dc_row(l, dc, device);
 }
@@ -309,7 +361,7 @@ static void show_absent(struct listing *l, const struct riommu_device *device,
 	char id[16];
 
 	if (in_json(&l->d->out)) {
-		out_item(&l->d->out, device_json(l, device->device_id, device, state, NULL));
+		device_item(l, device->device_id, device, state);
 		return;
 	}
 	snprintf(id, sizeof(id), "0x%" PRIx32, device->device_id);
@@ -576,7 +628,7 @@ static void no_dc(struct listing *l, uint32_t device_id, const struct riommu_dev
 	if (!in_json(&l->d->out))
 		print_no_dc(l, label, result, t);
 	else if (!l->dc) /* a list of processes holds no device */
-		out_item(&l->d->out, device_json(l, device_id, device, state, NULL));
+		device_item(l, device_id, device, state);
 	if (dump_mode_defined(l->d, l->iommu, l->walker.ddtp) && result == RIOMMU_UNKNOWN)
 		out_error(&l->d->out, dump_gap_error(t->error),
 			  "%s: the entry at 0x%" PRIx64 " on the way to its context %s", label,
@@ -621,7 +673,7 @@ static void show_device(struct dump *d, const char *text)
 		print_dc(&l, &dc, device);
 	else
 		do
-			out_item(&d->out, dc_json(&l, &dc, device));
+			dc_item(&l, &dc, device);
 		while ((device = next_alias(d, device)));
 }
 
@@ -705,9 +757,7 @@ static enum dump_place_state find_place(struct listing *l, const char *text,
 		return riommu_bits(l->walker.ddtp, 3, 0) == RIOMMU_DDTP_BARE ? DUMP_PLACE_BARE
 									     : DUMP_PLACE_NONE;
 	if (in_json(&l->d->out))
-		out_item(&l->d->out,
-			 dc_json(l, &place->dc,
-				 riommu_system_device(l->d->sys, ref.iommu, ref.device_id)));
+		dc_item(l, &place->dc, riommu_system_device(l->d->sys, ref.iommu, ref.device_id));
 	return is_in_use(l, &place->dc) ? DUMP_PLACE_CONTEXT : DUMP_PLACE_NONE;
 }
 
@@ -756,26 +806,35 @@ static void pc_row(struct listing *l, const struct riommu_pc *pc)
 			bare ? NULL : root, bare ? NULL : pscid, or_null(flags), wrong});
 }
 
-static struct json_object *pc_json(const struct listing *l, const struct riommu_pc *pc)
+static void pc_line(struct line *t, const struct listing *l, const struct riommu_pc *pc)
 {
-	struct json_object *obj = json_object_new_object();
 	const char *wrong;
 	enum context_state state = pc_state(l, pc, &wrong);
 	uint64_t tc = l->dc->dw[RIOMMU_DC_TC];
-	bool bare = pc->fsc >> 60 == RIOMMU_FSC_BARE;
+	size_t begin;
 
-	json_add(obj, "iommu", json_hex(l->d->sys->iommus[l->iommu].base));
-	json_add(obj, "device_id", json_hex(l->dc->device_id));
-	json_add(obj, "process_id", json_hex(pc->process_id));
-	json_add(obj, "state", json_text(state_names[state]));
-	json_add(obj, "address", json_hex(pc->address));
-	json_add(obj, "valid", json_object_new_boolean(state != CONTEXT_NOT_VALID));
-	json_add(obj, "misconfigured", json_text(wrong));
-	json_add(obj, "first_stage", json_text(riommu_fsc_mode_name(pc->fsc, tc, true)));
-	json_add(obj, "pscid", bare ? NULL : json_hex(riommu_bits(pc->ta, 31, 12)));
-	json_add(obj, "ta", json_layout(riommu_layout_pc(0, tc), pc->ta));
-	json_add(obj, "fsc", json_layout(riommu_layout_pc(1, tc), pc->fsc));
-	return obj;
+	line_begin(t);
+	begin = line_object_begin(t);
+	line_hex_member(t, "iommu", true, l->d->sys->iommus[l->iommu].base);
+	line_hex_member(t, "device_id", true, l->dc->device_id);
+	line_hex_member(t, "process_id", true, pc->process_id);
+	line_word_member(t, "state", state_names[state]);
+	line_hex_member(t, "address", true, pc->address);
+	line_bool_member(t, "valid", state != CONTEXT_NOT_VALID);
+	line_word_member(t, "misconfigured", wrong);
+	line_word_member(t, "first_stage", riommu_fsc_mode_name(pc->fsc, tc, true));
+	line_hex_member(t, "pscid", pc->fsc >> 60 != RIOMMU_FSC_BARE, riommu_bits(pc->ta, 31, 12));
+	layout_member(t, "ta", riommu_layout_pc(0, tc), pc->ta);
+	layout_member(t, "fsc", riommu_layout_pc(1, tc), pc->fsc);
+	line_object_end(t, begin);
+}
+
+static void pc_item(const struct listing *l, const struct riommu_pc *pc)
+{
+	struct line t;
+
+	pc_line(&t, l, pc);
+	print_item(l, &t);
 }
 
 static int list_pc(void *arg, const struct riommu_pc_visit *v)
@@ -787,7 +846,7 @@ static int list_pc(void *arg, const struct riommu_pc_visit *v)
 	if (!v->pc)
 		add_gap(l, v->first_id, v->last_id, v->address, v->error);
 	else if (in_json(&l->d->out))
-		out_item(&l->d->out, pc_json(l, v->pc));
+		pc_item(l, v->pc);
 	else
 		pc_row(l, v->pc);
 	return 0;
@@ -875,16 +934,20 @@ struct json_object *dump_dc_json(struct dump *d, size_t iommu, const struct riom
 				 const struct riommu_dc *dc)
 {
 	struct listing l = {.d = d, .iommu = iommu, .walker = *w};
+	struct line t;
 
-	return dc_json(&l, dc, riommu_system_device(d->sys, iommu, dc->device_id));
+	dc_line(&t, &l, dc, riommu_system_device(d->sys, iommu, dc->device_id));
+	return line_json(&t);
 }
 
 struct json_object *dump_pc_json(struct dump *d, size_t iommu, const struct riommu_walker *w,
 				 const struct riommu_dc *dc, const struct riommu_pc *pc)
 {
 	struct listing l = {.d = d, .iommu = iommu, .walker = *w, .dc = dc};
+	struct line t;
 
-	return pc_json(&l, pc);
+	pc_line(&t, &l, pc);
+	return line_json(&t);
 }
 
 void dump_dc_words(const struct riommu_walker *w, const struct riommu_dc *dc, char *text,

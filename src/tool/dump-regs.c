@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* iommu-dump regs: the register snapshot, decoded field by field. */
 #include "dump.h"
+#include "line.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -94,30 +95,25 @@ static const char *const presence_bits[] = {
 	[RIOMMU_PRESENT_QOSID] = "QOSID is 0", [RIOMMU_PRESENT_MSI] = "IGS is WSI",
 };
 
-static struct json_object *json_place(const struct riommu_reg *reg)
+/* STATE: why there is no VALUE. */
+static struct json_object *register_json(const struct riommu_reg *reg, uint64_t value,
+					 const char *state)
 {
-	struct json_object *obj = json_object_new_object();
+	struct line l;
+	size_t begin;
 
-	json_add(obj, "offset", json_hex(reg->offset));
-	json_add(obj, "width", json_object_new_int(reg->width));
-	return obj;
-}
-
-static struct json_object *json_known(const struct riommu_reg *reg, uint64_t value)
-{
-	struct json_object *obj = json_place(reg);
-
-	json_add_all(obj, json_layout(reg->layout, value));
-	return obj;
-}
-
-static struct json_object *json_unknown(const struct riommu_reg *reg, const char *state)
-{
-	struct json_object *obj = json_place(reg);
-
-	json_add(obj, "raw", NULL);
-	json_add(obj, "state", json_text(state));
-	return obj;
+	line_begin(&l);
+	begin = line_object_begin(&l);
+	line_hex_member(&l, "offset", true, reg->offset);
+	line_number_member(&l, "width", reg->width);
+	if (state) {
+		line_word_member(&l, "raw", NULL);
+		line_word_member(&l, "state", state);
+	} else {
+		line_layout(&l, reg->layout, value);
+	}
+	line_object_end(&l, begin);
+	return line_json(&l);
 }
 
 static void show_known(const struct riommu_reg *reg, uint64_t value, struct json_object *registers)
@@ -125,7 +121,7 @@ static void show_known(const struct riommu_reg *reg, uint64_t value, struct json
 	int n;
 
 	if (registers) {
-		json_add(registers, reg->name, json_known(reg, value));
+		json_add(registers, reg->name, register_json(reg, value, NULL));
 		return;
 	}
 	n = printf("  0x%03x  %s = 0x%" PRIx64, reg->offset, reg->name, value);
@@ -137,7 +133,7 @@ static void show_unknown(const struct riommu_reg *reg, const char *state, const 
 			 struct json_object *registers)
 {
 	if (registers)
-		json_add(registers, reg->name, json_unknown(reg, state));
+		json_add(registers, reg->name, register_json(reg, 0, state));
 	else
 		printf("  0x%03x  %s: %s%s\n", reg->offset, reg->name, state, detail);
 }
@@ -184,8 +180,8 @@ struct json_object *dump_register_json(const struct riommu_iommu *iommu, size_t 
 	const struct riommu_reg *reg = &riommu_registers()[r];
 
 	if (iommu->state[r] == RIOMMU_REG_KNOWN)
-		return json_known(reg, iommu->value[r]);
-	return json_unknown(reg, states[iommu->state[r]].state);
+		return register_json(reg, iommu->value[r], NULL);
+	return register_json(reg, 0, states[iommu->state[r]].state);
 }
 
 /* Nobody refused the registers or said that there are none: reading them failed. */

@@ -26,16 +26,16 @@ struct json_object *json_text(const char *s)
 	return s ? need(json_object_new_string(s)) : NULL;
 }
 
+/* A number may be written as its maker wants, and json-c does not look at how. */
+struct json_object *json_raw(const char *text)
+{
+	return json_object_new_double_s(0, text);
+}
+
 void json_add(struct json_object *obj, const char *key, struct json_object *value)
 {
 	if (json_object_object_add_ex(obj, key, value, JSON_C_OBJECT_ADD_KEY_IS_NEW))
 		die(STATUS_ERROR, "out of memory");
-}
-
-void json_add_all(struct json_object *obj, struct json_object *from)
-{
-	json_object_object_foreach(from, key, member) json_add(obj, key, json_object_get(member));
-	json_object_put(from);
 }
 
 void json_append(struct json_object *list, struct json_object *item)

@@ -37,11 +37,11 @@ struct json_object *json_hex(uint64_t v);
 struct json_object *json_count(uint64_t n);
 struct json_object *json_text(const char *s);
 
+/* JSON that is there as a text. What is in it cannot be asked for. */
+struct json_object *json_raw(const char *text);
+
 /* Consumes VALUE, ends the program if memory is out. */
 void json_add(struct json_object *obj, const char *key, struct json_object *value);
-
-/* Adds the members of FROM, which is consumed. */
-void json_add_all(struct json_object *obj, struct json_object *from);
 
 /* OBJ on one line, without blanks; it is OBJ's. */
 const char *json_plain(struct json_object *obj);
@@ -130,17 +130,17 @@ static inline struct json_object *json_text(const char *s)
 	return &json_nothing;
 }
 
+static inline struct json_object *json_raw(const char *text)
+{
+	(void)text;
+	return &json_nothing;
+}
+
 static inline void json_add(struct json_object *obj, const char *key, struct json_object *value)
 {
 	(void)obj;
 	(void)key;
 	(void)value;
-}
-
-static inline void json_add_all(struct json_object *obj, struct json_object *from)
-{
-	(void)obj;
-	(void)from;
 }
 
 static inline const char *json_plain(struct json_object *obj)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Registers and structures through their field tables: as JSON and as text. */
-#include "tool.h"
+#include "config.h"
+
+#include "line.h"
 
 #include <inttypes.h>
 
@@ -13,95 +15,151 @@
 /* A JSON reader in double precision keeps integers of this width. */
 #define EXACT_BITS 53
 
-/* The key of a field: its name in lower case, '_' for what an identifier cannot hold ("Go/Busy": go_busy). */
-static void key_of(const char *name, const char *suffix, char *key)
-{
-	int n = snprintf(key, KEY_SIZE, "%s%s", name, suffix);
+/* -- JSON, by hand: a list of contexts has a dozen layouts in each item ------------------------------------------------ */
 
-	for (int i = 0; i < n && i < KEY_SIZE - 1; i++) {
-		char c = key[i];
+/* The key of a field: its name in lower case, '_' for what an identifier cannot hold ("Go/Busy": go_busy). */
+static void line_add_key(struct line *l, const char *name)
+{
+	char key[KEY_SIZE];
+	size_t n = 0;
+
+	for (; name[n] && n < sizeof(key); n++) {
+		char c = name[n];
 
 		if (c >= 'A' && c <= 'Z')
-			key[i] = (char)(c - 'A' + 'a');
+			c = (char)(c - 'A' + 'a');
 		else if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
-			key[i] = '_';
+			c = '_';
+		key[n] = c;
 	}
+	line_add_bytes(l, key, n);
 }
 
-static struct json_object *json_number(const struct riommu_field *field, uint64_t raw)
+static void line_field_key(struct line *l, const struct riommu_field *field, const char *suffix)
+{
+	line_add(l, ",\"");
+	line_add_key(l, field->name);
+	line_add(l, suffix);
+	line_add(l, "\":");
+}
+
+static void line_quoted_hex(struct line *l, uint64_t v)
+{
+	line_add(l, "\"");
+	line_hex(l, v);
+	line_add(l, "\"");
+}
+
+static void line_number(struct line *l, const struct riommu_field *field, uint64_t raw)
 {
 	if (field->hi - field->lo >= EXACT_BITS)
-		return json_hex(raw);
-	return json_object_new_int64((int64_t)raw);
+		line_quoted_hex(l, raw);
+	else
+		line_decimal(l, raw);
 }
 
-static void add_field(struct json_object *obj, const struct riommu_field *field, uint64_t value)
+static void line_name(struct line *l, const char *name, uint64_t raw)
+{
+	if (!name) {
+		line_quoted_hex(l, raw);
+		return;
+	}
+	line_add(l, "\"");
+	line_add(l, name);
+	line_add(l, "\"");
+}
+
+static void line_field(struct line *l, const struct riommu_field *field, uint64_t value)
 {
 	uint64_t raw = riommu_field_get(field, value);
-	const char *name = riommu_field_value_name(field, value);
-	char key[KEY_SIZE], extra[KEY_SIZE];
 
-	key_of(field->name, "", key);
+	if (field->kind == RIOMMU_FIELD_RESERVED) /* all of them together: reserved_set */
+		return;
+	line_field_key(l, field, "");
 	switch ((enum riommu_field_kind)field->kind) {
 	case RIOMMU_FIELD_FLAG:
-		json_add(obj, key, json_object_new_boolean(raw != 0));
+		line_add(l, raw ? "true" : "false");
 		break;
 	case RIOMMU_FIELD_NUMBER:
-		json_add(obj, key, json_number(field, raw));
+		line_number(l, field, raw);
 		break;
 	case RIOMMU_FIELD_ENUM:
-		json_add(obj, key, name ? json_text(name) : json_hex(raw));
+		line_name(l, riommu_field_value_name(field, value), raw);
 		break;
 	case RIOMMU_FIELD_PPN:
-		key_of(field->name, "_address", extra);
-		json_add(obj, key, json_hex(raw));
-		json_add(obj, extra, json_hex(riommu_field_value(field, value)));
+		line_quoted_hex(l, raw);
+		line_field_key(l, field, "_address");
+		line_quoted_hex(l, riommu_field_value(field, value));
 		break;
 	case RIOMMU_FIELD_ADDR:
-		json_add(obj, key, json_hex(riommu_field_value(field, value)));
+		line_quoted_hex(l, riommu_field_value(field, value));
 		break;
 	case RIOMMU_FIELD_LOG2SZ:
-		json_add(obj, key, json_number(field, raw));
-		json_add(obj, "entries",
-			 json_object_new_int64((int64_t)riommu_field_value(field, value)));
+		line_number(l, field, raw);
+		line_number_member(l, "entries", riommu_field_value(field, value));
 		break;
 	case RIOMMU_FIELD_HEX:
 	case RIOMMU_FIELD_CUSTOM:
-		json_add(obj, key, json_hex(raw));
-		break;
-	case RIOMMU_FIELD_RESERVED: /* all of them together: reserved_set */
+	case RIOMMU_FIELD_RESERVED:
+		line_quoted_hex(l, raw);
 		break;
 	}
+}
+
+void line_layout(struct line *l, const struct riommu_layout *layout, uint64_t value)
+{
+	uint64_t reserved = riommu_layout_reserved(layout, value);
+
+	line_hex_member(l, "raw", true, value);
+	for (size_t i = 0; i < layout->count; i++)
+		line_field(l, &layout->fields[i], value);
+	if (reserved)
+		line_hex_member(l, "reserved_set", true, reserved);
+}
+
+struct json_object *line_json(struct line *l)
+{
+	return json_raw(line_text(l));
 }
 
 struct json_object *json_layout(const struct riommu_layout *layout, uint64_t value)
 {
-	struct json_object *obj = json_object_new_object();
-	uint64_t reserved = riommu_layout_reserved(layout, value);
+	struct line l;
+	size_t begin;
 
-	json_add(obj, "raw", json_hex(value));
-	for (size_t i = 0; i < layout->count; i++)
-		add_field(obj, &layout->fields[i], value);
-	if (reserved)
-		json_add(obj, "reserved_set", json_hex(reserved));
-	return obj;
+	line_begin(&l);
+	begin = line_object_begin(&l);
+	line_layout(&l, layout, value);
+	line_object_end(&l, begin);
+	return line_json(&l);
+}
+
+void line_text_member(struct line *l, const char *key, const char *text)
+{
+	struct json_object *value = json_text(text);
+
+	line_key(l, key);
+	line_add(l, json_plain(value));
+	json_object_put(value);
 }
 
 void json_field_names(struct json_object *list, const char *prefix,
 		      const struct riommu_layout *layout, uint64_t bits)
 {
-	char key[KEY_SIZE], name[2 * KEY_SIZE];
-
 	for (size_t i = 0; i < layout->count; i++) {
 		const struct riommu_field *f = &layout->fields[i];
+		struct line name;
 
 		if (!riommu_field_get(f, bits))
 			continue;
-		key_of(f->kind == RIOMMU_FIELD_RESERVED ? "reserved_set" : f->name, "", key);
-		snprintf(name, sizeof(name), "%s%s", prefix, key);
-		json_object_array_add(list, json_text(name));
+		line_begin(&name);
+		line_add(&name, prefix);
+		line_add_key(&name, f->kind == RIOMMU_FIELD_RESERVED ? "reserved_set" : f->name);
+		json_object_array_add(list, json_text(line_text(&name)));
 	}
 }
+
+/* -- text --------------------------------------------------------------------------------------------------------- */
 
 void field_text(const struct riommu_field *field, uint64_t value, char text[FIELD_TEXT])
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A line under way, for what is printed by the million: printf() reads its format each time, json-c allocates for each value. What is put
- * into JSON by hand are numbers and our own words: nothing in it has to be escaped.
+ * into JSON by hand are numbers and our own words, in which nothing has to be escaped; what is not ours goes through line_text_member().
  */
 #ifndef TOOL_LINE_H
 #define TOOL_LINE_H
 
 #include "tool.h"
 
+/* A device context needs some 1,700 bytes at most. What is longer is not appended. */
 struct line {
-	char text[1024]; /* a mapping needs some 500 at most; what is longer is not appended */
+	char text[3072];
 	size_t len;
 };
 
@@ -114,5 +115,29 @@ static inline __attribute__((always_inline)) void line_number_member(struct line
 	line_key(l, key);
 	line_decimal(l, v);
 }
+
+/* Of any text, or NULL. */
+void line_text_member(struct line *l, const char *key, const char *text);
+
+/*
+ * An object whose members are all by these functions: it begins where the line ends, and its brace takes the place of the comma before
+ * the first.
+ */
+static inline size_t line_object_begin(const struct line *l)
+{
+	return l->len;
+}
+
+static inline void line_object_end(struct line *l, size_t begin)
+{
+	l->text[begin] = '{';
+	line_add(l, "}");
+}
+
+/* What json_layout() has in its braces. */
+void line_layout(struct line *l, const struct riommu_layout *layout, uint64_t value);
+
+/* The line, which is JSON, as a value that others can hold. */
+struct json_object *line_json(struct line *l);
 
 #endif

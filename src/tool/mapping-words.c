@@ -122,13 +122,8 @@ static void add_own_members(struct line *l, const struct riommu_mapping *m)
 		line_number_member(l, "notice_id", m->notice_id);
 		line_hex_member(l, "notice_pa", true, m->notice_pa);
 	}
-	if (!leads_on(m)) {
-		struct json_object *text = json_text(reason);
-
-		line_add(l, ",\"reason\":");
-		line_add(l, json_plain(text));
-		json_object_put(text);
-	}
+	if (!leads_on(m))
+		line_text_member(l, "reason", reason);
 }
 
 void mapping_print_json(const struct mapping_space *s, const struct riommu_mapping *m)

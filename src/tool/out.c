@@ -153,6 +153,12 @@ void out_item_begin(struct out *out)
 	out->first_item = false;
 }
 
+void out_item_text(struct out *out, const char *text, size_t len)
+{
+	out_item_begin(out);
+	remember_error(fwrite(text, 1, len, stdout) < len);
+}
+
 void out_item(struct out *out, struct json_object *obj)
 {
 	if (!in_json(out)) {

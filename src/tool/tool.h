@@ -253,6 +253,7 @@ void out_list_end(struct out *out);
 
 /* Only where JSON is written: an item comes, which the caller prints itself. For lists of millions. */
 void out_item_begin(struct out *out);
+void out_item_text(struct out *out, const char *text, size_t len);
 
 /* Replaces what is not printable ASCII by '?': words come from outside, and JSON must stay UTF-8. */
 void printable(char *text);
@@ -288,7 +289,7 @@ void save_capture(struct out *out, struct riommu_system *sys, const struct optio
 /* Nobody comes back to finish what is being saved: its temporary file goes. May be called where a signal is handled. */
 void save_given_up(void);
 
-/* A layout decoded: {"raw":"0x..", FIELD: ..., "reserved_set":"0x.." when not zero}. Flags are booleans, numbers numbers,
+/* A layout decoded, in JSON: {"raw":"0x..", FIELD: ..., "reserved_set":"0x.." when not zero}. Flags are booleans, numbers numbers,
  * hex, addresses "0x..", enums their name (or the raw value as "0x.." where it has none). */
 struct json_object *json_layout(const struct riommu_layout *layout, uint64_t value);
 

@@ -124,6 +124,23 @@ class Contents(common.Case):
         devices = self.object("-i", self.machine(), "devices")["devices"]
         self.assertEqual([d["device_id"] for d in devices], ["0x8", "0x9", "0x10"])
 
+    def test_the_longest_context_is_whole(self):
+        """Every bit set, and names as long as they get (discover.h) of what has to be escaped."""
+        names = {"name": '"' * 63, "driver": "\\" * 31, "group": '"' * 15, "domain_type": "\\" * 23}
+        m, ones = common.Machine(), 2 ** 64 - 1
+        m.memory.put64(m.DDT + 64 * 8, *[ones] * 8)
+        note = {"devices": [{"device_id": "0x8", "iommu": f"{common.BASE:#x}", **{k: v + "x" for k, v in names.items()}}]}
+        capture.write(self.path("m.core"), m.memory, m.registers, machine=note)
+        for args in ([], ["8"]):
+            dc = self.object("-i", self.path("m.core"), "devices", *args)["devices"][0]
+            dwords = [dc[key] for key in ("tc", "iohgatp", "ta", "fsc", "msiptp", "msi_addr_mask", "msi_addr_pattern", "reserved")]
+            self.assertEqual({key: dc[key] for key in names}, names)
+            self.assertEqual([dword["raw"] for dword in dwords], [f"{ones:#x}"] * 8)
+            self.assertEqual(dwords[0]["reserved_set"], f"{0xffffffff00fff000:#x}")
+            self.assertEqual(dwords[6], {"raw": f"{ones:#x}", "pattern": f"{2 ** 52 - 1:#x}",
+                                         "pattern_address": f"{2 ** 64 - 2 ** 12:#x}", "reserved_set": f"{0xfff << 52:#x}"})
+            self.assertEqual(dwords[7], {"raw": f"{ones:#x}", "reserved_set": f"{ones:#x}"})
+
     def test_processes_of_a_directory(self):
         processes = self.object("-i", self.machine(), "processes", "9")["processes"]
         self.assertEqual([p["process_id"] for p in processes], ["0x5"])
