@@ -474,6 +474,26 @@ START_TEST(busy_before_that_never_clears)
 }
 END_TEST
 
+/* What is begun has half of the time to end: nothing is written so late that it must seem to hang. */
+START_TEST(what_was_busy_before_takes_no_time_from_what_comes_after)
+{
+	sim->iommus[0].ddtp_busy_before = (unsigned)_i * 10;
+	sim->iommus[0].ddtp_busy_after = 90; /* some 50 us each, of 10 ms */
+	sim->iommus[0].csr_busy_before[SIM_CQ] = (unsigned)_i * 4;
+	sim->iommus[0].csr_busy_after[SIM_CQ] = 28; /* each queue has a third */
+	args.handover = true;
+	block();
+	if (result(0, RIOMMU_STAGE_BLOCK)->outcome == RIOMMU_OUTCOME_TIMEOUT)
+		ck_assert_uint_eq(result(0, RIOMMU_STAGE_BLOCK)->writes, 0);
+	else
+		expect_result(0, RIOMMU_STAGE_BLOCK, RIOMMU_OUTCOME_DONE, "ddtp");
+	if (sim_reg(0, RIOMMU_REG_CQCSR, 4) & 1)
+		ck_assert_int_ne(result(0, RIOMMU_STAGE_QUEUES)->outcome, RIOMMU_OUTCOME_DONE);
+	else
+		expect_result(0, RIOMMU_STAGE_QUEUES, RIOMMU_OUTCOME_DONE, NULL);
+}
+END_TEST
+
 START_TEST(busy_after_that_never_clears)
 {
 	sim->iommus[0].ddtp_busy_after = SIM_FOREVER;
@@ -2063,6 +2083,7 @@ static void add_block_tests(TCase *tc)
 	tcase_add_test(tc, an_iommu_without_a_debug_interface_is_blocked);
 	tcase_add_test(tc, a_short_busy_is_waited_for);
 	tcase_add_test(tc, busy_before_that_never_clears);
+	tcase_add_loop_test(tc, what_was_busy_before_takes_no_time_from_what_comes_after, 0, 21);
 	tcase_add_test(tc, busy_after_that_never_clears);
 	tcase_add_test(tc, a_debug_request_that_never_ends);
 	tcase_add_test(tc, a_mode_that_does_not_take);

@@ -136,9 +136,20 @@ enum riommu_outcome control_config_read(struct job *job, const char *function, u
 					uint32_t *value);
 enum riommu_outcome control_config_write(struct job *job, const char *function, unsigned offset,
 					 uint32_t old, uint32_t value);
-/* Reads until none of MASK is set: DONE, TIMEOUT, or as control_read(). */
-enum riommu_outcome control_wait_clear(struct job *job, uint32_t offset, uint64_t mask,
+/*
+ * Reads until none of MASK is set: DONE, TIMEOUT, or as control_read(). Before a write for control_before_ms() at the most, so that
+ * what is begun has as long to end: what times out is not written again.
+ */
+enum riommu_outcome control_wait_before(struct job *job, uint32_t offset, uint64_t mask,
+					uint64_t *value);
+enum riommu_outcome control_wait_after(struct job *job, uint32_t offset, uint64_t mask,
 				       uint64_t *value);
+
+static inline unsigned control_before_ms(const struct job *job)
+{
+	return job->patience_ms / 2;
+}
+
 /* Announces a write in the state. FAILED: then it must not be made. */
 enum riommu_outcome control_touch(struct job *job, uint32_t *word);
 

@@ -123,8 +123,8 @@ void control_pause(const struct job *job)
 	hw->ops->pause(hw->arg);
 }
 
-enum riommu_outcome control_wait_clear(struct job *job, uint32_t offset, uint64_t mask,
-				       uint64_t *value)
+static enum riommu_outcome wait_clear(struct job *job, uint32_t offset, uint64_t mask,
+				      uint64_t deadline, uint64_t *value)
 {
 	bool late = false;
 
@@ -136,9 +136,23 @@ enum riommu_outcome control_wait_clear(struct job *job, uint32_t offset, uint64_
 			return outcome;
 		if (late)
 			return RIOMMU_OUTCOME_TIMEOUT;
-		late = control_time_is_up(job);
+		late = now(job) >= deadline;
 		control_pause(job);
 	}
+}
+
+enum riommu_outcome control_wait_before(struct job *job, uint32_t offset, uint64_t mask,
+					uint64_t *value)
+{
+	uint64_t deadline = job->deadline - (uint64_t)control_before_ms(job) * 1000;
+
+	return wait_clear(job, offset, mask, deadline, value);
+}
+
+enum riommu_outcome control_wait_after(struct job *job, uint32_t offset, uint64_t mask,
+				       uint64_t *value)
+{
+	return wait_clear(job, offset, mask, job->deadline, value);
 }
 
 enum riommu_outcome control_touch(struct job *job, uint32_t *word)

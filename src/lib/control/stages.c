@@ -189,19 +189,19 @@ enum riommu_outcome control_before_ddtp(struct job *job, uint64_t *ddtp)
 				      value, job->iommu->capabilities);
 	/* no change of configuration while a debug request is under way (chapter "Debug support") */
 	if (value & RIOMMU_CAP_DBG) {
-		outcome = control_wait_clear(job, RIOMMU_REG_TR_REQ_CTL, TR_REQ_GO, &value);
+		outcome = control_wait_before(job, RIOMMU_REG_TR_REQ_CTL, TR_REQ_GO, &value);
 		if (outcome == RIOMMU_OUTCOME_TIMEOUT)
 			return control_report(job, name, "tr_req_ctl", outcome,
 					      "Go/Busy is still set after %u ms: ddtp not written",
-					      job->patience_ms);
+					      control_before_ms(job));
 		if (outcome != RIOMMU_OUTCOME_DONE)
 			return control_report_bad(job, name, "tr_req_ctl", outcome);
 	}
-	outcome = control_wait_clear(job, RIOMMU_REG_DDTP, RIOMMU_DDTP_BUSY, ddtp);
+	outcome = control_wait_before(job, RIOMMU_REG_DDTP, RIOMMU_DDTP_BUSY, ddtp);
 	if (outcome == RIOMMU_OUTCOME_TIMEOUT)
 		return control_report(job, name, "ddtp", outcome,
 				      "busy before the write, still after %u ms: not written",
-				      job->patience_ms);
+				      control_before_ms(job));
 	return outcome == RIOMMU_OUTCOME_DONE ? outcome
 					      : control_report_bad(job, name, "ddtp", outcome);
 }
@@ -212,7 +212,7 @@ static enum riommu_outcome after_write(struct job *job, uint64_t old, uint64_t w
 	const char *name = job->iommu->name;
 	uint64_t value;
 	enum riommu_outcome outcome =
-		control_wait_clear(job, RIOMMU_REG_DDTP, RIOMMU_DDTP_BUSY, &value);
+		control_wait_after(job, RIOMMU_REG_DDTP, RIOMMU_DDTP_BUSY, &value);
 
 	if (outcome == RIOMMU_OUTCOME_TIMEOUT)
 		return control_report(job, name, "ddtp", outcome,
@@ -343,12 +343,12 @@ static void stop_queue(struct job *job, const struct queue_csr *queue)
 {
 	const char *name = job->iommu->name;
 	uint64_t csr, after;
-	enum riommu_outcome outcome = control_wait_clear(job, queue->offset, CSR_BUSY, &csr);
+	enum riommu_outcome outcome = control_wait_before(job, queue->offset, CSR_BUSY, &csr);
 
 	if (outcome == RIOMMU_OUTCOME_TIMEOUT) {
 		control_report(job, name, queue->reg, outcome,
 			       "busy before the write, still after %u ms: not written",
-			       job->patience_ms);
+			       control_before_ms(job));
 		return;
 	}
 	if (outcome == RIOMMU_OUTCOME_DONE && !queue_runs((uint32_t)csr)) {
@@ -358,7 +358,7 @@ static void stop_queue(struct job *job, const struct queue_csr *queue)
 	if (outcome == RIOMMU_OUTCOME_DONE)
 		outcome = control_write(job, queue->offset, (uint32_t)csr, 0);
 	if (outcome == RIOMMU_OUTCOME_DONE)
-		outcome = control_wait_clear(job, queue->offset, CSR_BUSY | CSR_ON, &after);
+		outcome = control_wait_after(job, queue->offset, CSR_BUSY | CSR_ON, &after);
 	if (outcome == RIOMMU_OUTCOME_TIMEOUT)
 		control_report(job, name, queue->reg, outcome,
 			       "%s is still set after %u ms (0x%" PRIx64
