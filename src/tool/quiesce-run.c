@@ -145,7 +145,9 @@ void run_undo(struct quiesce *t)
 		return;
 	}
 	hold_back_signals();
+	keep_output();
 	take_back(t);
+	release_output();
 }
 
 /* -- block, handover, stop ---------------------------------------------------------------------------------------- */
@@ -221,11 +223,29 @@ static void hold(struct quiesce *t, bool good)
 	take_back(t);
 }
 
+/* From the lock to the end. */
+static void block(struct quiesce *t)
+{
+	int err = riommu_quiesce_prepare(t->q);
+	bool good;
+
+	if (err) {
+		out_error(&t->out, err, "nothing was done: %s", riommu_error(t->ctx));
+		return;
+	}
+	if (!t->q->memory_locked)
+		note(t, "this program could not be locked into memory");
+	good = run_stages(t);
+	if (good)
+		ask_probes(t);
+	judge(t);
+	if (t->hold)
+		hold(t, good && t->out.status == STATUS_DONE);
+	tell_linux_truths(t);
+}
+
 void run_block(struct quiesce *t)
 {
-	bool good;
-	int err;
-
 	if (!probes_can_be_asked(t) || !make_plan(t, !t->plan))
 		return;
 	if (t->plan) {
@@ -240,18 +260,7 @@ void run_block(struct quiesce *t)
 	keep_room_for_lines(t, t->hold ? 2 : 1);
 	say_what_is_final(t);
 	hold_back_signals();
-	err = riommu_quiesce_prepare(t->q);
-	if (err) {
-		out_error(&t->out, err, "nothing was done: %s", riommu_error(t->ctx));
-		return;
-	}
-	if (!t->q->memory_locked)
-		note(t, "this program could not be locked into memory");
-	good = run_stages(t);
-	if (good)
-		ask_probes(t);
-	judge(t);
-	if (t->hold)
-		hold(t, good && t->out.status == STATUS_DONE);
-	tell_linux_truths(t);
+	keep_output();
+	block(t);
+	release_output();
 }

@@ -90,6 +90,10 @@ void add_probe(struct quiesce *t, const char *arg);
 bool probes_can_be_asked(struct quiesce *t);
 void ask_probes(struct quiesce *t);
 
+/* quiesce-output.c: from here on output to a file is kept in memory; and all of it to its file. */
+void keep_output(void);
+void release_output(void);
+
 /* quiesce-remove.c */
 void run_remove(struct quiesce *t);
 

@@ -385,9 +385,9 @@ class Hold(Machine):
         self.assertEqual(top["verdict"], "blocked")
         self.assertEqual(self.stages(top, undo=True)["block"]["outcome"], "done")
 
-    def held(self, *args):
+    def held(self, *args, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
         """Starts a run that holds; returns when it is blocked."""
-        process = subprocess.Popen([TOOL, *self.options, "--hold", "100", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([TOOL, *self.options, "--hold", "100", *args], stdout=stdout, stderr=stderr)
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         for _ in range(200):
@@ -412,6 +412,23 @@ class Hold(Machine):
         with open(f"/proc/{self.held().pid}/status", encoding="ascii") as f:
             blocked = int(next(line.split()[1] for line in f if line.startswith("SigBlk:")), 16)
         self.assertTrue(blocked >> (signal.SIGTTOU - 1) & 1, hex(blocked))
+
+    def test_output_to_a_file_waits_until_it_is_undone(self):
+        """The file may be on the disk that was cut off."""
+        for same in (False, True):
+            with self.subTest(same=same), open(self.path("out"), "w+b") as out, open(self.path("err"), "w+b") as err:
+                process = self.held("-v", stdout=out, stderr=out if same else err)
+                with open(self.path("out"), "rb") as f:
+                    self.assertNotIn(b"verify", f.read())
+                before = os.fstat(err.fileno()).st_size
+                process.terminate()
+                self.assertEqual(process.wait(timeout=20), 0)
+                out.seek(0)
+                lines = [line.split()[0] for line in out.read().decode().splitlines() if not line.startswith(("  ", "note"))]
+                held = [line for line in lines if line in ("stop", "drain", "block", "verify", "held", "undone:")]
+                self.assertEqual(held, ["stop", "drain", "block", "verify", "held", "block", "verify", "stop", "undone:"])
+                self.assertEqual(lines.count("iommu-quiesce:") > 0, same)
+                self.assertEqual(os.fstat(err.fileno()).st_size > before, not same)
 
     def test_undo_after_sigkill(self):
         process = self.held()
