@@ -1469,6 +1469,36 @@ START_TEST(files_that_do_not_fit_into_the_largest_tree_are_none)
 }
 END_TEST
 
+/* A tree of files that is larger than most: whole, to the byte, or told as what it is when memory ends on the way. */
+START_TEST(files_of_a_large_tree_are_put_together_or_memory_is_out)
+{
+	static char value[100000];
+	struct riommu_system fake = {.ctx = ctx};
+	struct riommu_dt *dt;
+	const char *name = "", *got;
+	int err = -ENOMEM, len;
+
+	make_machine();
+	make_dir("dt/node");
+	for (size_t i = 0; i < sizeof(value); i++)
+		value[i] = (char)(i * 7 + i / 256);
+	write_file("dt/node/large", value, sizeof(value));
+	write_text("dt/first", "1");
+	for (unsigned n = 1; err; n++) {
+		ck_assert_msg(err == -ENOMEM, "%s number %u: %d", name, n, err);
+		failing_begin(FAILING_MEMORY, n);
+		err = riommu_dt_load(&fake, &dt);
+		failing_end(&name);
+	}
+	got = fdt_getprop(riommu_dt_blob(dt), fdt_path_offset(riommu_dt_blob(dt), "/node"), "large",
+			  &len);
+	ck_assert_ptr_nonnull(got);
+	ck_assert_mem_eq(got, value, sizeof(value));
+	ck_assert_str_eq(fdt_getprop(riommu_dt_blob(dt), 0, "first", &len), "1");
+	riommu_dt_free(dt);
+}
+END_TEST
+
 /* -- what firmware left running -- */
 
 struct firmware {
@@ -2028,6 +2058,7 @@ static void add_machine_tests(TCase *tc)
 	tcase_add_test(tc, host_bridges_beyond_those_that_are_remembered_have_no_map);
 	tcase_add_test(tc, files_of_a_tree_whose_names_are_too_long_are_left_out);
 	tcase_add_test(tc, files_that_do_not_fit_into_the_largest_tree_are_none);
+	tcase_add_test(tc, files_of_a_large_tree_are_put_together_or_memory_is_out);
 	tcase_add_loop_test(tc, reserved_memory_of_a_device_names_it_as_far_as_it_can, 0, 3);
 	tcase_add_test(tc, framebuffers_are_those_that_are_shown);
 	tcase_add_loop_test(tc, no_more_registers_are_asked_for_than_fit_a_line, 0, 2);

@@ -16,10 +16,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define MAX_TREE  (16u << 20)
-#define MAX_DEPTH 32
-#define MAX_HOSTS 1024
-#define MAX_CELLS 256 /* cells of one `iommus` that are looked at */
+#define MAX_TREE   (16u << 20)
+#define USUAL_TREE (64u << 10)
+#define MAX_DEPTH  32
+#define MAX_HOSTS  1024
+#define MAX_CELLS  256 /* cells of one `iommus` that are looked at */
 
 /* A node that IOMMU'd devices refer to. */
 struct provider {
@@ -119,9 +120,32 @@ static bool translate(const void *blob, int bus, int parent, uint64_t *address)
 struct copy {
 	struct riommu_ctx *ctx;
 	void *blob;
+	size_t size; /* of the blob; MAX_TREE: it does not grow any more, and libfdt says what does not fit */
+	size_t used; /* at most */
 };
 
-static int copy_property(const struct copy *copy, const char *path, const char *name)
+/* Makes room for a property or a node with its end, LEN bytes of name and value. */
+static int make_room(struct copy *copy, size_t len)
+{
+	size_t size = copy->size;
+	void *blob;
+
+	copy->used += len + 32; /* tokens, lengths, padding */
+	while (size < copy->used && size < MAX_TREE)
+		size *= 2;
+	if (size == copy->size)
+		return 0;
+	blob = malloc(size);
+	if (!blob)
+		return -ENOMEM;
+	fdt_resize(copy->blob, blob, (int)size); /* into more room: nothing can go wrong */
+	free(copy->blob);
+	copy->blob = blob;
+	copy->size = size;
+	return 0;
+}
+
+static int copy_property(struct copy *copy, const char *path, const char *name)
 {
 	char *data;
 	size_t len;
@@ -129,14 +153,16 @@ static int copy_property(const struct copy *copy, const char *path, const char *
 
 	if (err)
 		return riommu_left_out(copy->ctx, path, err); /* one property less */
-	err = fdt_property(copy->blob, name, data, (int)len) ? -EFBIG : 0;
+	err = make_room(copy, strlen(name) + len);
+	if (!err && fdt_property(copy->blob, name, data, (int)len))
+		err = -EFBIG;
 	free(data);
 	return err;
 }
 
-static int copy_node(const struct copy *copy, const char *path, const char *name, unsigned depth);
+static int copy_node(struct copy *copy, const char *path, const char *name, unsigned depth);
 
-static int copy_entry(const struct copy *copy, const char *path, const char *name, bool nodes,
+static int copy_entry(struct copy *copy, const char *path, const char *name, bool nodes,
 		      unsigned depth)
 {
 	struct stat st;
@@ -149,7 +175,7 @@ static int copy_entry(const struct copy *copy, const char *path, const char *nam
 }
 
 /* What is in the directory PATH: properties, which come first in a tree, or nodes. */
-static int copy_entries(const struct copy *copy, const char *path, bool nodes, unsigned depth)
+static int copy_entries(struct copy *copy, const char *path, bool nodes, unsigned depth)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
@@ -170,12 +196,15 @@ static int copy_entries(const struct copy *copy, const char *path, bool nodes, u
 	return err;
 }
 
-static int copy_node(const struct copy *copy, const char *path, const char *name, unsigned depth)
+static int copy_node(struct copy *copy, const char *path, const char *name, unsigned depth)
 {
 	int err;
 
 	if (depth > MAX_DEPTH)
 		return 0;
+	err = make_room(copy, strlen(name));
+	if (err)
+		return err;
 	if (fdt_begin_node(copy->blob, name))
 		return -EFBIG;
 	err = copy_entries(copy, path, false, depth);
@@ -189,22 +218,25 @@ static int copy_node(const struct copy *copy, const char *path, const char *name
 /* Puts a tree together from the files of /proc/device-tree. */
 static int load_files(struct riommu_system *sys, char **blob)
 {
-	struct copy copy = {.ctx = sys->ctx};
+	struct copy copy = {
+		.ctx = sys->ctx, .size = USUAL_TREE, .used = 256}; /* what surrounds all */
 	char path[RIOMMU_PATH_MAX];
 	int err;
 
 	riommu_path(sys->ctx, path, "dt.path", "/.");
-	copy.blob = *blob = malloc(MAX_TREE);
-	if (!*blob)
+	copy.blob = malloc(copy.size);
+	if (!copy.blob)
 		return -ENOMEM;
-	err = fdt_create(*blob, MAX_TREE) || fdt_finish_reservemap(*blob)
+	err = fdt_create(copy.blob, (int)copy.size) || fdt_finish_reservemap(copy.blob)
 		      ? -EFBIG
 		      : copy_node(&copy, path, "", 0);
-	if (!err && fdt_finish(*blob))
+	if (!err && fdt_finish(copy.blob))
 		err = -EFBIG;
-	if (!err)
+	if (!err) {
+		*blob = copy.blob;
 		return 0;
-	free(*blob);
+	}
+	free(copy.blob);
 	*blob = NULL;
 	return err;
 }
