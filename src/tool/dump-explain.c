@@ -6,6 +6,7 @@
 #include "dump.h"
 #include "fault-words.h"
 #include "queue-words.h"
+#include "translation.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -193,6 +194,7 @@ static const struct structure {
 	{"ddte", DDTE, 0, 1, 0, NULL},
 	{"pdte", PDTE, 0, 1, 0, NULL},
 	{"pte", PTE, 0, 1, 0, NULL},
+	{"gpte", PTE, 0, 1, 0, NULL},
 	{"pte32", PTE32, 0, 1, 0, NULL},
 	{"msi_pte", MSI_PTE, 0, 2, 0, NULL},
 	{"page_request", PAGE_REQUEST, 0, 2, 0, NULL},
@@ -328,16 +330,32 @@ static enum parsed show_structure(struct dump *d, const struct structure *s, con
 	return UNDERSTOOD;
 }
 
+/* What a superpage in tr_response means, which is not to be read off its bits; NULL otherwise. */
+static const char *superpage_note(const struct riommu_reg *reg, uint64_t value, char *buf, size_t n)
+{
+	uint64_t base, bytes;
+	char size[32];
+
+	if (reg->offset != RIOMMU_REG_TR_RESPONSE || value & 1 ||
+	    !riommu_tr_response_range(value, &base, &bytes) || bytes == RIOMMU_PAGE_SIZE)
+		return NULL;
+	snprintf(buf, n, "%s at 0x%" PRIx64, size_words(bytes, size, sizeof(size)), base);
+	return buf;
+}
+
 static enum parsed show_register(struct dump *d, const struct riommu_reg *reg, const uint64_t *dw,
 				 size_t n)
 {
+	char note[64];
+
 	if (n != 1) {
 		out_error(&d->out, -EINVAL, "%s has 1 value, not %zu", reg->name, n);
 		return WRONG;
 	}
 	if (!fits(d, reg->name, reg->layout, dw[0]))
 		return WRONG;
-	show_dwords(d, "register", reg->name, NULL, &reg->layout, dw, 1);
+	show_dwords(d, "register", reg->name, superpage_note(reg, dw[0], note, sizeof(note)),
+		    &reg->layout, dw, 1);
 	return UNDERSTOOD;
 }
 

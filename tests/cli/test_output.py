@@ -187,6 +187,15 @@ class Contents(common.Case):
         self.assertIn(b"0x80200000", self.ran("explain", "ddtp=0x20080004").out)
         self.assertIn(b"3LVL", self.ran("explain", "ddtp=0x20080004").out)
 
+    def test_explain_says_what_a_superpage_of_a_debug_translation_is(self):
+        self.assertIn(b"(2 MiB at 0x80800000)", self.ran("explain", "tr_response=0x2023fe00").out)
+        for value in "0x20200000", "0x2023fe01", "0x3ffffffffffe00":
+            self.assertIsNone(self.object("explain", f"tr_response={value}")["explained"][0]["note"], value)
+
+    def test_explain_an_entry_by_the_names_of_the_steps(self):
+        for name in "ddte", "dc", "pdte", "pc", "pte", "gpte", "msi_pte":
+            self.ran("explain", f"{name}=0x1")
+
     def test_fault_has_the_same_keys_in_the_queue_and_explained(self):
         core = common.Machine()
         core.memory.put64(core.FQ + 32, *common.fault_record(21, 8, 0x2010, 0x3003, ttyp=3, pid=5))

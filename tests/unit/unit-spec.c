@@ -520,6 +520,28 @@ START_TEST(registers_exist_by_capabilities)
 }
 END_TEST
 
+/* The golden values of a debug translation, and what has no size. */
+START_TEST(a_tr_response_speaks_of_a_range)
+{
+	static const struct {
+		uint64_t value, base, size;
+	} answers[] = {
+		{0x20200000, 0x80800000, 0x1000},  {0x2023fe00, 0x80800000, 0x200000},
+		{0x20202200, 0x80808000, 0x2000},  {0x20200200, 0x80800000, 0x2000},
+		{0x20201e00, 0x80800000, 0x10000}, {0x20200200 | 0x7fc00, 0x80800000, 0x400000},
+		{0x20201c00, 0x80807000, 0x1000},
+	};
+	uint64_t base, size;
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(answers); i++) {
+		ck_assert(riommu_tr_response_range(answers[i].value, &base, &size));
+		ck_assert_uint_eq(base, answers[i].base);
+		ck_assert_uint_eq(size, answers[i].size);
+	}
+	ck_assert(!riommu_tr_response_range(0x3ffffffffffe00, &base, &size));
+}
+END_TEST
+
 START_TEST(capabilities_of_something_else_are_not_plausible)
 {
 	ck_assert(riommu_capabilities_plausible(0x10));
@@ -933,6 +955,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, registers_are_found_by_name_and_offset);
 	tcase_add_test(tc, numbered_registers_know_their_number);
 	tcase_add_test(tc, registers_exist_by_capabilities);
+	tcase_add_test(tc, a_tr_response_speaks_of_a_range);
 	tcase_add_test(tc, capabilities_of_something_else_are_not_plausible);
 	tcase_add_test(tc, modes_of_ddtp_have_names_unless_reserved);
 	tcase_add_test(tc, capability_constants_are_the_fields_of_the_table);

@@ -114,29 +114,20 @@ static int ask(struct riommu_source *control, uint64_t base, uint64_t iova, uint
 		   : riommu_source_reg_read(control, base, RIOMMU_REG_TR_RESPONSE, 8, response);
 }
 
-/* S=1: the size is in the PPN, above its lowest zero bit (facts 6). */
 static int decode(struct riommu_source *control, uint64_t response, uint64_t iova,
 		  struct riommu_probe *probe)
 {
-	uint64_t ppn = riommu_bits(response, 53, 10);
-	unsigned x;
+	uint64_t base;
 
 	*probe = (struct riommu_probe){.fault = response & 1, .response = response};
 	if (probe->fault)
 		return 0;
 	probe->pbmt = (unsigned)riommu_bits(response, 8, 7);
-	probe->size = RIOMMU_PAGE_SIZE;
-	if (riommu_bit(response, 9)) {
-		x = (unsigned)__builtin_ctzll(~ppn);
-		if (x >= 44)
-			return riommu_fail(control->ctx, -EBADMSG,
-					   "tr_response 0x%" PRIx64
-					   " has S set and no size in its PPN",
-					   response);
-		probe->size = RIOMMU_PAGE_SIZE << (x + 1);
-		ppn &= ~(probe->size / RIOMMU_PAGE_SIZE - 1);
-	}
-	probe->page = (ppn << RIOMMU_PAGE_SHIFT) | (iova & (probe->size - 1) & ~RIOMMU_PAGE_MASK);
+	if (!riommu_tr_response_range(response, &base, &probe->size))
+		return riommu_fail(control->ctx, -EBADMSG,
+				   "tr_response 0x%" PRIx64 " has S set and no size in its PPN",
+				   response);
+	probe->page = base | (iova & (probe->size - 1) & ~RIOMMU_PAGE_MASK);
 	return 0;
 }
 

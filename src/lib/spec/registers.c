@@ -406,6 +406,21 @@ bool riommu_capabilities_plausible(uint64_t capabilities)
 	       !riommu_layout_reserved(&capabilities_layout, capabilities);
 }
 
+bool riommu_tr_response_range(uint64_t response, uint64_t *base, uint64_t *size)
+{
+	uint64_t ppn = riommu_bits(response, 53, 10);
+	unsigned lowest_zero = (unsigned)__builtin_ctzll(~ppn);
+
+	*size = RIOMMU_PAGE_SIZE;
+	if (riommu_bit(response, 9)) {
+		if (lowest_zero >= 44)
+			return false;
+		*size <<= lowest_zero + 1;
+	}
+	*base = (ppn << RIOMMU_PAGE_SHIFT) & ~(*size - 1);
+	return true;
+}
+
 const char *riommu_ddtp_mode_name(uint64_t ddtp)
 {
 	return riommu_field_value_name(&ddtp_fields[0], ddtp);

@@ -119,6 +119,12 @@ bool riommu_reg_present(const struct riommu_reg *reg, uint64_t capabilities);
 /* Whether CAPABILITIES can be those of an IOMMU that we know: version 1.x, reserved bits zero, IGS not 3. */
 bool riommu_capabilities_plausible(uint64_t capabilities);
 
+/*
+ * The range of physical addresses that a tr_response without a fault speaks of. S=1: its size is in the PPN, above the
+ * lowest zero bit (6.26); false where there is none.
+ */
+bool riommu_tr_response_range(uint64_t response, uint64_t *base, uint64_t *size);
+
 /* "Off", "Bare", "1LVL", ... ; NULL for a reserved or custom encoding. */
 const char *riommu_ddtp_mode_name(uint64_t ddtp);
 
