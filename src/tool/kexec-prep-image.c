@@ -244,8 +244,11 @@ static bool output_given(struct prep *p, const char *input)
 /* Writes the file, which is the last that is done; reported when it fails. */
 static bool write_output(struct prep *p, const void *bytes, size_t len, unsigned mode)
 {
-	int err = riommu_write_file(p->ctx, p->output, bytes, len, mode);
+	int err;
 
+	hold_signals();
+	err = riommu_write_file(p->ctx, p->output, bytes, len, mode);
+	release_signals();
 	sandbox(&p->options, SANDBOX_CLOSED, stderr);
 	if (err)
 		out_error(&p->out, err, "%s", riommu_error(p->ctx)); /* which names the file */

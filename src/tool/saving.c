@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* --save, which every tool has: a capture of what was read, before the command. */
+/* Files that are made: signals meanwhile, and --save, which every tool has: a capture of what was read, before the command. */
 #include "config.h"
 
 #include "tool.h"
@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* A signal that would end us: saving stops, so that its temporary file goes, and then it does end us. */
+/* A signal that would end us waits, so that no temporary file stays; --save stops for it. Then it does end us. */
 static volatile sig_atomic_t interrupted;
 
 static void on_signal(int number)
@@ -18,24 +18,26 @@ static void on_signal(int number)
 	interrupted = number;
 }
 
-static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 #define SIGNALS RIOMMU_ARRAY_SIZE(numbers)
 
+static struct sigaction before[SIGNALS];
+
 /* Whoever ignores one (nohup) goes on doing so. */
-static void catch_signals(struct sigaction old[SIGNALS])
+void hold_signals(void)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < SIGNALS; i++)
-		if (!sigaction(numbers[i], NULL, &old[i]) && old[i].sa_handler != SIG_IGN)
+		if (!sigaction(numbers[i], NULL, &before[i]) && before[i].sa_handler != SIG_IGN)
 			sigaction(numbers[i], &action, NULL);
 }
 
-static void release_signals(const struct sigaction old[SIGNALS])
+void release_signals(void)
 {
 	for (size_t i = 0; i < SIGNALS; i++)
-		sigaction(numbers[i], &old[i], NULL);
+		sigaction(numbers[i], &before[i], NULL);
 	if (interrupted)
 		raise(interrupted);
 }
@@ -64,11 +66,10 @@ static int save(struct out *out, struct riommu_system *sys, const struct options
 {
 	bool guest = !strcmp(riommu_option(out->ctx, "guest-tables"), "1"),
 	     tty = isatty(STDERR_FILENO);
-	struct sigaction old[SIGNALS];
 	struct riommu_file file;
 	int err;
 
-	catch_signals(old);
+	hold_signals();
 	err = riommu_file_begin(&file, out->ctx, o->save);
 	unfinished = &file;
 	if (!err && confined)
@@ -80,7 +81,7 @@ static int save(struct out *out, struct riommu_system *sys, const struct options
 	riommu_file_end(&file);
 	if (tty)
 		fprintf(stderr, "\r\033[K");
-	release_signals(old);
+	release_signals();
 	return err;
 }
 

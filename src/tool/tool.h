@@ -286,6 +286,10 @@ int out_end(struct out *out);
 void save_capture(struct out *out, struct riommu_system *sys, const struct options *o,
 		  bool confined);
 
+/* While a file is made that goes by a temporary name: a signal that would end us does so when we release it. */
+void hold_signals(void);
+void release_signals(void);
+
 /* Nobody comes back to finish what is being saved: its temporary file goes. May be called where a signal is handled. */
 void save_given_up(void);
 

@@ -44,16 +44,18 @@ static void on_signal(int sig)
 void terminal_catch_signals(void)
 {
 	const int ends[] = {SIGINT, SIGTERM, SIGHUP};
-	const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
+	const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGQUIT};
 	struct sigaction act = {.sa_handler = on_signal};
 
 	sigemptyset(&act.sa_mask);
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(ends); i++)
 		sigaction(ends[i], &act, NULL);
 	act.sa_handler = on_crash;
-	act.sa_flags = (int)SA_NODEFER;
+	/* where the screen is stuck the next one ends it */
+	act.sa_flags = (int)(SA_NODEFER | SA_RESETHAND);
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(crashes); i++)
 		sigaction(crashes[i], &act, &crashed_before[crashes[i]]);
+	signal(SIGPIPE, SIG_IGN); /* nobody reads our warnings: the screen is what is looked at */
 }
 
 bool terminal_can_place_text(void)

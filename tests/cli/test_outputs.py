@@ -329,6 +329,21 @@ class Interrupted(Four):
                     self.assertEqual(f.read(len(magic)), magic)
                 os.unlink(self.path("out/x"))
 
+    def test_a_signal_that_ends_it_leaves_the_file_whole_or_none(self):
+        failing.shim()
+        os.mkdir(self.path("out"))
+        for magic, command in self.saving():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+                self.inherit(number, signal.SIG_DFL)
+                with self.subTest(command=command, signal=number):
+                    ignored = number == signal.SIGPIPE and command[0] == quiesce.TOOL
+                    self.assertEqual(failing.call(*command, halfway=int(number)).status, 0 if ignored else -number)
+                    for name in os.listdir(self.path("out")):
+                        self.assertEqual(name, "x")
+                        with open(self.path("out/x"), "rb") as f:
+                            self.assertEqual(f.read(len(magic)), magic)
+                        os.unlink(self.path("out/x"))
+
     def test_stopped_and_continued(self):
         common.wanted(common.TOOL, ["-J"])
         process = subprocess.Popen([common.TOOL, "-i", self.core, "-J", "translate", "--batch", "-"], stdin=subprocess.PIPE,

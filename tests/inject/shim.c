@@ -12,6 +12,7 @@
  *   INJECT_SHRINK=PATH  this file is cut to half as soon as some of it was read or it was mapped
  *   INJECT_LATE=N       not before it is mapped (1), a temporary file is made, in which the program saves what it reads (2)
  *   INJECT_SIGNAL=USEC  so often a signal comes, which is handled, and what it interrupts is not begun again (no SA_RESTART)
+ *   INJECT_HALFWAY=N    signal N comes when a temporary file has been made
  *   INJECT_REPORT=FILE  "allocations failed live lost bytes", when the program ends by exit()
  *
  * The system calls are failed by strace, which also sees what libc does inside. access() of MARK tells it where the program begins,
@@ -53,7 +54,7 @@ struct head {
 };
 
 static struct head *live;
-static unsigned long counted, failed, live_count, fail_at, cut, late;
+static unsigned long counted, failed, live_count, fail_at, cut, late, halfway;
 static bool fail_on, begun, ends;
 static char report[4096];
 static const char *spared; /* NULL: nobody */
@@ -152,6 +153,7 @@ __attribute__((constructor)) static void begin(void)
 	ends = getenv("INJECT_END");
 	shrinks = getenv("INJECT_SHRINK");
 	late = number("INJECT_LATE");
+	halfway = number("INJECT_HALFWAY");
 	if (getenv("INJECT_SIGNAL"))
 		signal_often(number("INJECT_SIGNAL"));
 	begun = true;
@@ -351,12 +353,15 @@ static void shrink(int fd, bool mapped)
 
 int mkostemp64(char *name, int flags)
 {
-	int (*make)(char *, int);
+	int (*make)(char *, int), fd;
 
 	*(void **)&make = dlsym(RTLD_NEXT, "mkostemp64");
 	if (late > 1)
 		shrink_now();
-	return make(name, flags);
+	fd = make(name, flags);
+	if (halfway)
+		raise((int)halfway);
+	return fd;
 }
 
 int mkostemp(char *name, int flags)

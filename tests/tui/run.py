@@ -412,12 +412,19 @@ class Ends(Case):
         self.assertTrue(terminal.restored(), terminal.screen())
 
     def test_a_crash(self):
-        for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
+        for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGQUIT):
             with self.subTest(signal=number):
                 terminal = self.played()
                 terminal.signal(number)
                 self.assertNotEqual(terminal.status(), 0)
                 self.assertTrue(terminal.restored(), terminal.screen())
+
+    def test_nobody_who_reads_its_warnings_is_no_end(self):
+        terminal = self.played()
+        terminal.signal(signal.SIGPIPE)
+        terminal.keys("q")
+        self.assertEqual(terminal.status(), 0)
+        self.assertTrue(terminal.restored(), terminal.screen())
 
     def test_a_terminal_that_goes_away(self):
         terminal = self.played()
