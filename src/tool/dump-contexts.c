@@ -42,7 +42,7 @@ struct listing {
 	uint64_t visited; /* contexts */
 
 	/* Devices that the machine has, by ascending id, and the first that the directory has not yet reached */
-	const struct riommu_device **devices;
+	const struct riommu_device *devices;
 	size_t device_count, next;
 	enum context_state absent; /* what one is that the directory does not hold */
 
@@ -372,32 +372,24 @@ static void show_absent(struct listing *l, const struct riommu_device *device,
 
 /* -- all devices of an IOMMU ------------------------------------------------------------------- */
 
-static int by_id(const void *a, const void *b)
-{
-	const struct riommu_device *x = *(const struct riommu_device *const *)a,
-				   *y = *(const struct riommu_device *const *)b;
-
-	if (x->device_id != y->device_id)
-		return x->device_id < y->device_id ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
+/* The system has them by IOMMU, id and name. */
 static void find_devices(struct listing *l)
 {
 	const struct riommu_system *sys = l->d->sys;
 
-	l->devices = need(calloc(sys->device_count + 1, sizeof(*l->devices)));
-	for (size_t i = 0; i < sys->device_count; i++)
-		if (sys->devices[i].iommu == l->iommu)
-			l->devices[l->device_count++] = &sys->devices[i];
-	qsort(l->devices, l->device_count, sizeof(*l->devices), by_id);
+	for (size_t i = 0; i < sys->device_count; i++) {
+		if (sys->devices[i].iommu != l->iommu)
+			continue;
+		if (!l->device_count++)
+			l->devices = &sys->devices[i];
+	}
 }
 
 /* Shows the devices of the machine before ID, which the directory has passed by. */
 static void catch_up(struct listing *l, uint64_t id, enum context_state state)
 {
-	while (l->next < l->device_count && l->devices[l->next]->device_id < id)
-		show_absent(l, l->devices[l->next++], state);
+	while (l->next < l->device_count && l->devices[l->next].device_id < id)
+		show_absent(l, &l->devices[l->next++], state);
 }
 
 /* The context of all devices called ID: several where a bridge makes the requests behind it its own. */
@@ -405,8 +397,8 @@ static void show_dc_of_all(struct listing *l, const struct riommu_dc *dc)
 {
 	size_t first = l->next;
 
-	while (l->next < l->device_count && l->devices[l->next]->device_id == dc->device_id)
-		show_dc(l, dc, l->devices[l->next++]);
+	while (l->next < l->device_count && l->devices[l->next].device_id == dc->device_id)
+		show_dc(l, dc, &l->devices[l->next++]);
 	if (l->next == first)
 		show_dc(l, dc, NULL);
 }
@@ -544,7 +536,6 @@ static void list_devices(struct dump *d, size_t iommu)
 	if (walkable && !in_json(&d->out) && dump_zero_root(d, l.walker.ddtp))
 		print_wrapped(stdout, DUMP_ZERO_ROOT, 0, 0);
 	end_gaps(&l);
-	free(l.devices);
 }
 
 /* -- one device, in full ----------------------------------------------------------------------- */

@@ -23,15 +23,6 @@ static void permission_text(uint8_t permissions, char text[4])
 
 /* -- JSON ----------------------------------------------------------------------------------------------------------- */
 
-static struct json_object *new_object(void)
-{
-	struct json_object *obj = json_object_new_object();
-
-	if (!obj)
-		die(STATUS_ERROR, "out of memory");
-	return obj;
-}
-
 static void add_ok(struct json_object *obj, const struct riommu_request *q,
 		   const struct riommu_translation *t)
 {
@@ -48,7 +39,7 @@ static void add_ok(struct json_object *obj, const struct riommu_request *q,
 		json_add(obj, "notice_id", json_object_new_int((int)t->notice_id));
 	}
 	if (q->type == RIOMMU_ATS) {
-		struct json_object *ats = new_object();
+		struct json_object *ats = json_object_new_object();
 
 		json_add(ats, "privileged", json_object_new_boolean(t->ats_privileged));
 		json_add(ats, "global", json_object_new_boolean(t->ats_global));
@@ -74,7 +65,8 @@ static void add_steps(struct json_object *obj, const struct riommu_trace *trace)
 
 	for (size_t i = 0; i < trace->step_count; i++) {
 		const struct riommu_step *s = &trace->step[i];
-		struct json_object *step = new_object(), *value = json_object_new_array();
+		struct json_object *step = json_object_new_object(),
+				   *value = json_object_new_array();
 
 		json_add(step, "structure", json_text(riommu_structure_name(s->structure)));
 		json_add(step, "level", json_object_new_int(s->level));
@@ -86,7 +78,7 @@ static void add_steps(struct json_object *obj, const struct riommu_trace *trace)
 	}
 	for (size_t i = 0; i < trace->update_count; i++) {
 		const struct riommu_update *u = &trace->update[i];
-		struct json_object *write = new_object();
+		struct json_object *write = json_object_new_object();
 
 		json_add(write, "address", json_hex(u->address));
 		json_add(write, "size", json_object_new_int(u->size));
@@ -111,7 +103,7 @@ struct json_object *translation_json(size_t line, uint64_t base, const struct ri
 				     const struct riommu_translation *t,
 				     const struct riommu_trace *trace, const char *missing_register)
 {
-	struct json_object *obj = new_object();
+	struct json_object *obj = json_object_new_object();
 	bool unknown = missing_register || t->result == RIOMMU_UNKNOWN;
 
 	json_add(obj, "line", json_object_new_int64((int64_t)line));
