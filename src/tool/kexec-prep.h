@@ -78,8 +78,8 @@ enum driver { DRIVER_PLATFORM, DRIVER_PCI };
 struct kernel {
 	char release[96];      /* "7.2.12+deb14-riscv64", "" when the Image does not say */
 	enum answer driver[2]; /* by enum driver: does it have it? */
-	char evidence
-		[256]; /* what says so: the path of a configuration, or "the texts in the Image" */
+	/* what says so: the path of a configuration, or "the texts in the Image" */
+	char evidence[256];
 };
 
 /* Looks for the driver: in the configuration that belongs to the kernel in the file PATH, else in the texts of BYTES. */

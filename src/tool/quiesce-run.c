@@ -10,14 +10,15 @@
 
 /* -- signals ------------------------------------------------------------------------------------------------------ */
 
-/* What would end us half way waits until a stage is over. */
+/* What would end us half way waits until a stage is over: all that somebody may send. */
 static void ending_signals(sigset_t *set)
 {
+	static const int ending[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGALRM,
+				     SIGUSR1, SIGUSR2, SIGXCPU, SIGPWR};
+
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGQUIT);
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(ending); i++)
+		sigaddset(set, ending[i]);
 }
 
 static void hold_back_signals(void)

@@ -75,8 +75,8 @@ bool find_device(struct quiesce *t, const char *option, const char *text,
 		 struct riommu_device_ref *ref);
 
 /* quiesce-plan.c */
-void tell_remedy(
-	struct quiesce *t); /* the one thing to do where the system refuses the registers */
+/* The one thing to do where the system refuses the registers. */
+void tell_remedy(struct quiesce *t);
 bool make_plan(struct quiesce *t, bool write);
 void print_plan(struct quiesce *t);
 bool nobody_is_cut_off(struct quiesce *t);

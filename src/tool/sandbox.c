@@ -77,8 +77,8 @@ static void drop_groups(FILE *f)
 
 static void drop_capabilities(enum sandbox level, FILE *f)
 {
-	static bool
-		begun; /* the library keeps what was applied last; to ask the kernel again would take an open() */
+	/* the library keeps what was applied last; to ask the kernel again would take an open() */
+	static bool begun;
 	capng_select_t what = CAPNG_SELECT_CAPS;
 	unsigned had = 0, keep = 0;
 	uint64_t kept = 0;

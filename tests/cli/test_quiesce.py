@@ -400,7 +400,7 @@ class Hold(Machine):
         return process
 
     def test_signals_undo(self):
-        for sig in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for sig in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGXCPU):
             with self.subTest(sig=sig):
                 process = self.held()
                 process.send_signal(sig)

@@ -16,8 +16,8 @@ struct riommu_ctx {
 	uint64_t pages_read; /* told of */
 	char error[RIOMMU_MESSAGE_SIZE];
 	char left_out[RIOMMU_MESSAGE_SIZE];
-	char *options
-		[RIOMMU_OPTION_COUNT]; /* NULL: not set; in the order of the table in options.c */
+	/* NULL: not set; in the order of the table in options.c */
+	char *options[RIOMMU_OPTION_COUNT];
 };
 
 #endif

@@ -185,8 +185,8 @@ static void put(struct file *f, const void *bytes, size_t len)
 /* Zeros up to a multiple of ALIGN, at most a page. */
 static void pad_to(struct file *f, uint64_t align)
 {
-	static uint8_t
-		zeros[RIOMMU_PAGE_SIZE]; /* never written; const, it would be a page of the file */
+	/* never written; const, it would be a page of the file */
+	static uint8_t zeros[RIOMMU_PAGE_SIZE];
 
 	put(f, zeros, (size_t)((align - f->offset % align) % align));
 }

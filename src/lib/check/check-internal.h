@@ -169,7 +169,7 @@ void check_interrupts(struct check *c); /* interrupts.c */
 
 /* These need the walker. */
 void check_directory(
-	struct check *c); /* directory.c: the directories, and all that hangs on a context */
+	struct check *c);            /* directory.c: both kinds, and all that hangs on a context */
 void check_devices(struct check *c); /* devices.c: devices against contexts */
 void check_spaces(struct check *c);  /* spaces.c: page tables, and what devices reach */
 

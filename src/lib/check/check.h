@@ -30,8 +30,8 @@ struct riommu_finding {
 	bool has_device, has_process, has_address;
 	uint32_t device_id, process_id;
 	uint64_t address; /* system physical: the register, entry or memory that it is about */
-	uint64_t
-		count; /* how many things of this object are like that: entries, ranges, ids; else 1 */
+	/* how many things of this object are like that: entries, ranges, ids; else 1 */
+	uint64_t count;
 	const char *message; /* what was seen; gone after the call */
 };
 

@@ -50,8 +50,8 @@ struct state_head {
 struct state_iommu {
 	char name[64];
 	uint64_t base, capabilities, ddtp_old, ddtp_new, cqb, fqb;
-	uint32_t below
-		[24]; /* the registers below 0x60, word by word; those that do not exist are 0 */
+	/* the registers below 0x60, word by word; those that do not exist are 0 */
+	uint32_t below[24];
 	uint32_t ddtp_touched;   /* to be restored by undo */
 	uint32_t queues_touched; /* final */
 };
@@ -114,8 +114,8 @@ struct job {
 	struct riommu_stage_result *result;
 	enum riommu_stage stage;
 	uint64_t deadline, began, object_began;
-	unsigned
-		patience_ms; /* between the last control_patience(), or the beginning, and the deadline */
+	/* between the last control_patience(), or the beginning, and the deadline */
+	unsigned patience_ms;
 	unsigned reads, writes; /* of the object so far */
 	riommu_progress_fn progress;
 	void *arg;

@@ -90,32 +90,33 @@ struct riommu_quiesce_args {
 	size_t iommu_count;
 	unsigned skip; /* 1 << enum riommu_stage */
 	bool handover; /* also stage queues, which is final */
-	const char *const
-		*keep; /* PCI functions whose bus mastering is left alone, as sysfs calls them */
+	/* PCI functions whose bus mastering is left alone, as sysfs calls them */
+	const char *const *keep;
 	size_t keep_count;
-	unsigned
-		timeout_ms; /* for each stage of each IOMMU; of stage queues, a third for each queue */
+	/* for each stage of each IOMMU; of stage queues, a third for each queue */
+	unsigned timeout_ms;
 	/* Only the functions are looked at, no register: enough for riommu_quiesce_users(). Such a plan cannot be prepared. */
 	bool no_registers;
 };
 
 /* -- what came of it ---------------------------------------------------------------------------------------------- */
 
-enum riommu_outcome { /* the greater the worse */
-		      RIOMMU_OUTCOME_NOT_RUN,
-		      RIOMMU_OUTCOME_SKIPPED,     /* by args.skip, or queues without handover */
-		      RIOMMU_OUTCOME_NOTHING,     /* there was nothing to do: it is so already */
-		      RIOMMU_OUTCOME_DONE,        /* read back */
-		      RIOMMU_OUTCOME_CANNOT_TELL, /* drain: no PCIe capability, so nobody knows */
-		      RIOMMU_OUTCOME_LEFT_OUT,    /* not tried because an earlier stage failed */
-		      RIOMMU_OUTCOME_TIMEOUT, /* still busy, or still pending, when the time was up */
-		      RIOMMU_OUTCOME_NOT_TAKEN, /* reads back as something else than was written, or came back */
-		      RIOMMU_OUTCOME_DEAD,    /* all ones, or the bus did not answer */
-		      RIOMMU_OUTCOME_REFUSED, /* by the system */
-		      RIOMMU_OUTCOME_FAILED, /* any other error: the state could not be saved, ... */
+/* How it ended for one object: the greater the worse. */
+enum riommu_outcome {
+	RIOMMU_OUTCOME_NOT_RUN,
+	RIOMMU_OUTCOME_SKIPPED,     /* by args.skip, or queues without handover */
+	RIOMMU_OUTCOME_NOTHING,     /* there was nothing to do: it is so already */
+	RIOMMU_OUTCOME_DONE,        /* read back */
+	RIOMMU_OUTCOME_CANNOT_TELL, /* drain: no PCIe capability, so nobody knows */
+	RIOMMU_OUTCOME_LEFT_OUT,    /* not tried because an earlier stage failed */
+	RIOMMU_OUTCOME_TIMEOUT,     /* still busy, or still pending, when the time was up */
+	RIOMMU_OUTCOME_NOT_TAKEN,   /* reads back as something else, or came back */
+	RIOMMU_OUTCOME_DEAD,        /* all ones, or the bus did not answer */
+	RIOMMU_OUTCOME_REFUSED,     /* by the system */
+	RIOMMU_OUTCOME_FAILED,      /* any other error: the state could not be saved, ... */
 };
 
-/* "done", "timeout", ...: as in JSON */
+/* "done", "timed_out", ...: as in JSON */
 const char *riommu_outcome_name(enum riommu_outcome outcome);
 
 /* One stage of one IOMMU. OUTCOME is that of the worst object, which OBJECT, REG and WORDS are about. */
@@ -157,8 +158,8 @@ struct riommu_quiesce_function {
 	uint16_t pcie; /* config offset of its PCIe capability, 0: none, or it cannot be read */
 	enum riommu_outcome stop, drain; /* of this function */
 	bool came_back;                  /* bus mastering was on again at verify */
-	char reason
-		[128]; /* why its config space could not be read, or not all of it; "": it was, or it does not answer */
+	/* why its config space could not be read, or not all of it; "": it was, or it does not answer */
+	char reason[128];
 };
 
 struct riommu_quiesce_iommu {
@@ -192,8 +193,8 @@ struct riommu_quiesce {
 	unsigned timeout_ms;
 	struct riommu_quiesce_iommu *iommus;
 	size_t iommu_count;
-	struct riommu_quiesce_function
-		*functions; /* all devices behind the IOMMUs, platform ones and bridges too */
+	/* all devices behind the IOMMUs, platform ones and bridges too */
+	struct riommu_quiesce_function *functions;
 	size_t function_count;
 	struct riommu_quiesce_write *writes; /* in order; for undo: what it will restore */
 	size_t write_count;

@@ -28,8 +28,8 @@ enum riommu_reg_state {
 
 struct riommu_iommu {
 	uint64_t base;
-	char name
-		[64]; /* as /sys/class/iommu has it without "riscv-iommu@": "3010000.iommu", "0000:00:02.0"; else "0x.." */
+	/* as /sys/class/iommu has it without "riscv-iommu@": "3010000.iommu", "0000:00:02.0"; else "0x.." */
+	char name[64];
 	enum riommu_found found;
 	char where[128]; /* the device tree node, the PCI function, the note, ... that said so */
 	uint64_t value[RIOMMU_REG_COUNT];
@@ -56,8 +56,8 @@ struct riommu_region {
 /* Everything that was opened and found. Fields are read-only for callers. */
 struct riommu_system {
 	struct riommu_ctx *ctx;
-	struct riommu_source
-		*memory; /* physical memory; NULL when there is no way to it (memory_error) */
+	/* physical memory; NULL when there is no way to it (memory_error) */
+	struct riommu_source *memory;
 	struct riommu_source *registers; /* the overlay on top of whatever gives registers */
 	int memory_error;
 	char memory_reason[256];

@@ -17,12 +17,11 @@
 /* Offsets in the stub's page. */
 enum riommu_stub_offset {
 	RIOMMU_STUB_AT_MAGIC = RIOMMU_STUB_DATA,
-	RIOMMU_STUB_AT_VERSION = RIOMMU_STUB_DATA + 16,  /* u32 */
-	RIOMMU_STUB_AT_LAYOUT = RIOMMU_STUB_DATA + 20,   /* u32, enum riommu_image_layout */
-	RIOMMU_STUB_AT_COUNT = RIOMMU_STUB_DATA + 24,    /* u32, IOMMUs in the table */
-	RIOMMU_STUB_AT_RESERVED = RIOMMU_STUB_DATA + 28, /* u32, 0 */
-	RIOMMU_STUB_AT_TARGET =
-		RIOMMU_STUB_DATA + 32, /* s64, from the stub's page to the kernel's entry */
+	RIOMMU_STUB_AT_VERSION = RIOMMU_STUB_DATA + 16,        /* u32 */
+	RIOMMU_STUB_AT_LAYOUT = RIOMMU_STUB_DATA + 20,         /* u32, enum riommu_image_layout */
+	RIOMMU_STUB_AT_COUNT = RIOMMU_STUB_DATA + 24,          /* u32, IOMMUs in the table */
+	RIOMMU_STUB_AT_RESERVED = RIOMMU_STUB_DATA + 28,       /* u32, 0 */
+	RIOMMU_STUB_AT_TARGET = RIOMMU_STUB_DATA + 32,         /* s64, to the kernel's entry */
 	RIOMMU_STUB_AT_ORIGINAL_SIZE = RIOMMU_STUB_DATA + 40,  /* u64, of the file */
 	RIOMMU_STUB_AT_ORIGINAL_IMAGE = RIOMMU_STUB_DATA + 48, /* u64, its image_size */
 	RIOMMU_STUB_AT_ORIGINAL_CODE = RIOMMU_STUB_DATA + 56,  /* its bytes 0 to 7 */

@@ -50,8 +50,8 @@ struct riommu_device_stats {
 	uint32_t device_id;
 	uint64_t total;  /* seen since watching began, or since the last clear */
 	uint64_t before; /* in the ring when watching began */
-	uint64_t
-		untimed; /* of `total`: found by comparing the ring, more may have been written over */
+	/* of `total`: found by comparing the ring, more may have been written over */
+	uint64_t untimed;
 	struct riommu_rate rate;
 	struct riommu_distinct pages; /* of IOVAs, 4 KiB */
 	struct riommu_fault last;

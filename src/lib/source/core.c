@@ -40,8 +40,8 @@ struct core {
 	struct segment *segments; /* PT_LOADs by ascending address */
 	size_t count;
 	struct extents held; /* what the file holds: disjoint, ascending */
-	struct extents
-		covered;   /* held, and zero or excluded by whoever wrote it: disjoint, ascending */
+	/* held, and zero or excluded by whoever wrote it: disjoint, ascending */
+	struct extents covered;
 	bool rest_is_zero; /* p_memsz > p_filesz means zero */
 	struct riommu_core_registers *notes;
 	size_t note_count;
@@ -146,8 +146,8 @@ static int core_read(struct riommu_source *src, uint64_t pa, void *buf, size_t l
 
 static int core_map(struct riommu_source *src, uint64_t page, const uint8_t **data)
 {
-	static uint8_t
-		zeros[RIOMMU_PAGE_SIZE]; /* never written; const, it would be a page of the file */
+	/* never written; const, it would be a page of the file */
+	static uint8_t zeros[RIOMMU_PAGE_SIZE];
 	struct core *core = src->priv;
 	uint64_t next = UINT64_MAX;
 	const struct extent *e = extent_find(&core->held, page, &next);

@@ -67,8 +67,8 @@ static void kdumpfile_close(struct riommu_source *src)
 static int failed(struct riommu_source *src, kdump_status status, const char *doing)
 {
 	struct kdump *kdump = src->priv;
-	int system =
-		errno ? errno : EIO; /* why, where libkdumpfile says no more than what it did */
+	/* why, where libkdumpfile says no more than what it did */
+	int system = errno ? errno : EIO;
 	int err = status == KDUMP_ERR_NOTIMPL ? -ENOTSUP : -EBADMSG;
 
 	if (status == KDUMP_ERR_SYSTEM)

@@ -81,10 +81,10 @@ struct riommu_source {
 	const uint8_t *map; /* all of it, where it is a file that is mapped */
 	uint64_t map_size;
 	bool writable; /* opened for writing registers */
-	struct riommu_source
-		*lower; /* asked for registers that this one does not have or may not read; owned */
-	uint64_t
-		pages_read; /* pages fetched from below the slots: "each table page once" is measured here */
+	/* asked for registers that this one does not have or may not read; owned */
+	struct riommu_source *lower;
+	/* pages fetched from below the slots: "each table page once" is measured here */
+	uint64_t pages_read;
 	struct riommu_page_slot *slots;
 };
 

@@ -38,8 +38,7 @@ enum riommu_reg_offset {
 	RIOMMU_REG_TR_RESPONSE = 0x268,
 	RIOMMU_REG_IOMMU_QOSID = 0x270,
 	RIOMMU_REG_ICVEC = 0x2f8,
-	RIOMMU_REG_MSI_CFG_TBL =
-		0x300, /* 16 entries of 16 bytes: msi_addr, msi_data, msi_vec_ctl */
+	RIOMMU_REG_MSI_CFG_TBL = 0x300, /* 16 of 16 bytes: msi_addr, msi_data, msi_vec_ctl */
 };
 
 /* Fields that code tests, by bit. The layouts have all of them. */

@@ -38,8 +38,8 @@ struct list_run {
 /* The table of a level that the enumeration is in, or was in last. */
 struct list_table {
 	bool held;
-	uint64_t
-		address; /* as the entry above has it: a guest's, where the stage lies behind another */
+	/* as the entry above has it: a guest's, where the stage lies behind another */
+	uint64_t address;
 	uint64_t page; /* system physical */
 	bool updatable;
 	bool global;         /* G of the entries above */

@@ -436,8 +436,8 @@ static void add_totals(struct riommu_mapping_totals *to, const struct riommu_map
 int list_mappings(const struct riommu_walker *w, const struct list_request *request,
 		  riommu_mappings_fn visit, void *arg, struct riommu_mapping_totals *totals)
 {
-	struct list *l =
-		malloc(sizeof(*l)); /* the copies of tables in it are too much for a stack */
+	/* the copies of tables in it are too much for a stack */
+	struct list *l = malloc(sizeof(*l));
 	int err;
 
 	if (!l)

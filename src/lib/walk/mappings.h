@@ -82,11 +82,11 @@ struct riommu_mapping {
 	 */
 	uint64_t leaf_sizes;
 	uint64_t leaves; /* how many leaves, of the smaller size, or entries of a MALFORMED range */
-	uint32_t
-		notice_id; /* MSI_MRIF: what the IOMMU writes to NOTICE_PA when a message arrives */
+	/* MSI_MRIF: what the IOMMU writes to NOTICE_PA when a message arrives */
+	uint32_t notice_id;
 	uint64_t notice_pa;
-	uint64_t
-		address; /* MALFORMED, UNREADABLE, MSI_*: the first entry or table, system physical */
+	/* MALFORMED, UNREADABLE, MSI_*: the first entry or table, system physical */
+	uint64_t address;
 	int error; /* UNREADABLE: -ENODATA, -EACCES, -EFAULT, -EHWPOISON ...; -EOVERFLOW: given up, see below */
 	const char *reason; /* MALFORMED, GUEST_ONLY: a static string */
 };
@@ -98,8 +98,8 @@ struct riommu_mapping_totals {
 	uint64_t ranges, leaves, bytes; /* LEAVES only; bytes saturates */
 	uint64_t pages;                 /* table pages read */
 	uint64_t entered;               /* times a table was entered: what -O max-pages= bounds */
-	uint64_t
-		loops; /* times a table was entered from below itself: hardware follows that, nobody sane does it */
+	/* times a table was entered from below itself: hardware follows that, nobody sane does it */
+	uint64_t loops;
 	bool truncated; /* -O max-pages= was hit */
 };
 

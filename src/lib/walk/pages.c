@@ -62,8 +62,8 @@ static int tell(const struct pages *p, uint64_t page, enum riommu_structure stru
 /* The tables of one stage, all of one format. */
 struct stage {
 	struct pages *p;
-	const struct riommu_dc
-		*behind; /* whose second stage translates the addresses; NULL: none does */
+	/* whose second stage translates the addresses; NULL: none does */
+	const struct riommu_dc *behind;
 	enum riommu_structure structure;
 	unsigned levels; /* 0: Bare */
 	unsigned pte_size;

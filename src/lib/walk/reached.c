@@ -36,8 +36,8 @@ struct reaching {
 	uint64_t at_once;              /* so many contexts at most are held */
 	struct riommu_space_ref *refs; /* once they are sorted */
 
-	uint32_t
-		budget_of; /* the device of the last group that was walked, and what is left of its tables */
+	/* the device of the last group that was walked, and what is left of its tables */
+	uint32_t budget_of;
 	uint64_t budget;
 	bool truncated;
 	struct riommu_mapping_totals *totals;

@@ -89,8 +89,8 @@ struct riommu_step {
 	uint8_t count; /* of value[]: 0 when the read failed; a 4-byte PTE is one value */
 	bool implicit; /* GPTE: read to translate the address of a PDT entry or of a first-stage PTE */
 	uint64_t address; /* system physical */
-	uint64_t
-		guest; /* PTE, PDTE, PC under a second stage: the guest physical address; else = address */
+	/* PTE, PDTE, PC under a second stage: the guest physical address; else = address */
+	uint64_t guest;
 	uint64_t value[8]; /* host order, the endianness of the structure taken off */
 };
 
