@@ -266,6 +266,16 @@ START_TEST(an_alignment_of_eight_is_not_believed_where_four_finds_the_notes)
 }
 END_TEST
 
+START_TEST(a_lying_note_is_damage_in_a_segment_aligned_to_eight_too)
+{
+	core_begin();
+	core_some_registers();
+	core.ph[0].p_align = 8;
+	core.bytes[core.ph[0].p_offset + offsetof(Elf64_Nhdr, n_descsz) + 2] = 1;
+	expect_damaged(core_open(), "longer than its segment");
+}
+END_TEST
+
 /* ELF counts the NUL behind the name; not everybody who writes notes does. Another name is another's note. */
 START_TEST(names_of_notes_may_lack_their_nul)
 {
@@ -1669,6 +1679,7 @@ static void add_core_tests(TCase *tc)
 	tcase_add_test(tc, overlap_in_a_vmcore_of_one_place_of_the_file_is_fine);
 	tcase_add_test(tc, notes_that_are_padded_to_eight_bytes_are_read);
 	tcase_add_test(tc, an_alignment_of_eight_is_not_believed_where_four_finds_the_notes);
+	tcase_add_test(tc, a_lying_note_is_damage_in_a_segment_aligned_to_eight_too);
 	tcase_add_test(tc, names_of_notes_may_lack_their_nul);
 	tcase_add_test(tc, notes_larger_than_any_are_damage);
 	tcase_add_test(tc, overlap_fills_what_one_segment_leaves_out);
