@@ -116,7 +116,7 @@ static void write_capture(uint64_t ddtp, uint64_t fqt)
 		"\"0x3010000\"},"
 		"{\"device_id\":\"0x9\",\"name\":\"0000:00:02.0\",\"iommu\":\"0x3010000\"},"
 		"{\"device_id\":\"0xa\",\"name\":\"0000:00:02.0\",\"iommu\":\"0x3010000\"},"
-		"{\"device_id\":\"0x1\",\"name\":\"lost\"}]}";
+		"{\"device_id\":\"0x1\",\"name\":\"lost\",\"iommu\":null}]}";
 	const struct entry registers[] = {{0, 8, CAPABILITIES},   {8, 4, 0},  {16, 8, ddtp},
 					  {40, 8, RING >> 2 | 6}, {48, 4, 2}, {52, 4, fqt},
 					  {76, 4, 0x10001}};
