@@ -1476,25 +1476,31 @@ START_TEST(files_of_a_large_tree_are_put_together_or_memory_is_out)
 	struct riommu_system fake = {.ctx = ctx};
 	struct riommu_dt *dt;
 	const char *name = "", *got;
+	char node_name[204] = "dt/", file[256];
 	int err = -ENOMEM, len;
 
+	memset(node_name + 3, 'n', sizeof(node_name) - 4);
 	make_machine();
-	make_dir("dt/node");
+	make_dir(node_name);
 	for (size_t i = 0; i < sizeof(value); i++)
 		value[i] = (char)(i * 7 + i / 256);
-	write_file("dt/node/large", value, sizeof(value));
-	write_text("dt/first", "1");
+	/* the name of the node is too long for what is left then */
+	write_file("dt/nearly", value, 65100);
+	snprintf(file, sizeof(file), "%s/large", node_name);
+	write_file(file, value, sizeof(value));
 	for (unsigned n = 1; err; n++) {
 		ck_assert_msg(err == -ENOMEM, "%s number %u: %d", name, n, err);
 		failing_begin(FAILING_MEMORY, n);
 		err = riommu_dt_load(&fake, &dt);
 		failing_end(&name);
 	}
-	got = fdt_getprop(riommu_dt_blob(dt), fdt_path_offset(riommu_dt_blob(dt), "/node"), "large",
-			  &len);
+	got = fdt_getprop(riommu_dt_blob(dt), fdt_path_offset(riommu_dt_blob(dt), node_name + 2),
+			  "large", &len);
 	ck_assert_ptr_nonnull(got);
 	ck_assert_mem_eq(got, value, sizeof(value));
-	ck_assert_str_eq(fdt_getprop(riommu_dt_blob(dt), 0, "first", &len), "1");
+	got = fdt_getprop(riommu_dt_blob(dt), 0, "nearly", &len);
+	ck_assert_ptr_nonnull(got);
+	ck_assert_mem_eq(got, value, 65100);
 	riommu_dt_free(dt);
 }
 END_TEST
