@@ -62,6 +62,17 @@ static int read_record(struct prep *p, const char *path, struct riommu_record *r
 	return err;
 }
 
+/* Whether this kernel shows a device tree at all. A folder cannot be read as a file; with few rights left it is not looked at otherwise. */
+static bool tree_is_there(struct prep *p)
+{
+	char *text = NULL;
+	size_t len;
+	int err = riommu_read_file(riommu_option(p->ctx, "dt.path"), 1, &text, &len);
+
+	free(text);
+	return err != -ENOENT && err != -ENOTDIR;
+}
+
 /* The file that shows the property, else the whole tree. False (reported): none, damaged or refused. */
 static bool find_record(struct prep *p, struct riommu_record *record, char *path, size_t size)
 {
@@ -81,7 +92,12 @@ static bool find_record(struct prep *p, struct riommu_record *record, char *path
 	}
 	if (!err)
 		return true;
-	if (err == -ENODATA || (err == -ENOENT && !p->options.input))
+	if (err == -ENOENT && !p->options.input && !tree_is_there(p))
+		out_error(&p->out, -ENODATA,
+			  "unknown: neither %s nor %s is there (is /proc or /sys not mounted?), so "
+			  "what this kernel was started with cannot be seen",
+			  riommu_option(p->ctx, "dt.path"), path);
+	else if (err == -ENODATA || (err == -ENOENT && !p->options.input))
 		out_error(&p->out, -ENODATA,
 			  "unknown: this kernel's device tree has no record, so it was not started "
 			  "with one (load with --dtb: 'dtb', or 'load')");

@@ -2,6 +2,7 @@
 """iommu-kexec-prep from outside, on made-up machines: every command, every exit status, what a refusal leaves behind."""
 import json
 import os
+import shutil
 import signal
 import stat
 import struct
@@ -506,6 +507,15 @@ class Report(Prep):
         if timebase is not None:
             self.write("root/dt/cpus/timebase-frequency", timebase)
         return root
+
+    def test_a_tree_without_a_record_and_none_at_all(self):
+        root = self.root()
+        self.assertIn(b"device tree has no record", self.prep(*root, "report", status=5).err)
+        shutil.rmtree(self.path("root/dt"))
+        os.unlink(self.path("root/fdt"))
+        done = self.prep(*root, "report", status=5)
+        self.assertIn(b"is /proc or /sys not mounted", done.err)
+        self.assertNotIn(b"no record", done.err)
 
     def report(self, content, status, **kwargs):
         return self.answer(*self.machine_with(content, **kwargs), "report", status=status)

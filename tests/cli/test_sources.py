@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -43,7 +44,12 @@ class Unopened(common.Case):
         self.refused("-i", self.machine(), "-u", "0x7000", "list", status=3, words="0x7000")
 
     def test_dump_of_a_machine_without_one(self):
-        self.refused(*self.fake_root(bases=()), "list", status=3, words="no IOMMU")
+        self.refused(*self.fake_root(bases=()), "list", status=3, words="no IOMMU found on this machine")
+
+    def test_dump_where_sysfs_is_not_mounted(self):
+        options = self.fake_root(bases=())
+        shutil.rmtree(self.path("root/sys"))
+        self.refused(*options, "list", status=3, words="root/sys/class: No such file or directory; mount it")
 
     def test_batch_has_no_envelope_here_either(self):
         done = self.ran("-J", "-i", self.path("nothing"), "translate", "--batch", "-", status=1)

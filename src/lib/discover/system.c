@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* -- registers --------------------------------------------------------------------------------------------- */
 
@@ -560,6 +561,16 @@ static int apply_overrides(struct riommu_system *sys, const struct riommu_open_a
 
 static int no_iommu(struct riommu_system *sys)
 {
+	char path[RIOMMU_PATH_MAX];
+
+	riommu_path(sys->ctx, path, "sysfs.path", "/class");
+	if (sys->live && access(path, F_OK)) /* of what could not be looked at nothing is known */
+		return riommu_fail(
+			sys->ctx, -ENODEV,
+			"no IOMMU found, but where they are looked for nothing can be "
+			"seen: %s: %s; mount it (mount -t sysfs sysfs /sys), or name one "
+			"with --base ADDR",
+			path, strerror(errno));
 	if (sys->live)
 		return riommu_fail(
 			sys->ctx, -ENODEV,
