@@ -34,7 +34,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MARK  "/inject/begins/here"
@@ -77,11 +77,16 @@ static void on_signal(int sig)
 
 static void signal_often(unsigned long interval)
 {
+	/* a signal that no tool takes for a wish of somebody, as iommu-quiesce does SIGALRM */
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM};
+	struct timespec each = {.tv_nsec = (long)interval * 1000};
+	struct itimerspec often = {each, each};
 	struct sigaction act = {.sa_handler = on_signal};
-	struct itimerval often = {{0, (suseconds_t)interval}, {0, (suseconds_t)interval}};
+	timer_t timer;
 
-	sigaction(SIGALRM, &act, NULL);
-	setitimer(ITIMER_REAL, &often, NULL);
+	sigaction(SIGVTALRM, &act, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &often, NULL))
+		abort();
 }
 
 /* Where the code of libraries is that are spared. */
