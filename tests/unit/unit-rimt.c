@@ -340,8 +340,17 @@ END_TEST
 
 START_TEST(a_machine_without_the_table_has_none)
 {
+	make_dir("sys/class");
 	ck_assert_int_eq(open_live(), -ENODEV);
 	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "ACPI"));
+}
+END_TEST
+
+/* That nothing was found means nothing where nothing could be looked at. */
+START_TEST(a_machine_without_sysfs_is_not_said_to_have_none)
+{
+	ck_assert_int_eq(open_live(), -ENODEV);
+	ck_assert_ptr_nonnull(strstr(riommu_error(ctx), "nothing can be seen"));
 }
 END_TEST
 
@@ -595,6 +604,7 @@ int main(void)
 	tcase_add_test(tc, functions_have_the_ids_of_their_segment);
 	tcase_add_test(tc, a_platform_device_has_the_ids_of_its_object);
 	tcase_add_test(tc, a_machine_without_the_table_has_none);
+	tcase_add_test(tc, a_machine_without_sysfs_is_not_said_to_have_none);
 	tcase_add_test(tc, every_truncation_is_damage);
 	tcase_add_test(tc, every_shorter_length_is_survived);
 	tcase_add_test(tc, no_changed_byte_does_harm);
