@@ -385,9 +385,8 @@ static void batch(struct dump *d, FILE *f)
 
 void dump_translate_open(struct dump *d, int argc, char **argv)
 {
-	(void)argc;
 	(void)argv;
-	if (!d->batch)
+	if (!d->batch || argc || d->hardware) /* what is wrong with it is said when it runs */
 		return;
 	d->batch_file = open_lines(d->batch);
 	d->batch_error = d->batch_file ? 0 : -errno;
