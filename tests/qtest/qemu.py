@@ -198,10 +198,13 @@ class Qemu:
 
     def find(self, data):
         """Every physical address in RAM at which DATA stands."""
-        found, at = [], self.ram.find(data)
+        end = RAM_SIZE - 1  # Python before 3.11.5 reads one byte more than it is to look at, and no memory may be there
+        found, at = [], self.ram.find(data, 0, end)
         while at >= 0:
             found.append(RAM_BASE + at)
-            at = self.ram.find(data, at + 1)
+            at = self.ram.find(data, at + 1, end)
+        if self.ram[-len(data):] == data:
+            found.append(RAM_BASE + RAM_SIZE - len(data))
         return found
 
     def get(self, address, size):
