@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Output to a file waits while DMA is blocked: the file may be on the disk that was cut off, and a write that never ends would be
- * a block that is never taken back. A terminal and a pipe get each line at once.
+ * Output to a file waits until the stages are over, with --hold until they are undone: the file may be on the disk that was cut off,
+ * and a write that never ends would be a block that is never taken back. A terminal and a pipe get each line at once.
  */
 #include "config.h"
 

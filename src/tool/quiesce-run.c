@@ -10,15 +10,27 @@
 
 /* -- signals ------------------------------------------------------------------------------------------------------ */
 
-/* What would end us half way waits until a stage is over: all that somebody may send. */
+/* Whoever started us may want it ignored (nohup): blocked, it would be pending all the same. */
+static void add_ending(sigset_t *set, int sig)
+{
+	struct sigaction action;
+
+	if (!sigaction(sig, NULL, &action) && action.sa_handler != SIG_IGN)
+		sigaddset(set, sig);
+}
+
+/* What would end us half way waits until a stage is over: all that somebody may send, and no crash of our own. */
 static void ending_signals(sigset_t *set)
 {
-	static const int ending[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGALRM,
-				     SIGUSR1, SIGUSR2, SIGXCPU, SIGPWR};
+	static const int ending[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT, SIGALRM,
+				     SIGUSR1, SIGUSR2, SIGXCPU,  SIGPWR,  SIGVTALRM,
+				     SIGPROF, SIGIO,   SIGSTKFLT};
 
 	sigemptyset(set);
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(ending); i++)
-		sigaddset(set, ending[i]);
+		add_ending(set, ending[i]);
+	for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
+		add_ending(set, sig);
 }
 
 static void hold_back_signals(void)

@@ -400,13 +400,21 @@ class Hold(Machine):
         return process
 
     def test_signals_undo(self):
-        for sig in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGXCPU):
+        for sig in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGXCPU, signal.SIGVTALRM, signal.SIGRTMAX):
             with self.subTest(sig=sig):
                 process = self.held()
                 process.send_signal(sig)
                 out, err = process.communicate(timeout=20)
                 self.assertEqual(process.returncode, 0, (out, err))
                 self.assertEqual((self.reg("ddtp"), self.command(EDU)), (DDTP, 0x0106))
+
+    def test_an_ignored_signal_ends_no_hold(self):
+        start = time.monotonic()
+        done = subprocess.run(["sh", "-c", 'trap "" USR1 HUP; "$@" & pid=$!; sleep 0.7; kill -USR1 $pid; kill -HUP $pid; wait $pid', "sh",
+                               TOOL, *self.options, "--hold", "2"], capture_output=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(time.monotonic() - start, 1.9)
+        self.assertEqual(self.reg("ddtp"), DDTP)
 
     def test_output_from_the_background_does_not_stop_it(self):
         with open(f"/proc/{self.held().pid}/status", encoding="ascii") as f:

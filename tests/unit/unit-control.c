@@ -1386,7 +1386,7 @@ START_TEST(a_handover_is_not_undone)
 	args.handover = true;
 	ck_assert_int_eq(block(), 0);
 	writes = sim->writes;
-	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), -EPERM);
+	ck_assert_int_eq(riommu_quiesce_revert(q, NULL, NULL), -EACCES);
 	ck_assert_int_eq(undo(), -EPERM);
 	expect_error("final");
 	ck_assert_uint_eq(sim->writes, writes);
@@ -1394,6 +1394,28 @@ START_TEST(a_handover_is_not_undone)
 	args.handover = false;
 	ck_assert_int_eq(block(), 0);
 	ck_assert_int_eq(undo(), -EPERM);
+}
+END_TEST
+
+/* --hold after it: what can be given back is, and what is final is told. */
+START_TEST(a_handover_before_keeps_no_other_iommu_blocked)
+{
+	args.handover = true;
+	args.iommus = (const size_t[]){0};
+	args.iommu_count = 1;
+	ck_assert_int_eq(block(), 0);
+	args.handover = false;
+	args.iommus = NULL;
+	args.iommu_count = 0;
+	ck_assert_int_eq(block(), 0);
+	ck_assert_uint_eq(sim_reg(1, RIOMMU_REG_DDTP, 8), SIM_DDTP1 & ~(uint64_t)0xf);
+	ck_assert_int_lt(riommu_quiesce_revert(q, NULL, NULL), 0);
+	expect_result(0, RIOMMU_STAGE_BLOCK, RIOMMU_OUTCOME_REFUSED, "");
+	ck_assert_uint_eq(sim_reg(0, RIOMMU_REG_CQCSR, 4), 0);
+	ck_assert(!sim_masters(SIM_NVME) && !sim_masters(SIM_EDU));
+	ck_assert_uint_eq(sim_reg(1, RIOMMU_REG_DDTP, 8), SIM_DDTP1);
+	ck_assert(sim_masters(SIM_GPU));
+	ck_assert(has_state());
 }
 END_TEST
 
@@ -2158,6 +2180,7 @@ static void add_state_tests(TCase *tc)
 	tcase_add_test(tc, revert_checks_again);
 	tcase_add_loop_test(tc, what_does_not_fit_keeps_the_others_from_nothing, 0, 2);
 	tcase_add_test(tc, a_handover_is_not_undone);
+	tcase_add_test(tc, a_handover_before_keeps_no_other_iommu_blocked);
 	tcase_add_test(tc, a_handover_of_what_was_off_is_final_too);
 }
 

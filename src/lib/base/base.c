@@ -275,9 +275,13 @@ int riommu_read_fd(int fd, size_t max, char **text, size_t *len)
 
 int riommu_open_regular(int directory, const char *path, int flags)
 {
-	int fd = openat(directory, path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err = 0;
 	struct stat st;
+	int fd, err = 0;
 
+	/* looked at first: to open a device may do something, and a FIFO's other end goes on */
+	if (!fstatat(directory, path, &st, 0) && !S_ISREG(st.st_mode))
+		return -EBADMSG;
+	fd = openat(directory, path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) /* ENXIO: a FIFO without a reader, a device without a driver */
 		return errno == ENXIO ? -EBADMSG : -errno;
 	if (fstat(fd, &st))

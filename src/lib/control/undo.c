@@ -86,13 +86,12 @@ static int check_one(struct riommu_quiesce *q, const struct state_iommu *r)
 	return err ? err : expect_ddtp(q, r);
 }
 
-static int check_all(struct riommu_quiesce *q,
-		     int (*check)(struct riommu_quiesce *q, const struct state_iommu *r))
+static int check_all(struct riommu_quiesce *q)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < q->iommu_count && !err; i++)
-		err = check(q, q->inside->records[i]);
+		err = check_one(q, q->inside->records[i]);
 	return nothing_changed(q, err);
 }
 
@@ -249,7 +248,7 @@ static void start_functions(struct job *job, const struct state_iommu *record)
 
 		if (!r->touched || r->base != record->base)
 			continue;
-		if (record->ddtp_touched)
+		if (record->ddtp_touched || record->queues_touched)
 			control_report(job, r->name, "COMMAND", RIOMMU_OUTCOME_LEFT_OUT,
 				       "ddtp was not restored: its bus mastering stays off");
 		else
@@ -291,15 +290,16 @@ int riommu_quiesce_revert(struct riommu_quiesce *q, riommu_progress_fn progress,
 
 	if (!q->inside->prepared)
 		return riommu_fail(q->ctx, -EINVAL, "undo: not prepared");
-	/* --undo is of all or nothing, and may be given one IOMMU; a block that ends itself (--hold) leaves nobody to ask */
-	err = check_all(q, q->undo ? check_one : check_final);
-	if (err)
-		return err;
 	for (size_t i = 0; i < q->iommu_count; i++) {
 		memset(q->iommus[i].result, 0, sizeof(q->iommus[i].result));
 		q->iommus[i].verdict = RIOMMU_VERDICT_UNKNOWN;
-		err = control_worse(err, revert_one(q, i, progress, arg));
 	}
+	/* --undo is of all or nothing, and may be given one IOMMU; a block that ends itself (--hold) leaves nobody to ask */
+	err = q->undo ? check_all(q) : 0;
+	if (err)
+		return err;
+	for (size_t i = 0; i < q->iommu_count; i++)
+		err = control_worse(err, revert_one(q, i, progress, arg));
 	if (!err && control_state_idle(&q->inside->state)) {
 		err = control_state_remove(&q->inside->state);
 		q->inside->prepared = false;
@@ -403,7 +403,7 @@ static int add_records(struct riommu_quiesce *q, const struct riommu_quiesce_arg
 			err = add_iommu(q, &s->iommus[i], index);
 	}
 	if (!err)
-		err = check_all(q, check_one);
+		err = check_all(q);
 	for (size_t i = 0; i < q->iommu_count && !err; i++) {
 		for (uint32_t j = 0; j < s->head->function_count && !err; j++) {
 			if (s->functions[j].touched && s->functions[j].base == q->iommus[i].base)
