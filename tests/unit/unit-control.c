@@ -1397,9 +1397,11 @@ START_TEST(a_handover_is_not_undone)
 }
 END_TEST
 
-/* --hold after it: what can be given back is, and what is final is told. */
+/* --hold after it: what can be given back is, and what is final is told. [1] ddtp was Off already. */
 START_TEST(a_handover_before_keeps_no_other_iommu_blocked)
 {
+	if (_i)
+		sim_set(0, RIOMMU_REG_DDTP, 8, 0);
 	args.handover = true;
 	args.iommus = (const size_t[]){0};
 	args.iommu_count = 1;
@@ -2180,7 +2182,7 @@ static void add_state_tests(TCase *tc)
 	tcase_add_test(tc, revert_checks_again);
 	tcase_add_loop_test(tc, what_does_not_fit_keeps_the_others_from_nothing, 0, 2);
 	tcase_add_test(tc, a_handover_is_not_undone);
-	tcase_add_test(tc, a_handover_before_keeps_no_other_iommu_blocked);
+	tcase_add_loop_test(tc, a_handover_before_keeps_no_other_iommu_blocked, 0, 2);
 	tcase_add_test(tc, a_handover_of_what_was_off_is_final_too);
 }
 

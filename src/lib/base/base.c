@@ -279,11 +279,11 @@ int riommu_open_regular(int directory, const char *path, int flags)
 	int fd, err = 0;
 
 	/* looked at first: to open a device may do something, and a FIFO's other end goes on */
-	if (!fstatat(directory, path, &st, 0) && !S_ISREG(st.st_mode))
+	if (!fstatat(directory, path, &st, 0) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return -EBADMSG;
 	fd = openat(directory, path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0) /* ENXIO: a FIFO without a reader, a device without a driver */
-		return errno == ENXIO ? -EBADMSG : -errno;
+	if (fd < 0)
+		return -errno;
 	if (fstat(fd, &st))
 		err = -errno;
 	else if (!S_ISREG(st.st_mode))
