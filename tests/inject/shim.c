@@ -77,14 +77,14 @@ static void on_signal(int sig)
 
 static void signal_often(unsigned long interval)
 {
-	/* a signal that no tool takes for a wish of somebody, as iommu-quiesce does SIGALRM */
-	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM};
+	/* a signal that ends nothing by itself: iommu-quiesce takes all others for the wish to end */
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGURG};
 	struct timespec each = {.tv_nsec = (long)interval * 1000};
 	struct itimerspec often = {each, each};
 	struct sigaction act = {.sa_handler = on_signal};
 	timer_t timer;
 
-	sigaction(SIGVTALRM, &act, NULL);
+	sigaction(SIGURG, &act, NULL);
 	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &often, NULL))
 		abort();
 }
