@@ -33,6 +33,22 @@ SANITIZER = ("AddressSanitizer", "UndefinedBehavior", "LeakSanitizer", "runtime 
 LEFT_OUT = b"is left out of this program"  # what the minimal build says of commands that it has not
 
 TOOL = vectors.program()
+
+
+def as_from_a_terminal():
+    """
+    Whoever starts the tests may ignore signals (nohup, `&` in a script), hold them back, or want files that nobody else reads:
+    what the tests start does as from a terminal, unless the test asks for something else.
+    """
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}:  # Python's own are restored
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.umask(0o022)
+
+
+as_from_a_terminal()
+
 # The other tools are beside it, unless the environment names them.
 KEXEC_PREP = os.environ.get("IOMMU_KEXEC_PREP") or (TOOL and os.path.join(os.path.dirname(TOOL), "iommu-kexec-prep"))
 TOP = os.environ.get("IOMMU_TOP") or (TOOL and os.path.join(os.path.dirname(TOOL), "iommu-top"))
@@ -157,7 +173,7 @@ class Case(unittest.TestCase):
     """A test with a directory of its own."""
 
     def inherit(self, number, action):
-        """What programs that are started find of a signal: these tests may themselves run under nohup, or in the background."""
+        """What programs that are started find of a signal."""
         self.addCleanup(signal.signal, number, signal.signal(number, action))
 
     def setUp(self):

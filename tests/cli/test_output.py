@@ -316,7 +316,6 @@ class LongListing(Terminal):
 
     def test_an_interrupt_ends_it_at_once(self):
         common.wanted(common.TOOL, ["-J"])
-        self.inherit(signal.SIGINT, signal.SIG_DFL)
         process = subprocess.Popen([common.TOOL, "-J", "-i", self.core(), "devices"], stdout=subprocess.PIPE)
         process.stdout.read(1000)  # it is at work; then it waits for us
         process.send_signal(signal.SIGINT)

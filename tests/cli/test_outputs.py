@@ -334,7 +334,6 @@ class Interrupted(Four):
         os.mkdir(self.path("out"))
         for magic, command in self.saving():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-                self.inherit(number, signal.SIG_DFL)
                 with self.subTest(command=command, signal=number):
                     ignored = number == signal.SIGPIPE and command[0] == quiesce.TOOL
                     self.assertEqual(failing.call(*command, halfway=int(number)).status, 0 if ignored else -number)

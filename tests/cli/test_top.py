@@ -435,7 +435,6 @@ class Live(Case):
         self.assertIn("3 before", text)
 
     def test_a_record_that_comes_is_seen_and_a_signal_ends_it_in_order(self):
-        self.inherit(signal.SIGHUP, signal.SIG_DFL)
         for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self.set(fqh=1, fqt=3)
             running = self.start("-J", "-d", "0.2", "--record", self.path(f"{sig}.rec"))

@@ -25,7 +25,7 @@ class Terminal:
         sanitizer = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "detect_leaks=0")))
         variables = {"LC_ALL": "C.UTF-8", "TERM": term, "ASAN_OPTIONS": sanitizer, **(env or {})}
         with open(script, "w", encoding="utf-8") as f:
-            f.write("unset NO_COLOR LC_CTYPE LANG\n")
+            f.write("unset NO_COLOR LC_CTYPE LANG LINES COLUMNS\n")
             f.writelines(f"export {name}='{value}'\n" for name, value in variables.items())
             f.write("trap : INT\n")  # Control-C is for the program, which has it as it always is
             f.write(f"stty -a >'{self.dir}/before'\necho shell-before\n")
