@@ -7,6 +7,7 @@ usage: tally.py LOGS BUILD...
 A log of LOGS that counts (its last line `N passed, N failed, N skipped`, or Check's `Checks: N, Failures: N, Errors: N`)
 gives its figures. For `make check` in BUILD the test programs' own .log and .trs files count. A program that ended badly
 without a failure in its figures is one failure; one that was skipped without figures is one skip: nothing is left out.
+What failed is named before the sum, each with the lines of its log that say it: where only the end of the output is kept, it is there.
 """
 import os
 import re
@@ -14,6 +15,8 @@ import sys
 
 PLAIN = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 CHECK = re.compile(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)")
+# unittest's, Check's, the board's, the compilers' and the sanitizers'
+SAYS = re.compile(r"^(?:not ok|FAIL|ERROR|BOARD not ok)|:\d+:[FE]:|\b\w*[Ee]rror:")
 
 
 def figures(text):
@@ -48,6 +51,13 @@ def automake_test(trs):
     return counted
 
 
+def says(path, most=20):
+    """What the log of something that failed says of it; its last lines where it says nothing that is known."""
+    lines = [line for line in read(path).splitlines() if line.strip()]
+    known = [line for line in lines if SAYS.search(line)]
+    return [line[:300] for line in (known[:most] or lines[-5:])]
+
+
 def part(path, ok):
     """The figures of a part that is not `make check`; a part that only builds counts nothing when it went well."""
     counted = figures(read(path))
@@ -67,23 +77,26 @@ def main():
         base = name[:-4]
         if base.startswith("check-"):
             continue  # its figures are those of the programs below
-        rows.append((base, part(os.path.join(logs, name), base not in failed_parts)))
+        rows.append((base, part(os.path.join(logs, name), base not in failed_parts), os.path.join(logs, name)))
     for build in builds:
         programs = []
         for folder, _, files in sorted(os.walk(os.path.join(build, "tests"))):
             for f in sorted(files):
                 if f.endswith(".trs"):
                     path = os.path.join(folder, f)
-                    programs.append((os.path.relpath(path[:-4], "."), automake_test(path)))
+                    programs.append((os.path.relpath(path[:-4], "."), automake_test(path), path[:-4] + ".log"))
         base = "check-" + os.path.basename(build).removeprefix("build-")
         # what kept programs from running, or from being built, is a failure that none of them counts
-        if base in failed_parts and not any(counted[1] for _, counted in programs):
-            programs.append((base, [0, 1, 0]))
+        if base in failed_parts and not any(counted[1] for _, counted, _ in programs):
+            programs.append((base, [0, 1, 0], os.path.join(logs, base + ".log")))
         rows += programs
-    for name, counted in rows:
+    for name, counted, _ in rows:
         total = [a + b for a, b in zip(total, counted)]
         if any(counted):
             print(f"{name}: {counted[0]} passed, {counted[1]} failed, {counted[2]} skipped")
+    for name, counted, log in rows:
+        if counted[1]:
+            print("\n".join([f"FAILED {name}:", *(f"  {line}" for line in says(log))]))
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] or not total[0] else 0
 
