@@ -561,6 +561,19 @@ class Capture(Tree):
         self.saved()
         self.assertNotIn("reboot -f", self.called())
 
+    def test_numbers_that_the_shell_cannot_take(self):
+        self.settings(ALL_ON + "CAPTURE_MIB=08\nCAPTURE_FREE_MIB=99999999999999999999\nCAPTURE_SECONDS=060\n")
+        self.program("df", "exit 1")
+        self.saved()
+        self.assertEqual(self.called(), [f"mount -o remount,{how} {self.below('mnt')}" for how in ("rw", "ro")])
+
+    def test_read_only_again_whatever_ends_it(self):
+        self.crash()
+        with open(self.below(f"{HELPERS}/hooks.sh"), "a", encoding="utf-8") as f:
+            f.write("number() { exit 2; }\n")
+        self.hook("save")
+        self.assertEqual(self.called()[-1], f"mount -o remount,ro {self.below('mnt')}")
+
     def test_nothing_is_mounted_for_the_dump(self):
         self.crash()
         self.hook("pre.d", NEWROOT="/nowhere")

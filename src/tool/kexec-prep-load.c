@@ -28,6 +28,7 @@ struct load {
 	char folder[512], image[512 + 16], dtb[512 + 16]; /* "": not made */
 	char *args[MAX_ARGS + 1];
 	size_t arg_count;
+	sigset_t signals; /* what wait_for() waits for; held while kexec runs */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -184,9 +185,33 @@ static void remove_at_exit(void)
 
 /* -- running it ----------------------------------------------------------------------------------------------------- */
 
+/* What ends us; what whoever started us ignores (nohup) is not among it. */
+static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
+
+static void catch_signals(struct load *l)
+{
+	struct sigaction action = {.sa_handler = on_signal}, before;
+
+	sigemptyset(&l->signals);
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(endings); i++) {
+		if (sigaction(endings[i], NULL, &before) || before.sa_handler == SIG_IGN)
+			continue;
+		sigaction(endings[i], &action, NULL);
+		sigaddset(&l->signals, endings[i]);
+	}
+	signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how a child ended */
+	sigaddset(&l->signals, SIGCHLD);
+	signal(SIGPIPE,
+	       SIG_IGN); /* whoever read our output may be gone: that must not leave files behind */
+}
+
 /* kexec's messages go to stderr: with -J standard output is ours alone. */
 static _Noreturn void become_kexec(const struct load *l)
 {
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(endings); i++)
+		if (sigismember(&l->signals, endings[i]))
+			signal(endings[i], SIG_DFL); /* one that comes now ends it, too */
+	sigprocmask(SIG_UNBLOCK, &l->signals, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
@@ -195,33 +220,56 @@ static _Noreturn void become_kexec(const struct load *l)
 	_exit(127);
 }
 
-/* Waits for it, and hands on what we are told to end with. */
-static int wait_for(pid_t pid)
-{
-	int status, told = 0;
+/* How long kexec may take after a signal that it does not end by. */
+#define PATIENCE 3
 
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
+/* Waits for it, and hands on what we are told to end with. Signals are held: none comes unseen. */
+static int wait_for(const struct load *l, pid_t pid)
+{
+	static const struct timespec patience = {.tv_sec = PATIENCE};
+	int status, number;
+	pid_t ended;
+
+	while ((ended = waitpid(pid, &status, WNOHANG)) != pid) {
+		if (ended < 0 && errno == EINTR)
+			continue;
+		if (ended < 0)
 			return -errno;
-		if (interrupted && !told)
-			kill(pid, told = interrupted);
+		number = sigtimedwait(&l->signals, NULL, interrupted ? &patience : NULL);
+		if (number > 0 && number != SIGCHLD)
+			kill(pid, interrupted = number);
+		else if (number < 0 && errno == EAGAIN)
+			kill(pid, SIGKILL);
 	}
+	return status;
+}
+
+/* How it ended, as waitpid() says; -errno. -EINTR: it was not started, since we were told to end before. */
+static int start(struct load *l)
+{
+	sigset_t before;
+	pid_t pid = -1;
+	int status;
+
+	out_flush();
+	sigprocmask(SIG_BLOCK, &l->signals, &before);
+	if (!interrupted)
+		pid = fork();
+	if (!pid)
+		become_kexec(l);
+	status = interrupted ? -EINTR : pid < 0 ? -errno : wait_for(l, pid);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
 }
 
 static bool run(struct load *l)
 {
 	struct prep *p = l->p;
-	int status;
-	pid_t pid;
+	enum answer before = kernel_loaded(p, p->panic);
+	int status = start(l);
 
-	if (interrupted)
-		return false;
-	out_flush();
-	pid = fork();
-	if (!pid)
-		become_kexec(l);
-	status = pid < 0 ? -errno : wait_for(pid);
+	if (status == -EINTR)
+		return false; /* told by go() */
 	if (status < 0)
 		out_error(&p->out, status, "%s: %s", l->kexec, strerror(-status));
 	else if (WIFSIGNALED(status))
@@ -234,6 +282,12 @@ static bool run(struct load *l)
 			  l->kexec, WEXITSTATUS(status));
 	else
 		return true;
+	/* Linux lets go of the old crash kernel before it takes the new one */
+	if (before == ANSWER_YES && kernel_loaded(p, p->panic) == ANSWER_NO)
+		out_error(
+			&p->out, -EIO,
+			"the %s that was loaded before is gone: none is loaded now, load one again",
+			p->panic ? "crash kernel" : "kernel");
 	return false;
 }
 
@@ -276,18 +330,25 @@ static void leave_mark(const struct load *l)
 		path, riommu_error(p->ctx));
 }
 
-static void catch_signals(void)
-{
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal};
-
-	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(numbers); i++)
-		sigaction(numbers[i], &action, NULL);
-	signal(SIGPIPE,
-	       SIG_IGN); /* whoever read our output may be gone: that must not leave files behind */
-}
-
 /* -- what may not work ------------------------------------------------------------------------------------------------ */
+
+/* kexec would wait for who writes a FIFO, and load nothing as the initrd where a file has no size. */
+static bool initrd_fits(struct prep *p)
+{
+	struct stat st = {0};
+
+	if (!p->initrd)
+		return true;
+	if (stat(p->initrd, &st) || access(p->initrd, R_OK))
+		out_error(&p->out, -errno, "%s: %s", p->initrd, strerror(errno));
+	else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		out_error(&p->out, -EINVAL, "%s: no initrd: it is no regular file", p->initrd);
+	else if (S_ISREG(st.st_mode) && !st.st_size)
+		out_error(&p->out, -ENODATA, "%s: no initrd: it is empty", p->initrd);
+	else
+		return true;
+	return false;
+}
 
 static bool may_load(struct load *l)
 {
@@ -313,8 +374,8 @@ static bool may_load(struct load *l)
 		 !strcmp(size, "0"))
 		out_error(&p->out, -ENOMEM,
 			  "no memory is reserved for a crash kernel: boot with crashkernel=256M");
-	else if (p->initrd && access(p->initrd, R_OK))
-		out_error(&p->out, -errno, "%s: %s", p->initrd, strerror(errno));
+	else if (!initrd_fits(p))
+		good = false;
 	else if (!(l->command_line = next_command_line(p)))
 		out_error(&p->out, -ENOENT,
 			  "this kernel's command line cannot be read: give the next one's with "
@@ -377,7 +438,7 @@ static void go(struct load *l)
 		l->folder[0] = '\0';
 		return;
 	}
-	catch_signals();
+	catch_signals(l);
 	made = l;
 	if (atexit(remove_at_exit) || !write_files(l))
 		return;

@@ -97,7 +97,7 @@ static bool find_record(struct prep *p, struct riommu_record *record, char *path
 			  "unknown: neither %s nor %s is there (is /proc or /sys not mounted?), so "
 			  "what this kernel was started with cannot be seen",
 			  riommu_option(p->ctx, "dt.path"), path);
-	else if (err == -ENODATA || (err == -ENOENT && !p->options.input))
+	else if (!p->options.input && (err == -ENODATA || err == -ENOENT))
 		out_error(&p->out, -ENODATA,
 			  "unknown: this kernel's device tree has no record, so it was not started "
 			  "with one (load with --dtb: 'dtb', or 'load')");
@@ -129,7 +129,9 @@ static uint64_t timebase(struct prep *p)
 	else if (len == 8)
 		hz = riommu_get64(text, true);
 	free(text);
-	return hz;
+	return hz <= INT64_MAX
+		       ? hz
+		       : 0; /* JSON has no larger numbers, and no machine has such a clock */
 }
 
 /* -- showing ------------------------------------------------------------------------------------------------------ */
@@ -272,6 +274,14 @@ static bool narrow(struct prep *p, struct riommu_record *record)
 	return kept;
 }
 
+/* A stub calls an IOMMU blocked after it read Off: whoever wrote another ddtp there, it is not to be believed. */
+static bool contradicts(const struct riommu_record_entry *e)
+{
+	return e->status == RIOMMU_RECORD_BLOCKED &&
+	       (riommu_bits(e->ddtp_new, 3, 0) != RIOMMU_DDTP_OFF ||
+		e->ddtp_new & RIOMMU_DDTP_BUSY);
+}
+
 /* What the whole of it says, in a line; the status follows. */
 static const char *verdict(struct prep *p, const struct riommu_record *record)
 {
@@ -284,9 +294,18 @@ static const char *verdict(struct prep *p, const struct riommu_record *record)
 		out_status(&p->out, STATUS_FINDING);
 		return "began and did not end: what follows is incomplete";
 	}
+	if (!record->used) {
+		out_status(&p->out, STATUS_FINDING);
+		return "ran, and says nothing of any IOMMU: it blocked none";
+	}
 	for (uint32_t i = 0; i < record->used; i++) {
 		uint32_t status = record->entry[i].status;
 
+		if (contradicts(&record->entry[i])) {
+			out_status(&p->out, STATUS_FINDING);
+			return "ran, but an IOMMU that is called blocked has a ddtp that is not "
+			       "Off";
+		}
 		if (status == RIOMMU_RECORD_BLOCKED || status == RIOMMU_RECORD_LEFT)
 			continue;
 		out_status(&p->out, STATUS_FINDING);

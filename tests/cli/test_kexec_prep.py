@@ -460,6 +460,15 @@ class Load(Prep):
         self.load("--initrd", self.path("nothing"), status=1)
         self.assertNotIn("given", self.names())
 
+    def test_initrd_that_kexec_would_wait_for_or_take_as_nothing(self):
+        self.kexec()
+        os.mkfifo(self.path("fifo"))
+        for path, status, words in ((self.path("fifo"), 2, b"no regular file"), (self.path("tmp"), 2, b"no regular file"),
+                                    (self.write("empty", b""), 5, b"it is empty")):
+            with self.subTest(path):
+                self.assertIn(words, self.load("--initrd", path, status=status).err)
+        self.assertNotIn("given", self.names())
+
     def test_driver_that_this_command_line_holds_back(self):
         self.kexec()
         self.write("root/proc/cmdline", "initcall_blacklist=riscv_iommu_platform_driver_init\n")
@@ -479,6 +488,48 @@ class Load(Prep):
     def test_directory_that_cannot_be_made(self):
         self.kexec()
         self.prep(*self.options, "load", self.source, status=1, env={"TMPDIR": self.path("no/where")})
+
+    def test_failure_that_cost_the_crash_kernel_that_was_there(self):
+        self.write("root/sys/kernel/kexec_crash_loaded", "1\n")
+        self.kexec(status=1, loads=False, more="echo 0 >" + self.path("root/sys/kernel/kexec_crash_loaded"))
+        self.assertIn(b"none is loaded now", self.load("-p", status=1 if os.geteuid() == 0 else 4).err)
+        self.kexec(status=1, loads=False)
+        self.assertNotIn(b"none is loaded now", self.load("-p", status=1 if os.geteuid() == 0 else 4).err)
+
+    def started_with(self, prepare):
+        """How it ends where whoever starts it prepared that (signals that are ignored, held, or there already)."""
+        done = subprocess.run([TOOL, *self.options, "load", self.source], env=dict(os.environ, **self.env), stdin=subprocess.DEVNULL,
+                              capture_output=True, preexec_fn=prepare, timeout=common.TIMEOUT, check=False)
+        self.assertEqual(os.listdir(self.path("tmp")), [])
+        return done
+
+    def test_signal_that_came_before_kexec_is_waited_for(self):
+        def held():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        self.kexec(more="exec sleep 30")
+        done = self.started_with(held)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"ended by signal 15", done.stderr)
+
+    def test_signal_that_whoever_started_us_ignores(self):
+        self.inherit(signal.SIGHUP, signal.SIG_IGN)
+        self.kexec(more="kill -HUP $PPID")
+        self.load()
+
+    def test_end_of_kexec_is_seen_where_ends_of_children_are_ignored(self):
+        self.kexec()
+        done = self.started_with(lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_kexec_that_does_not_end_by_a_signal(self):
+        self.kexec(more="trap '' TERM; kill -TERM $PPID; exec sleep 30")
+        done = self.started_with(lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"ended by signal 9", done.stderr)
+        self.assertIn(b"ended by signal 15", done.stderr)
 
     def test_signal_while_kexec_runs(self):
         self.kexec(more="sleep 20")
@@ -547,6 +598,20 @@ class Report(Prep):
         one, = self.report(record(entry(status=NOT_IOMMU, capabilities=0x20)), 7)["iommus"]
         self.assertEqual((one["capabilities"], one["ddtp_old"]), ("0x20", None))
         self.assertIsNone(self.report(record(entry(status=TRAP, capabilities=0)), 7)["iommus"][0]["capabilities"])
+
+    def test_what_no_stub_writes_is_not_believed(self):
+        for content, words in ((record(), "says nothing"), (record(entry(status=UNUSED)), "says nothing"),
+                               (record(entry(), entry(base=0x3020000, new=0x2000_0404)), "not Off"), (record(entry(new=0x2000_0410)), "not Off")):
+            self.assertIn(words, self.report(content, 7)["record"]["verdict"])
+
+    def test_timebase_that_is_no_clock(self):
+        top = self.report(record(entry(ticks=40)), 0, timebase=b"\xff" * 8)
+        self.assertEqual((top["record"]["timebase_frequency"], top["iommus"][0]["microseconds"]), (None, None))
+
+    def test_tree_of_a_file_without_a_record(self):
+        done = self.prep("-i", self.write("in.dtb", fdt.blob(fdt.machine())), "report", status=5)
+        self.assertIn(b"in.dtb: the device tree has no", done.err)
+        self.assertNotIn(b"this kernel", done.err)
 
     def test_did_not_run(self):
         self.assertIn("did not run", self.report(record(state=NEVER_RUN), 7)["record"]["verdict"])

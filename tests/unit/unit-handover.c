@@ -687,6 +687,29 @@ START_TEST(gzip_is_unpacked)
 }
 END_TEST
 
+/* As by `cat a.gz b.gz`, which every gzip unpacks as one; what is no gzip behind it is left, as by the kernel's own tools. */
+START_TEST(gzip_of_several_parts_is_unpacked_whole)
+{
+	size_t first, second, len;
+	uint8_t *a = gzip(original, 5000, &first), *b = gzip(original + 5000, SIZE - 5000, &second);
+	uint8_t *all = malloc(first + second + 16);
+
+	memcpy(all, a, first);
+	memcpy(all + first, b, second);
+	memset(all + first + second, 0, 16);
+	for (len = first + second; len <= first + second + 16; len += 16) {
+		ck_assert_int_eq(unpack(all, len, NULL), 0);
+		ck_assert_uint_eq(back_len, SIZE);
+		assert_bytes(back, original, SIZE);
+	}
+	for (len = first + 3; len < first + second; len += 5)
+		ck_assert_int_eq(unpack(all, len, NULL), -EBADMSG);
+	free(a);
+	free(b);
+	free(all);
+}
+END_TEST
+
 START_TEST(zboot_with_gzip_is_unpacked)
 {
 	size_t len;
@@ -1266,6 +1289,7 @@ static void add_packed(Suite *s)
 	tcase_add_loop_test(t, zboot_with_a_payload_outside_is_refused, 0, 4);
 #ifdef HAVE_ZLIB
 	tcase_add_test(t, gzip_is_unpacked);
+	tcase_add_test(t, gzip_of_several_parts_is_unpacked_whole);
 	tcase_add_test(t, zboot_with_gzip_is_unpacked);
 	tcase_add_test(t, cut_gzip_is_refused);
 	tcase_add_test(t, gzip_without_memory_for_what_is_in_it_is_told);

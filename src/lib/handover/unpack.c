@@ -16,7 +16,8 @@
 #include <zstd.h>
 #endif
 
-#define GZIP_HEAD 10
+#define GZIP_HEAD  10
+#define GZIP_MAGIC "\x1f\x8b\x08"
 
 enum zboot_offset {
 	ZBOOT_AT_TYPE = 4, /* "zimg" */
@@ -65,6 +66,14 @@ static int grow(struct growing *g)
 #endif
 
 #ifdef HAVE_ZLIB
+/* gzip puts what was packed in parts one behind the other. Anything else behind a part is no part of it. */
+static bool goes_on(const z_stream *z)
+{
+	size_t len = sizeof(GZIP_MAGIC) - 1;
+
+	return z->avail_in >= len && !memcmp(z->next_in, GZIP_MAGIC, len);
+}
+
 static int inflate_all(z_stream *z, struct growing *g)
 {
 	int err, status = Z_OK;
@@ -77,6 +86,8 @@ static int inflate_all(z_stream *z, struct growing *g)
 		z->avail_out = (uInt)(g->size - g->len);
 		status = inflate(z, Z_NO_FLUSH);
 		g->len = g->size - z->avail_out;
+		if (status == Z_STREAM_END && goes_on(z))
+			status = inflateReset(z);
 	}
 	return status == Z_STREAM_END ? 0 : status == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
@@ -164,7 +175,7 @@ static int find_payload(struct riommu_ctx *ctx, const uint8_t *bytes, size_t len
 	*packing = RIOMMU_PACKING_NONE;
 	*at = 0;
 	*size = (uint32_t)len;
-	if (len >= GZIP_HEAD && !memcmp(bytes, "\x1f\x8b\x08", 3)) {
+	if (len >= GZIP_HEAD && !memcmp(bytes, GZIP_MAGIC, sizeof(GZIP_MAGIC) - 1)) {
 		*packing = RIOMMU_PACKING_GZIP;
 		return 0;
 	}
