@@ -706,7 +706,7 @@ static void on_log(struct screen *s, unsigned which)
 static void on_reset(struct screen *s, unsigned which)
 {
 	(void)which;
-	riommu_stats_clear(s->t->stats);
+	riommu_stats_clear(s->t->stats, s->t->now);
 	s->log_held = false;
 	if (s->frozen)
 		on_pause(s, 0);

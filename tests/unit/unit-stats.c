@@ -179,7 +179,7 @@ START_TEST(records_that_name_no_device_keep_their_place_among_all_devices)
 		e = fault(SECOND, 0, 0);
 		e.iommu = i;
 		e.dw[0] = 273;
-		riommu_stats_clear(stats);
+		riommu_stats_clear(stats, 0);
 		add(e);
 		for (uint32_t did = 0; did < RIOMMU_STATS_DEVICES - 1; did++) {
 			struct riommu_watch_event f = fault(SECOND, did, 0x1000);
@@ -237,13 +237,31 @@ START_TEST(clearing_forgets_counts_and_not_what_is_so_now)
 
 	add(e);
 	add(fault(SECOND, 1, 0x1000));
-	riommu_stats_clear(stats);
+	riommu_stats_clear(stats, 3 * SECOND);
 	ck_assert_uint_eq(stats->device_count + stats->logged + stats->iommus[0].total, 0);
-	ck_assert_uint_eq(stats->iommus[0].overflows, 0);
 	ck_assert(stats->iommus[0].overflowing && riommu_stats_missing(&stats->iommus[0]));
 	ck_assert(!riommu_stats_missing(&stats->iommus[1]));
 	e.iommu = 2;
 	ck_assert_int_eq(riommu_stats_add(stats, &e), -EINVAL);
+}
+END_TEST
+
+/* Records that were dropped since the clear are missing, though the overflow began before it. */
+START_TEST(an_overflow_that_ends_after_counts_were_cleared_is_one_of_theirs)
+{
+	struct riommu_watch_event e = {
+		.kind = RIOMMU_WATCH_CSR, .time = SECOND, .to = 0x10201, .from = 0x10001};
+
+	add(e);
+	riommu_stats_clear(stats, 3 * SECOND);
+	e.time = 7 * SECOND;
+	e.to = 0x10001;
+	add(e);
+	ck_assert(!stats->iommus[0].overflowing && riommu_stats_missing(&stats->iommus[0]));
+	ck_assert_uint_eq(stats->iommus[0].overflows, 1);
+	ck_assert_uint_eq(stats->iommus[0].overflow_time, 4 * SECOND);
+	riommu_stats_clear(stats, 8 * SECOND);
+	ck_assert(!riommu_stats_missing(&stats->iommus[0]));
 }
 END_TEST
 
@@ -488,6 +506,7 @@ int main(void)
 	tcase_add_test(tc, devices_beyond_the_limit_are_counted_together);
 	tcase_add_test(tc, the_log_has_the_newest);
 	tcase_add_test(tc, clearing_forgets_counts_and_not_what_is_so_now);
+	tcase_add_test(tc, an_overflow_that_ends_after_counts_were_cleared_is_one_of_theirs);
 	tcase_add_test(tc, what_was_recorded_is_read_back);
 	tcase_add_test(tc, a_recording_is_for_its_owner_and_writes_over_nothing);
 	tcase_add_test(tc, a_recording_that_is_cut_gives_what_is_whole);

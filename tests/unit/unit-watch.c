@@ -514,6 +514,53 @@ START_TEST(memory_that_cannot_be_read_is_told)
 }
 END_TEST
 
+/* What was not to be read says nothing of a lap: neither the last record of those that were missed, nor history. */
+START_TEST(memory_that_is_there_again_is_no_lap)
+{
+	faults(3);
+	ring->unreadable = true;
+	poll_after(0);
+	ring->unreadable = false;
+	faults(2);
+	ck_assert_int_eq(poll_after(MS), 2);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+	faults(4);
+	ring->unreadable = true;
+	poll_after(MS);
+	ck_assert_uint_eq(seen.lost, 4);
+	poll_after(MS); /* and nothing new meanwhile */
+	ring->unreadable = false;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+	faults(2);
+	ck_assert_int_eq(poll_after(MS), 2);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+	saw_the_last(2);
+	faults(ENTRIES); /* a lap is one all the same */
+	poll_after(MS);
+	ck_assert_uint_eq(seen.whys[RIOMMU_LOST_LAPPED], 1);
+}
+END_TEST
+
+START_TEST(a_queue_set_up_anew_in_memory_that_comes_later_is_no_lap)
+{
+	faults(ENTRIES + 20); /* the memory is not cleared: its last entry has a record */
+	poll_after(0);
+	ring->csr = 0;
+	poll_after(MS);
+	ring->head = ring->tail = 0;
+	ring->csr = RIOMMU_QUEUE_EN | RIOMMU_QUEUE_ON;
+	ring->unreadable = true;
+	ck_assert_int_eq(poll_after(MS), 0);
+	ck_assert_uint_eq(seen.whys[RIOMMU_RESET_OFF], 1);
+	ring->unreadable = false;
+	faults(2);
+	ck_assert_int_eq(poll_after(MS), 2);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_LOST], 0);
+	saw_the_last(2);
+}
+END_TEST
+
 START_TEST(memory_that_cannot_be_read_hides_nothing_where_nothing_came)
 {
 	faults(4);
@@ -709,6 +756,23 @@ START_TEST(a_change_of_the_mode_is_told)
 	ck_assert_uint_eq(seen.to, 0x1230000);
 	poll_after(MS);
 	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_MODE], 0);
+}
+END_TEST
+
+/* ddtp.busy is set while a write of ddtp goes on. */
+START_TEST(a_mode_that_is_being_written_is_no_other)
+{
+	poll_after(0);
+	ring->ddtp |= RIOMMU_DDTP_BUSY;
+	poll_after(MS);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_MODE], 0);
+	ring->ddtp = 3 | RIOMMU_DDTP_BUSY;
+	poll_after(MS);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_MODE], 1);
+	ring->ddtp = 3;
+	poll_after(MS);
+	ck_assert_uint_eq(seen.kinds[RIOMMU_WATCH_MODE], 0);
+	ck_assert_uint_eq(riommu_watch_state(watch)->ddtp, 3);
 }
 END_TEST
 
@@ -1050,6 +1114,21 @@ START_TEST(of_a_ring_larger_than_what_is_remembered_no_record_is_missing)
 }
 END_TEST
 
+START_TEST(of_a_ring_larger_than_what_is_remembered_a_snapshot_changes_with_its_entries_alone)
+{
+	teardown();
+	begin(LARGE, "/nonexistent");
+	faults(5);
+	ring->no_tail = true;
+	poll_after(0);
+	ck_assert_uint_eq(seen.before, 5);
+	ck_assert_int_eq(poll_after(MS), 0);
+	faults(2);
+	ck_assert_int_eq(poll_after(MS), 2);
+	saw_the_last(2);
+}
+END_TEST
+
 /* -- without memory -- */
 
 static void ring_grows(void)
@@ -1346,6 +1425,8 @@ int main(void)
 	tcase_add_test(tc, without_an_interrupt_nobody_consumed_and_there_is_no_room_for_a_lap);
 	tcase_add_test(tc, entries_that_nobody_wrote_are_told);
 	tcase_add_test(tc, memory_that_cannot_be_read_is_told);
+	tcase_add_test(tc, memory_that_is_there_again_is_no_lap);
+	tcase_add_test(tc, a_queue_set_up_anew_in_memory_that_comes_later_is_no_lap);
 	tcase_add_test(tc, registers_that_are_gone_for_a_while_leave_a_word);
 	tcase_add_test(tc, a_queue_that_was_off_begins_at_zero);
 	tcase_add_test(tc, a_queue_that_moved_begins_at_zero);
@@ -1355,6 +1436,7 @@ int main(void)
 	tcase_add_test(tc, a_queue_that_went_further_than_before_is_noticed);
 	tcase_add_test(tc, a_queue_that_comes_to_be_later_is_new_from_its_first_record);
 	tcase_add_test(tc, a_change_of_the_mode_is_told);
+	tcase_add_test(tc, a_mode_that_is_being_written_is_no_other);
 	tcase_add_test(tc, without_fqt_changed_entries_are_new_and_their_order_unknown);
 	tcase_add_test(tc, nothing_is_touched_while_capabilities_are_not_known);
 	tcase_add_test(tc, an_index_that_comes_back_is_followed_again);
@@ -1372,6 +1454,9 @@ int main(void)
 	tcase_add_loop_test(tc, a_ring_at_address_0_is_followed_once_it_is_on, 0, 2);
 	tcase_add_test(tc, an_index_past_the_end_is_followed_by_its_low_bits_and_told);
 	tcase_add_test(tc, of_a_ring_larger_than_what_is_remembered_no_record_is_missing);
+	tcase_add_test(
+		tc,
+		of_a_ring_larger_than_what_is_remembered_a_snapshot_changes_with_its_entries_alone);
 	tcase_add_test(tc, interrupts_that_cannot_be_counted_any_more_say_nothing_of_who_consumed);
 	tcase_add_test(tc, memory_that_cannot_be_read_hides_nothing_where_nothing_came);
 	tcase_add_test(tc, an_index_that_went_back_in_memory_that_cannot_be_read_is_told);

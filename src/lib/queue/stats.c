@@ -281,7 +281,7 @@ static void drop_devices(struct riommu_stats *s)
 	memset(s->slots, 0, DEVICE_SLOTS * sizeof(*s->slots));
 }
 
-void riommu_stats_clear(struct riommu_stats *s)
+void riommu_stats_clear(struct riommu_stats *s, uint64_t now)
 {
 	drop_devices(s);
 	s->logged = 0;
@@ -291,8 +291,9 @@ void riommu_stats_clear(struct riommu_stats *s)
 		*unit = (struct riommu_iommu_stats){
 			.state = unit->state,
 			.state_time = unit->state_time,
+			.overflows = unit->overflowing,
 			.overflowing = unit->overflowing,
-			.overflow_since = unit->overflow_since,
+			.overflow_since = now,
 		};
 	}
 }

@@ -98,8 +98,8 @@ struct riommu_stats *riommu_stats_copy(const struct riommu_stats *stats);
 /* Takes one event in. -ENOMEM when a new device does not fit into memory (it then counts as `other`). */
 int riommu_stats_add(struct riommu_stats *stats, const struct riommu_watch_event *event);
 
-/* Forgets all counts; what IOMMUs are like now stays. */
-void riommu_stats_clear(struct riommu_stats *stats);
+/* Forgets all counts; what IOMMUs are like NOW stays, and an overflow that goes on is the first of the new counts. */
+void riommu_stats_clear(struct riommu_stats *stats, uint64_t now);
 
 /* The Ith event from the end, 0 being the newest; NULL when there is none so far back. */
 const struct riommu_watch_event *riommu_stats_log(const struct riommu_stats *stats, uint64_t i);

@@ -27,6 +27,7 @@ struct riommu_watch {
 
 	bool started, ordered, troubled, was_off;
 	bool adrift; /* the IOMMU got round too fast: `seen` and the shadow are of an earlier round */
+	bool gap;    /* memory could not be read: the shadow may lack the record before `seen` */
 	uint32_t seen;   /* index behind the last record seen, while `ordered` */
 	uint64_t number; /* records seen since the first poll */
 	uint64_t last;   /* when the last poll was that could read */
@@ -207,11 +208,18 @@ static bool read_state(struct riommu_watch *w, struct riommu_watch_state *state)
 
 #define CSR_SHOWN (RIOMMU_QUEUE_EN | RIOMMU_QUEUE_MF | RIOMMU_QUEUE_OF | RIOMMU_QUEUE_ON)
 
+/* A write of ddtp that goes on (busy) is no other mode. */
+static void compare_mode(struct riommu_watch *w, const struct riommu_watch_state *old)
+{
+	if (w->state.ddtp_known && old->ddtp_known &&
+	    (w->state.ddtp ^ old->ddtp) & ~RIOMMU_DDTP_BUSY)
+		tell_change(w, RIOMMU_WATCH_MODE, old->ddtp, w->state.ddtp);
+}
+
 /* Tells what changed besides the indexes. */
 static void compare_state(struct riommu_watch *w, const struct riommu_watch_state *old)
 {
-	if (w->state.ddtp_known && old->ddtp_known && w->state.ddtp != old->ddtp)
-		tell_change(w, RIOMMU_WATCH_MODE, old->ddtp, w->state.ddtp);
+	compare_mode(w, old);
 	if (w->state.indexes_known && old->indexes_known && (w->state.csr ^ old->csr) & CSR_SHOWN)
 		tell_change(w, RIOMMU_WATCH_CSR, old->csr, w->state.csr);
 }
@@ -295,6 +303,12 @@ static uint32_t fill_shadow(struct riommu_watch *w, uint32_t from, int *error)
 	return failed;
 }
 
+/* Of the entries that are remembered FAILED could not be read: the one before `seen` may be among them. */
+static void note_gap(struct riommu_watch *w, uint32_t failed)
+{
+	w->gap = failed && !riommu_fault_present(*shadow_of(w, w->seen - 1));
+}
+
 /* What may have been written while the ring was read is not what was seen: nothing is known of it. */
 static void forget_shadow(struct riommu_watch *w, uint32_t from, uint32_t count)
 {
@@ -366,7 +380,7 @@ static int start(struct riommu_watch *w)
 		return err;
 	w->started = true;
 	w->seen = w->ordered ? w->queue.tail : 0;
-	from = (w->seen - w->shadow_size) & mask(w);
+	from = w->ordered ? (w->seen - w->shadow_size) & mask(w) : 0; /* as compare_ring() has it */
 	w->adrift = !read_history(w, from, &failed, &error, &newer);
 	for (uint32_t i = newer; !w->adrift && i < w->shadow_size; i++) {
 		uint32_t index = (from + i) & mask(w);
@@ -374,6 +388,7 @@ static int start(struct riommu_watch *w)
 		if (riommu_fault_present(*shadow_of(w, index)))
 			tell_fault(w, index, *shadow_of(w, index), true);
 	}
+	note_gap(w, failed);
 	if (failed)
 		tell_lost(w, RIOMMU_LOST_UNREADABLE, failed, error);
 	return 0;
@@ -389,8 +404,8 @@ static int start_anew(struct riommu_watch *w, enum riommu_watch_why why)
 		return err;
 	e.why = why;
 	w->fn(w->arg, &e);
-	fill_shadow(w, 0, &error);
 	w->seen = 0;
+	note_gap(w, fill_shadow(w, 0, &error));
 	w->adrift = false;
 	return 0;
 }
@@ -539,6 +554,7 @@ static int follow(struct riommu_watch *w)
 			err = copy_entry(w, w->seen - 1, sentinel);
 		if (err) {
 			w->seen = w->queue.tail;
+			w->gap = true;
 			tell_lost(w, RIOMMU_LOST_UNREADABLE, todo, err);
 			return 0;
 		}
@@ -585,6 +601,13 @@ static int compare_ring(struct riommu_watch *w)
 		}
 	}
 	return failed == w->shadow_size ? error : 0;
+}
+
+/* The record before `seen` is remembered as it is now: that records before it could not be read was told. */
+static void close_gap(struct riommu_watch *w)
+{
+	if (w->gap && !w->adrift)
+		w->gap = copy_entry(w, w->seen - 1, *shadow_of(w, w->seen - 1)) != 0;
 }
 
 /* -- one poll ----------------------------------------------------------------------------------------------- */
@@ -647,6 +670,8 @@ static int look(struct riommu_watch *w, const struct riommu_watch_state *old)
 	if (!w->state.indexes_known || !w->ordered)
 		return look_without_order(w, old);
 	err = check_resets(w, old);
+	if (!err)
+		close_gap(w);
 	if (!err && w->adrift)
 		err = resync(w);
 	if (err)
@@ -687,12 +712,9 @@ int64_t riommu_watch_poll(struct riommu_watch *w, uint64_t now, riommu_watch_fn 
 	w->arg = arg;
 	w->trouble[0] = '\0';
 	if (!read_state(w, &state)) {
-		bool mode = state.ddtp_known && old.ddtp_known && state.ddtp != old.ddtp;
-
 		w->state.ddtp_known = state.ddtp_known;
 		w->state.ddtp = state.ddtp;
-		if (mode)
-			tell_change(w, RIOMMU_WATCH_MODE, old.ddtp, state.ddtp);
+		compare_mode(w, &old);
 		return fail(w, why_not(w));
 	}
 	w->state = state;
