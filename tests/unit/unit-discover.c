@@ -1300,6 +1300,83 @@ START_TEST(host_bridges_are_told_apart_by_their_segment)
 }
 END_TEST
 
+static void host(const char *name, unsigned first_id)
+{
+	node(name, "pci-host-ecam-generic");
+	text("device_type", "pci");
+	if (first_id)
+		cells("iommu-map", 4, 0, 9, first_id, 0x10000);
+}
+
+/* A host bridge without a map has a segment, too; one that is disabled has none, unless it says so; what one says no other gets. */
+START_TEST(host_bridges_that_do_not_say_get_the_segments_that_are_left)
+{
+	make_machine();
+	tree_begin();
+	node("iommu@3010000", "riscv,iommu");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	cells("phandle", 1, 9);
+	node_end();
+	host("pci@10000000", 0x100);
+	text("status", "disabled");
+	node_end();
+	host("pci@20000000", 0); /* the first that is free: 1 */
+	node_end();
+	host("pci@30000000", 0x300); /* 3 */
+	host("pci@0", 0);            /* a bridge below it */
+	node_end();
+	node_end();
+	host("pci@40000000", 0x400);
+	cells("linux,pci-domain", 1, 0);
+	node_end();
+	node("soc", "simple-bus");
+	text("status", "disabled");
+	host("pci@50000000", 0x500);
+	node_end();
+	host("pci@60000000", 0x600);
+	cells("linux,pci-domain", 1, 2);
+	node_end();
+	node_end();
+	tree_end();
+	write_tree();
+	make_function("0000:00:01.0", "0x00ff00\n", "");
+	make_function("0001:00:01.0", "0x00ff00\n", "");
+	make_function("0002:00:01.0", "0x00ff00\n", "");
+	make_function("0003:00:01.0", "0x00ff00\n", "");
+	make_function("0004:00:01.0", "0x00ff00\n", "");
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->device_count, 2);
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x308), "0003:00:01.0");
+	ck_assert_str_eq(riommu_system_device_name(sys, 0, 0x408), "0000:00:01.0");
+}
+END_TEST
+
+/* Linux makes no device of it: it may have no clock, and a machine may hang that reads its registers. */
+START_TEST(an_iommu_on_a_disabled_bus_is_left_out)
+{
+	make_machine();
+	tree_begin();
+	node("soc", "simple-bus");
+	text("status", "disabled");
+	cells("#address-cells", 1, 2);
+	cells("#size-cells", 1, 2);
+	cells("ranges", 0);
+	node("iommu@3010000", "riscv,iommu");
+	text("status", "okay");
+	cells("reg", 4, 0, BASE, 0, 0x1000);
+	node_end();
+	node_end();
+	node("iommu@3020000", "riscv,iommu");
+	cells("reg", 4, 0, BASE + 0x10000, 0, 0x1000);
+	node_end();
+	tree_end();
+	write_tree();
+	ck_assert_int_eq(open_live(), 0);
+	ck_assert_uint_eq(sys->iommu_count, 1);
+	ck_assert_uint_eq(sys->iommus[0].base, BASE + 0x10000);
+}
+END_TEST
+
 /* A reference of another width is stepped over; one that leads nowhere or beyond the end is the last. */
 START_TEST(ids_of_a_platform_device_end_where_they_make_no_sense)
 {
@@ -2059,6 +2136,8 @@ static void add_machine_tests(TCase *tc)
 	tcase_add_loop_test(tc, a_bus_under_one_that_makes_no_sense_hides_what_is_on_it, 0, 2);
 	tcase_add_test(tc, files_of_a_tree_deeper_than_we_follow_are_left_out);
 	tcase_add_test(tc, host_bridges_are_told_apart_by_their_segment);
+	tcase_add_test(tc, host_bridges_that_do_not_say_get_the_segments_that_are_left);
+	tcase_add_test(tc, an_iommu_on_a_disabled_bus_is_left_out);
 	tcase_add_test(tc, ids_of_a_platform_device_end_where_they_make_no_sense);
 	tcase_add_test(tc, a_platform_device_with_more_ids_than_are_looked_at_has_the_first);
 	tcase_add_test(tc, host_bridges_beyond_those_that_are_remembered_have_no_map);

@@ -1461,6 +1461,21 @@ START_TEST(kcore_reads_ram_and_nothing_else)
 }
 END_TEST
 
+/* Damage is what walks say of a table that they have read: here is none. */
+START_TEST(kcore_that_ends_within_a_segment_does_not_hold_the_rest)
+{
+	core_begin();
+	core_load(0x80000000, 2 * PAGE, 0x77);
+	core_finish();
+	write_file("kcore", core.bytes, core.len - PAGE - 8);
+	ck_assert_int_eq(riommu_option_set(ctx, "kcore.path", below("kcore")), 0);
+	ck_assert_int_eq(riommu_source_open(ctx, riommu_source_by_name("kcore"), NULL, &src), 0);
+	expect_bytes(0x80000000, PAGE - 8, 0x77);
+	expect_missing(0x80000ff8, 8);
+	expect_missing(0x80001000, 8);
+}
+END_TEST
+
 START_TEST(kcore_that_is_no_core_is_damage)
 {
 	write_text("kcore",
@@ -1745,6 +1760,7 @@ static void add_live_tests(TCase *tc)
 			    (int)RIOMMU_ARRAY_SIZE(debugfs_files));
 	tcase_add_test(tc, sources_stand_one_on_the_other);
 	tcase_add_test(tc, kcore_reads_ram_and_nothing_else);
+	tcase_add_test(tc, kcore_that_ends_within_a_segment_does_not_hold_the_rest);
 	tcase_add_test(tc, kcore_that_is_no_core_is_damage);
 	tcase_add_loop_test(tc, kcore_with_a_wrong_header_is_refused, 0,
 			    (int)RIOMMU_ARRAY_SIZE(bad_kcores));

@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <libfdt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -28,18 +29,19 @@ struct provider {
 	size_t iommu;
 };
 
-/* A PCI host bridge with an iommu-map. */
+/* A PCI host bridge. */
 struct host {
 	uint32_t segment;
-	int node;
+	int node; /* -1: it is not used, but its segment is nobody else's */
 };
+
+#define NO_SEGMENT UINT32_MAX /* segments have 16 bits */
 
 struct riommu_dt {
 	char *blob;
 	size_t provider_count, host_count;
 	struct provider providers[RIOMMU_MAX_IOMMUS];
 	struct host hosts[MAX_HOSTS];
-	uint32_t next_segment; /* of hosts that do not say theirs: as Linux does, in order */
 };
 
 /* -- cells ------------------------------------------------------------------------------------------------- */
@@ -301,6 +303,86 @@ void riommu_dt_free(struct riommu_dt *dt)
 	free(dt);
 }
 
+static bool is_enabled(const void *blob, int node)
+{
+	int len;
+	const char *status = fdt_getprop(blob, node, "status", &len);
+
+	return !status || (len == 5 && !memcmp(status, "okay", 5)) ||
+	       (len == 3 && !memcmp(status, "ok", 3));
+}
+
+/* -- PCI host bridges ---------------------------------------------------------------------------------------- */
+
+static bool is_host(const void *blob, int node)
+{
+	int len;
+	const char *type = fdt_getprop(blob, node, "device_type", &len);
+
+	if (type)
+		return len == 4 && !memcmp(type, "pci", 4);
+	return fdt_getprop(blob, node, "iommu-map", NULL);
+}
+
+static void take_host(struct riommu_dt *dt, int node, bool enabled)
+{
+	const uint8_t *cells;
+	bool said = get_cells(dt->blob, node, "linux,pci-domain", &cells) == 1;
+
+	if (dt->host_count == MAX_HOSTS || !(said || enabled))
+		return;
+	dt->hosts[dt->host_count++] = (struct host){
+		.segment = said ? cell(cells, 0) & UINT16_MAX : NO_SEGMENT,
+		.node = enabled ? node : -1,
+	};
+}
+
+static bool is_taken(const struct riommu_dt *dt, uint32_t segment)
+{
+	for (size_t i = 0; i < dt->host_count; i++) {
+		if (dt->hosts[i].segment == segment)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * All host bridges and their segments. As Linux has it, one that does not say its own gets the next that none says, whether it has an
+ * iommu-map or not; what is disabled gets none, with all below. A bridge within a host bridge may have the same type.
+ */
+static void find_hosts(struct riommu_dt *dt)
+{
+	int depth = 0, host = INT_MAX, off = INT_MAX;
+	uint32_t next = 0;
+
+	for (int node = fdt_next_node(dt->blob, 0, &depth); node >= 0 && depth > 0;
+	     node = fdt_next_node(dt->blob, node, &depth)) {
+		if (depth > host)
+			continue;
+		host = is_host(dt->blob, node) ? depth : INT_MAX;
+		if (depth <= off)
+			off = is_enabled(dt->blob, node) ? INT_MAX : depth;
+		if (host == depth)
+			take_host(dt, node, off == INT_MAX);
+	}
+	for (size_t i = 0; i < dt->host_count; i++) {
+		while (dt->hosts[i].segment == NO_SEGMENT && is_taken(dt, next))
+			next++;
+		if (dt->hosts[i].segment == NO_SEGMENT)
+			dt->hosts[i].segment = next;
+	}
+}
+
+/* NO_SEGMENT: NODE is no host bridge. */
+static uint32_t host_segment(const struct riommu_dt *dt, int node)
+{
+	for (size_t i = 0; i < dt->host_count; i++) {
+		if (dt->hosts[i].node == node)
+			return dt->hosts[i].segment;
+	}
+	return NO_SEGMENT;
+}
+
 /* -- IOMMUs ------------------------------------------------------------------------------------------------ */
 
 /* The address of the node at STACK[DEPTH], as the CPU sees it. */
@@ -343,23 +425,9 @@ static int add_platform(struct riommu_system *sys, const struct riommu_dt *dt, c
 	return riommu_list_iommu(sys, base, name, RIOMMU_FOUND_DT, where, index);
 }
 
-/* The PCI segment of a host bridge. */
-static uint32_t host_segment(struct riommu_dt *dt, int node)
-{
-	const uint8_t *cells;
-
-	if (get_cells(dt->blob, node, "linux,pci-domain", &cells) == 1)
-		return cell(cells, 0);
-	for (size_t i = 0; i < dt->host_count; i++) {
-		if (dt->hosts[i].node == node)
-			return dt->hosts[i].segment;
-	}
-	return dt->next_segment;
-}
-
 /* A PCI IOMMU: the bus has found it by its class already; its node says which function it is. */
-static size_t find_pci(const struct riommu_system *sys, struct riommu_dt *dt, const int *stack,
-		       int depth)
+static size_t find_pci(const struct riommu_system *sys, const struct riommu_dt *dt,
+		       const int *stack, int depth)
 {
 	const uint8_t *cells;
 	char name[32];
@@ -368,21 +436,12 @@ static size_t find_pci(const struct riommu_system *sys, struct riommu_dt *dt, co
 
 	if (get_cells(dt->blob, stack[depth], "reg", &cells) < 3)
 		return RIOMMU_NO_IOMMU;
-	while (host > 1 && !fdt_getprop(dt->blob, stack[host], "iommu-map", NULL))
+	while (host > 0 && host_segment(dt, stack[host]) == NO_SEGMENT)
 		host--; /* bridges may lie between */
 	rid = cell(cells, 0) >> 8 & 0xffff;
-	snprintf(name, sizeof(name), "%04x:%02x:%02x.%x", host_segment(dt, stack[host]), rid >> 8,
-		 rid >> 3 & 0x1f, rid & 7);
+	snprintf(name, sizeof(name), "%04x:%02x:%02x.%x", host ? host_segment(dt, stack[host]) : 0,
+		 rid >> 8, rid >> 3 & 0x1f, rid & 7);
 	return riommu_system_find_iommu(sys, name);
-}
-
-static bool is_enabled(const void *blob, int node)
-{
-	int len;
-	const char *status = fdt_getprop(blob, node, "status", &len);
-
-	return !status || (len == 5 && !memcmp(status, "okay", 5)) ||
-	       (len == 3 && !memcmp(status, "ok", 3));
 }
 
 static int take_node(struct riommu_dt *dt, struct riommu_system *sys, const int *stack, int depth)
@@ -390,15 +449,6 @@ static int take_node(struct riommu_dt *dt, struct riommu_system *sys, const int 
 	int node = stack[depth], err = 0;
 	size_t index = RIOMMU_NO_IOMMU;
 
-	if (fdt_getprop(dt->blob, node, "iommu-map", NULL) && dt->host_count < MAX_HOSTS) {
-		uint32_t segment = host_segment(dt, node);
-
-		dt->hosts[dt->host_count++] = (struct host){.segment = segment, .node = node};
-		if (segment == dt->next_segment)
-			dt->next_segment++;
-	}
-	if (!is_enabled(dt->blob, node))
-		return 0;
 	if (!fdt_node_check_compatible(dt->blob, node, "riscv,iommu"))
 		err = add_platform(sys, dt, stack, depth, &index);
 	else if (!fdt_node_check_compatible(dt->blob, node, "riscv,pci-iommu"))
@@ -411,11 +461,14 @@ static int take_node(struct riommu_dt *dt, struct riommu_system *sys, const int 
 
 int riommu_dt_iommus(struct riommu_dt *dt, struct riommu_system *sys)
 {
-	int stack[MAX_DEPTH + 1] = {0}, depth = 0, err = 0;
+	int stack[MAX_DEPTH + 1] = {0}, depth = 0, err = 0, off = INT_MAX;
 
+	find_hosts(dt);
 	for (int node = fdt_next_node(dt->blob, 0, &depth); node >= 0 && depth > 0 && !err;
 	     node = fdt_next_node(dt->blob, node, &depth)) {
-		if (depth > MAX_DEPTH)
+		if (depth <= off) /* what is disabled is so with all below */
+			off = is_enabled(dt->blob, node) ? INT_MAX : depth;
+		if (depth >= off || depth > MAX_DEPTH)
 			continue;
 		stack[depth] = node;
 		err = take_node(dt, sys, stack, depth);
@@ -446,7 +499,7 @@ int riommu_dt_pci_device(const struct riommu_dt *dt, uint32_t segment, uint16_t 
 	uint32_t mask;
 	size_t count, h = 0;
 
-	while (h < dt->host_count && dt->hosts[h].segment != segment)
+	while (h < dt->host_count && (dt->hosts[h].segment != segment || dt->hosts[h].node < 0))
 		h++;
 	if (h == dt->host_count ||
 	    !get_u32(dt->blob, dt->hosts[h].node, "iommu-map-mask", UINT32_MAX, &mask))

@@ -95,14 +95,17 @@ static int kcore_open(struct riommu_source *src, const char *path)
 static int kcore_read(struct riommu_source *src, uint64_t pa, void *buf, size_t len)
 {
 	struct kcore *kcore = src->priv;
+	int err;
 
 	/* Few ranges, one for each bank of RAM. The kernel's text is there twice: either will do. */
 	for (size_t i = 0; i < kcore->count; i++) {
 		const struct range *r = &kcore->ranges[i];
 
-		if (pa >= r->pa && riommu_inside(pa - r->pa, len, r->len))
-			return riommu_source_pread(src, kcore->fd, r->offset + (pa - r->pa), buf,
-						   len);
+		if (pa < r->pa || !riommu_inside(pa - r->pa, len, r->len))
+			continue;
+		err = riommu_source_pread(src, kcore->fd, r->offset + (pa - r->pa), buf, len);
+		/* it ends before: to whoever walks -EBADMSG is what a table says */
+		return err == -EBADMSG ? -ENODATA : err;
 	}
 	return -ENODATA;
 }
