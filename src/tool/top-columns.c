@@ -2,6 +2,7 @@
 /* iommu-top: columns and keys, each in one table; devices in order. */
 #include "config.h"
 
+#include "fault-words.h"
 #include "top.h"
 
 #include <ctype.h>
@@ -97,12 +98,8 @@ static const char *short_type(const struct riommu_fault *f)
 	case RIOMMU_TTYP_UNTRANSLATED_WRITE:
 	case RIOMMU_TTYP_TRANSLATED_WRITE:
 		return "write";
-	case RIOMMU_TTYP_ATS:
-		return "ATS";
-	case RIOMMU_TTYP_MESSAGE:
-		return "message";
 	default:
-		return "none";
+		return fault_type_word(f); /* those of one word */
 	}
 }
 

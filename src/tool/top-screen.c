@@ -114,8 +114,8 @@ static void draw_title(const struct screen *s)
 	char text[500], speed[40] = "", filter[96] = "";
 
 	if (t->source == TOP_RECORDING)
-		snprintf(speed, sizeof(speed), " x%" PRIu64 ".%" PRIu64 "%s", t->speed / 1000,
-			 t->speed / 100 % 10, t->ended ? " (end)" : "");
+		snprintf(speed, sizeof(speed), " x%.*f%s", t->speed % 100 ? 3 : 1,
+			 (double)t->speed / 1000, t->ended ? " (end)" : "");
 	if (t->filter[0])
 		snprintf(filter, sizeof(filter), "  filter: %s", t->filter);
 	snprintf(text, sizeof(text), "%s  %s%s  %" PRIu64 " s%s%s%s", program,

@@ -54,29 +54,35 @@ static void fault_text(const struct top *t, const struct riommu_watch_event *e, 
 		 e->pending ? " pending" : "");
 }
 
-/* What happened to the queue: the bits that changed. */
+/* What happened to the queue: the bits that changed. Records come again when it is on, and neither fqof nor fqmf is set (4.2). */
 static void csr_text(const struct riommu_watch_event *e, char *text, size_t size)
 {
-	uint64_t up = e->to & ~e->from, down = e->from & ~e->to;
+	const uint64_t errors = RIOMMU_QUEUE_OF | RIOMMU_QUEUE_MF;
+	uint64_t up = e->to & ~e->from, down = e->from & ~e->to, stay = e->to & e->from;
+	bool cleared = down & errors, on = e->to & RIOMMU_QUEUE_ON;
 	char words[300] = "";
 	size_t n = 0;
 	const struct {
-		uint64_t set;
+		bool so;
 		const char *words;
 	} all[] = {
 		{up & RIOMMU_QUEUE_OF,
 		 "; OVERFLOW: the queue was full, faults are lost until software clears fqof"},
-		{down & RIOMMU_QUEUE_OF, "; the overflow was cleared: faults are recorded again"},
 		{up & RIOMMU_QUEUE_MF,
 		 "; fqmf: a record could not be stored, faults are lost until it is cleared"},
-		{down & RIOMMU_QUEUE_MF, "; fqmf was cleared: faults are recorded again"},
+		{down & RIOMMU_QUEUE_OF, "; the overflow was cleared"},
+		{down & RIOMMU_QUEUE_MF, "; fqmf was cleared"},
+		{cleared && on && !(e->to & errors), ": faults are recorded again"},
+		{cleared && stay & RIOMMU_QUEUE_OF, "; fqof is still set: faults are lost"},
+		{cleared && stay & RIOMMU_QUEUE_MF, "; fqmf is still set: faults are lost"},
+		{cleared && !on && !(down & RIOMMU_QUEUE_ON), "; the fault queue is off"},
 		{up & RIOMMU_QUEUE_ON, "; the fault queue was switched on"},
 		{down & RIOMMU_QUEUE_ON,
 		 "; the fault queue was switched off: faults are not recorded"},
 	};
 
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(all) && n < sizeof(words); i++)
-		if (all[i].set)
+		if (all[i].so)
 			n += (size_t)snprintf(words + n, sizeof(words) - n, "%s", all[i].words);
 	snprintf(text, size, "%s", words[0] ? words + 2 : "fqen changed");
 }
@@ -237,8 +243,10 @@ static void queue_lines(const struct riommu_iommu_stats *s, struct lines *l)
 		add(l, WEIGHT_ALARM,
 		    "the fault queue is off (fqon is 0): faults happen unrecorded");
 	if (s->overflowing)
-		add(l, WEIGHT_ALARM, "OVERFLOW (%s is set): faults are lost at this moment",
-		    state->csr & RIOMMU_QUEUE_OF ? "fqof" : "fqmf");
+		add(l, WEIGHT_ALARM, "OVERFLOW (%s set): faults are lost at this moment",
+		    !(state->csr & RIOMMU_QUEUE_MF)   ? "fqof is"
+		    : !(state->csr & RIOMMU_QUEUE_OF) ? "fqmf is"
+						      : "fqof and fqmf are");
 }
 
 /* What is missing of the past. */

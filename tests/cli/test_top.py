@@ -81,6 +81,14 @@ class Replay(Case):
         self.assertEqual(devices["0x10"]["last_iotval"], "0x4000")
         self.assertEqual(status[0]["iommus"][0]["faults"], 4)
 
+    def test_a_type_that_is_reserved_or_custom_is_not_none(self):
+        made = recording.Recording().state(0)
+        for did, ttyp in ((8, 0), (0x10, 4), (0x18, 63), (0x20, 9)):
+            made.fault(1, did=did, ttyp=ttyp)
+        text = self.top("-b", "-i", self.recorded(made.end(2))).out.decode()
+        types = {line.split()[0]: line.split()[6] for line in text.splitlines() if "Read page fault" in line and "." not in line.split()[0]}
+        self.assertEqual(types, {"(none)": "none", "0x10": "reserved", "0x18": "custom", "0x20": "message"})
+
     def test_rates_are_those_of_the_last_full_seconds(self):
         made = recording.Recording().state(0)
         for i in range(200):
@@ -178,6 +186,23 @@ class Missing(Case):
     def test_an_overflow_that_goes_on(self):
         made = recording.Recording().state(0).change(recording.CSR, 1, ON, ON | OVERFLOW)
         self.ends_with_7(made, "OVERFLOW (fqof is set): faults are lost at this moment", overflow_seconds=8)
+
+    def test_faults_are_recorded_again_only_when_nothing_else_keeps_them_away(self):
+        fault = 0x100  # fqmf
+        for old, new, words, again in ((ON | OVERFLOW, ON, "the overflow was cleared: faults are recorded again", True),
+                                       (ON | OVERFLOW | fault, ON, "the overflow was cleared; fqmf was cleared: faults are recorded again", True),
+                                       (ON | OVERFLOW | fault, ON | fault, "the overflow was cleared; fqmf is still set: faults are lost", False),
+                                       (ON | OVERFLOW | fault, ON | OVERFLOW, "fqmf was cleared; fqof is still set: faults are lost", False),
+                                       (ON | OVERFLOW, 0, "the overflow was cleared; the fault queue was switched off: faults are not recorded", False),
+                                       (OVERFLOW, 0, "the overflow was cleared; the fault queue is off", False)):
+            made = recording.Recording().state(0, csr=old).change(recording.CSR, 1, old, new).end(2)
+            text = " ".join(self.top("-b", "-i", self.recorded(made), status=7).out.decode().split())
+            self.assertIn("test: " + words, text)
+            self.assertEqual("recorded again" in text, again, text)
+
+    def test_both_bits_that_stop_records_are_named(self):
+        made = recording.Recording().state(0, csr=ON | OVERFLOW | 0x100)
+        self.ends_with_7(made, "OVERFLOW (fqof and fqmf are set): faults are lost at this moment")
 
     def test_the_ring_was_written_over(self):
         made = recording.Recording().state(0).loss(recording.LOST, 1, recording.LAPPED, 77)

@@ -269,6 +269,8 @@ class Keys(Case):
         terminal.shows("x4.0")
         terminal.keys("[")
         terminal.shows("x2.0")
+        terminal.keys("[", "[", "[", "[", "[", "[")
+        terminal.shows("x0.031")
 
     def test_a_key_that_means_nothing_does_nothing(self):
         terminal = self.played()
