@@ -56,16 +56,21 @@ const char *lockdown_level(struct prep *p)
 
 enum answer kernel_loaded(struct prep *p, bool crash)
 {
-	char *text = read_text(p, "sysfs.path",
-			       crash ? "/kernel/kexec_crash_loaded" : "/kernel/kexec_loaded");
-	enum answer answer = !text ? ANSWER_UNKNOWN : !strcmp(text, "0") ? ANSWER_NO : ANSWER_YES;
+	static const char *const files[][2] = {
+		{"/kernel/kexec_loaded", "/kernel/kexec_crash_loaded"},
+		{"/kernel/kexec/loaded", "/kernel/kexec/crash_loaded"}, /* newer kernels */
+	};
+	enum answer answer = ANSWER_UNKNOWN;
 
-	if (!text) /* newer kernels have a folder for it */
-		text = read_text(p, "sysfs.path",
-				 crash ? "/kernel/kexec/crash_loaded" : "/kernel/kexec/loaded");
-	if (answer == ANSWER_UNKNOWN && text)
-		answer = !strcmp(text, "0") ? ANSWER_NO : ANSWER_YES;
-	free(text);
+	for (size_t i = 0; answer == ANSWER_UNKNOWN && i < RIOMMU_ARRAY_SIZE(files); i++) {
+		char *text = read_text(p, "sysfs.path", files[i][crash]);
+
+		if (text && !strcmp(text, "0"))
+			answer = ANSWER_NO;
+		else if (text && !strcmp(text, "1"))
+			answer = ANSWER_YES;
+		free(text);
+	}
 	return answer;
 }
 

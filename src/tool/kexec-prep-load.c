@@ -18,6 +18,9 @@
 
 #define MAX_ARGS 8
 
+/* Linux on RISC-V (arch/riscv/include/uapi/asm/setup.h), with the NUL */
+#define COMMAND_LINE_SIZE 1024
+
 struct load {
 	struct prep *p;
 	struct prep_kernel kernel;
@@ -426,10 +429,24 @@ static void show(struct load *l)
 	}
 }
 
+/* The kernel says nothing of it, and what was added for the crash kernel is what it loses. */
+static void tell_long_line(const struct load *l)
+{
+	size_t len = strlen(l->command_line);
+
+	if (len >= COMMAND_LINE_SIZE)
+		fprintf(stderr,
+			"%s: note: the command line has %zu bytes: Linux takes the first %d, and "
+			"the "
+			"end is lost; give a shorter one with --append\n",
+			program, len, COMMAND_LINE_SIZE - 1);
+}
+
 static void go(struct load *l)
 {
 	struct prep *p = l->p;
 
+	tell_long_line(l);
 	set_folder(l);
 	if (p->plan) {
 		name_files(l);

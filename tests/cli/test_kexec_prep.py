@@ -407,6 +407,12 @@ class Load(Prep):
         self.load("--append", "x y 'z'")
         self.assertIn("--command-line=x y 'z'", self.args())
 
+    def test_command_line_that_the_kernel_would_cut(self):
+        self.kexec()
+        self.assertNotIn(b"the end is lost", self.load("--append", "x" * 1023).err)
+        self.assertIn(b"1024 bytes: Linux takes the first 1023, and the end is lost", self.load("--append", "x" * 1024).err)
+        self.assertIn("--command-line=" + "x" * 1024, self.args())
+
     def test_json_is_not_mixed_with_what_kexec_says(self):
         self.kexec()
         top = self.one_object(self.load("-J", "-p"))
@@ -839,6 +845,12 @@ class Check(Prep):
         ids = self.ids(root)
         self.assertIn("kexec-loaded", ids)
         self.assertIn("crash-loaded", ids)
+
+    def test_what_does_not_say_whether_one_is_loaded(self):
+        for text in ("", "2\n", "x"):
+            root = self.root()
+            self.write("root/sys/kernel/kexec_loaded", text)
+            self.assertIn("no-kexec", self.ids(root, "-l"), repr(text))
 
     def test_lockdown_and_kexec_tools(self):
         root = self.root()

@@ -402,6 +402,20 @@ START_TEST(packed_files_have_to_be_unpacked_first)
 }
 END_TEST
 
+START_TEST(what_is_packed_by_another_method_is_named)
+{
+	static const char *const packed[][2] = {
+		{"\xfd\x37zXZ", "xz"},       {"\x28\xb5\x2f\xfd", "zstd"},
+		{"\x04\x22\x4d\x18", "lz4"}, {"\x02\x21\x4c\x18", "lz4"},
+		{"\x89LZO", "lzo"},          {"BZh9", "bzip2"}};
+
+	memset(original + 0x38, 0, 4);
+	memcpy(original, packed[_i][0], strlen(packed[_i][0]));
+	assert_refused(-EBADMSG, packed[_i][1]);
+	assert_refused(-EBADMSG, "unpack it first");
+}
+END_TEST
+
 START_TEST(a_wrong_table_is_refused)
 {
 	struct riommu_stub_table t = two;
@@ -1265,6 +1279,7 @@ static void add_images(Suite *s)
 	tcase_add_loop_test(t, a_huge_or_overflowing_image_size_is_refused, 0, 5);
 	tcase_add_test(t, a_file_longer_than_image_size_is_refused);
 	tcase_add_test(t, packed_files_have_to_be_unpacked_first);
+	tcase_add_loop_test(t, what_is_packed_by_another_method_is_named, 0, 6);
 	tcase_add_test(t, half_of_a_magic_number_is_none);
 	tcase_add_loop_test(t, a_wrong_table_is_refused, 0, 8);
 	tcase_add_test(t, sixty_four_iommus_fit);

@@ -101,6 +101,26 @@ static int refuse(struct riommu_ctx *ctx, const char *why)
 	return riommu_fail(ctx, -EBADMSG, "no Image that can be wrapped: %s", why);
 }
 
+/* What has not the magic number may be packed by what is not unpacked here, as `make Image.xz` does. B has the size of a header. */
+static const char *other_packing(const uint8_t *b)
+{
+	static const struct {
+		const char *magic, *words;
+	} packings[] = {
+		{"\xfd\x37zXZ", "packed (xz); unpack it first"},
+		{"\x28\xb5\x2f\xfd", "packed (zstd); unpack it first"},
+		{"\x04\x22\x4d\x18", "packed (lz4); unpack it first"},
+		{"\x02\x21\x4c\x18", "packed (lz4); unpack it first"},
+		{"\x89LZO", "packed (lzo); unpack it first"},
+		{"BZh", "packed (bzip2); unpack it first"},
+	};
+
+	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(packings); i++)
+		if (!memcmp(b, packings[i].magic, strlen(packings[i].magic)))
+			return packings[i].words;
+	return "not for RISC-V: the magic number of an Image is missing";
+}
+
 /* What else it may be: someone gave the wrong file. NULL when it has the magic of a RISC-V Image. */
 static const char *other_format(const uint8_t *b, size_t len)
 {
@@ -117,7 +137,7 @@ static const char *other_format(const uint8_t *b, size_t len)
 	if (!memcmp(b + IMAGE_AT_MAGIC2, "ARM\x64", 4))
 		return "for arm64, not for RISC-V";
 	if (memcmp(b + IMAGE_AT_MAGIC2, "RSC\x05", 4))
-		return "not for RISC-V: the magic number of an Image is missing";
+		return other_packing(b);
 	return NULL;
 }
 
