@@ -304,13 +304,27 @@ static size_t narrow(const struct dump *d, struct riommu_device_ref *refs, size_
 	return existing ? existing : kept;
 }
 
+/* As platform devices have them that make requests by several ways. */
+static bool on_one_iommu(const struct riommu_device_ref *refs, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (refs[i].iommu != refs[0].iommu)
+			return false;
+	}
+	return n;
+}
+
 /* Why TEXT is not one device. */
 static void not_one(const struct dump *d, const char *text, const struct riommu_device_ref *refs,
 		    size_t n, char *message, size_t size)
 {
+	bool ids = on_one_iommu(refs, n);
 	int at;
 
-	if (n)
+	if (ids)
+		at = snprintf(message, size,
+			      "%.64s has several device_ids; give one of them:", text);
+	else if (n)
 		at = snprintf(message, size,
 			      "%.64s is on several IOMMUs; choose one with -u:", text);
 	else
@@ -319,8 +333,9 @@ static void not_one(const struct dump *d, const char *text, const struct riommu_
 			      "devices' shows)",
 			      text, program);
 	for (size_t i = 0; i < n && at >= 0 && (size_t)at < size; i++)
-		at += snprintf(message + at, size - (size_t)at, " %s",
-			       d->sys->iommus[refs[i].iommu].name);
+		at += ids ? snprintf(message + at, size - (size_t)at, " 0x%x", refs[i].device_id)
+			  : snprintf(message + at, size - (size_t)at, " %s",
+				     d->sys->iommus[refs[i].iommu].name);
 	printable(message);
 }
 

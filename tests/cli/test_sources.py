@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is said where a source cannot be opened or a word is mistyped; a capture that is interrupted; devices with one id."""
+"""What is said where a source cannot be opened or a word is mistyped; a capture that is interrupted; devices with one id, and with several."""
 import bz2
 import gzip
 import lzma
@@ -9,12 +9,21 @@ import signal
 import struct
 import subprocess
 import time
+import unittest
 
 import capture
 import common
+import fdt
 import schema
 
 QUIESCE = os.environ.get("IOMMU_QUIESCE")
+
+
+def quiesce():
+    tool = QUIESCE or os.path.join(os.path.dirname(common.TOOL), "iommu-quiesce")
+    if not os.path.exists(tool):
+        raise unittest.SkipTest("no iommu-quiesce")
+    return tool
 
 
 class Unopened(common.Case):
@@ -70,10 +79,7 @@ class Unopened(common.Case):
         self.assertIn("nobody", self.one_object(done)["errors"][0])
 
     def test_quiesce_of_a_machine_without_one(self):
-        tool = QUIESCE or os.path.join(os.path.dirname(common.TOOL), "iommu-quiesce")
-        if not os.path.exists(tool):
-            self.skipTest("no iommu-quiesce")
-        self.refused(*self.fake_root(bases=()), "--plan", status=3, words="no IOMMU", tool=tool)
+        self.refused(*self.fake_root(bases=()), "--plan", status=3, words="no IOMMU", tool=quiesce())
 
 
 class Packed(common.Case):
@@ -157,6 +163,45 @@ class Interrupted(common.Case):
         self.assertEqual(process.returncode, 0)
         with open(self.path("x"), "rb") as f:
             self.assertEqual(struct.unpack("<4s", f.read(4)), (b"\x7fELF",))
+
+
+class SeveralIds(common.Case):
+    """A platform device may make requests by several ways, each with an id; its node may say one twice."""
+
+    def options(self, *ids):
+        tree = fdt.machine()
+        tree.children[1].children[1].props["iommus"] = b"".join(fdt.cells(1, number) for number in ids)
+        options = self.fake_root(tree=tree)
+        self.debugfs(common.Machine().registers)
+        os.makedirs(self.path("root/sys/bus/platform/devices/4000000.dma"))
+        os.symlink("../../../firmware/devicetree/base/soc/dma@4000000",
+                   self.path("root/sys/bus/platform/devices/4000000.dma/of_node"))
+        with open(self.machine(), "rb") as f:
+            self.write("root/kcore", f.read())
+        return options
+
+    def test_they_are_named_and_one_of_them_is_enough(self):
+        options = self.options(8, 9)
+        for command in (("mappings", "4000000.dma"), ("translate", "4000000.dma", "0x1000")):
+            done = self.ran(*options, *command, status=2)
+            self.assertIn(b"4000000.dma has several device_ids; give one of them: 0x8 0x9\n", done.err)
+            self.assertNotIn(b"-u", done.err)
+        self.ran(*options, "translate", "0x8", "0x1000")
+
+    def test_quiesce_does_not_send_for_another_iommu(self):
+        done = common.call(*self.options(8, 9), "--plan", "--device", "4000000.dma", tool=quiesce())
+        self.assertEqual(done.status, 2, str(done))
+        self.assertIn(b"it has several device_ids; give one of them", done.err)
+
+    def test_one_that_is_said_twice_is_one(self):
+        options = self.options(8, 8)
+        self.ran(*options, "translate", "4000000.dma", "0x1000")
+        self.assertEqual(self.ran(*options, "devices").out.count(b"4000000.dma"), 1)
+
+    def test_device_without_a_name_is_not_called_nothing(self):
+        note = {"devices": [{"device_id": "0x8"}, {"device_id": "0x9"}]}
+        common.names_wanted()
+        self.assertIn(b"no such device", self.ran("-i", self.machine(note=note), "devices", "", status=2).err)
 
 
 class Aliases(common.Case):

@@ -13,12 +13,12 @@ int riommu_list_iommu(struct riommu_system *sys, uint64_t base, const char *name
 		      enum riommu_found found, const char *where, size_t *index);
 size_t riommu_list_iommu_at(const struct riommu_system *sys, uint64_t base);
 
-/* A device; one that is there already (name, device_id) gets the IOMMU if it had none. DEVICE is copied. */
+/* A device, which is copied; riommu_list_sort() drops one that is there already (IOMMU, device_id, name). */
 int riommu_list_device(struct riommu_system *sys, const struct riommu_device *device);
 int riommu_list_region(struct riommu_system *sys, uint64_t start, uint64_t end, const char *name,
 		       size_t name_len);
 
-/* After the last device: sorted by IOMMU and device_id, which lookup relies on. */
+/* After the last device: sorted by IOMMU, device_id and name, which lookup relies on. */
 void riommu_list_sort(struct riommu_system *sys);
 
 /* -- who fills them ------------------------------------------------------------------------------------------------ */

@@ -89,10 +89,25 @@ static int by_id(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* A tree may say the same id of a device twice, as it may be handed in by two ways; it is one device still. */
+static void drop_repeated(struct riommu_system *sys)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < sys->device_count; i++) {
+		struct riommu_device *device = &sys->devices[i];
+
+		if (!kept || !device->name[0] || by_id(&sys->devices[kept - 1], device))
+			sys->devices[kept++] = *device;
+	}
+	sys->device_count = kept;
+}
+
 void riommu_list_sort(struct riommu_system *sys)
 {
 	if (sys->device_count)
 		qsort(sys->devices, sys->device_count, sizeof(*sys->devices), by_id);
+	drop_repeated(sys);
 }
 
 /* -- lookup ------------------------------------------------------------------------------------------------ */
@@ -149,6 +164,8 @@ size_t riommu_system_find_device(const struct riommu_system *sys, const char *te
 	uint16_t rid;
 	bool pci;
 
+	if (!text[0]) /* those without a name are not called so */
+		return 0;
 	if (!riommu_parse_u64(text, &number))
 		return number > RIOMMU_DEVICE_ID_MAX
 			       ? 0
