@@ -25,8 +25,10 @@
  * error.
  *
  * Signals. While the registers of this machine are read through a memory device, SIGBUS and SIGSEGV
- * have handlers of the library; they are put back after each read. A file that somebody truncates
- * while it is open ends the program with SIGBUS, unless it handles that.
+ * have handlers of the library; they are put back after each read. Handlers are of the whole
+ * program: riommu_open() and riommu_refresh() of this machine are called by one thread at a time,
+ * whatever the context. A file that somebody truncates while it is open ends the program with
+ * SIGBUS, unless it handles that.
  */
 #ifndef RISCV_IOMMU_H
 #define RISCV_IOMMU_H
