@@ -304,16 +304,6 @@ static size_t narrow(const struct dump *d, struct riommu_device_ref *refs, size_
 	return existing ? existing : kept;
 }
 
-/* As platform devices have them that make requests by several ways. */
-static bool on_one_iommu(const struct riommu_device_ref *refs, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		if (refs[i].iommu != refs[0].iommu)
-			return false;
-	}
-	return n;
-}
-
 /* Why TEXT is not one device. */
 static void not_one(const struct dump *d, const char *text, const struct riommu_device_ref *refs,
 		    size_t n, char *message, size_t size)

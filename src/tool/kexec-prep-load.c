@@ -193,11 +193,11 @@ static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
 
 static void catch_signals(struct load *l)
 {
-	struct sigaction action = {.sa_handler = on_signal}, before;
+	struct sigaction action = {.sa_handler = on_signal};
 
 	sigemptyset(&l->signals);
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(endings); i++) {
-		if (sigaction(endings[i], NULL, &before) || before.sa_handler == SIG_IGN)
+		if (is_ignored(endings[i]))
 			continue;
 		sigaction(endings[i], &action, NULL);
 		sigaddset(&l->signals, endings[i]);

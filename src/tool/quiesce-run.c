@@ -13,9 +13,7 @@
 /* Whoever started us may want it ignored (nohup): blocked, it would be pending all the same. */
 static void add_ending(sigset_t *set, int sig)
 {
-	struct sigaction action;
-
-	if (!sigaction(sig, NULL, &action) && action.sa_handler != SIG_IGN)
+	if (!is_ignored(sig))
 		sigaddset(set, sig);
 }
 

@@ -233,24 +233,21 @@ bool find_device(struct quiesce *t, const char *option, const char *text,
 {
 	struct riommu_device_ref refs[64];
 	size_t n = riommu_system_find_device(t->sys, text, refs, RIOMMU_ARRAY_SIZE(refs)), kept = 0;
-	bool several = false; /* IOMMUs; else it has several device_ids */
 
 	for (size_t i = 0; i < n && i < RIOMMU_ARRAY_SIZE(refs); i++)
 		if (t->only == RIOMMU_NO_IOMMU || refs[i].iommu == t->only)
 			refs[kept++] = refs[i];
-	for (size_t i = 1; i < kept; i++)
-		several = several || refs[i].iommu != refs[0].iommu;
 	if (kept == 1) {
 		*ref = refs[0];
 		return true;
 	}
-	if (several)
-		out_error(&t->out, -EINVAL, "%s %.64s: it is behind several IOMMUs; choose with -u",
-			  option, text);
-	else if (kept)
+	if (on_one_iommu(refs, kept))
 		out_error(&t->out, -EINVAL,
 			  "%s %.64s: it has several device_ids; give one of them "
 			  "('iommu-dump devices' shows them)",
+			  option, text);
+	else if (kept)
+		out_error(&t->out, -EINVAL, "%s %.64s: it is behind several IOMMUs; choose with -u",
 			  option, text);
 	else
 		out_error(&t->out, -EINVAL,

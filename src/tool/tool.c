@@ -457,6 +457,22 @@ void tool_begin(const char *name)
 	signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error (EFBIG), and no end */
 }
 
+bool is_ignored(int sig)
+{
+	struct sigaction action;
+
+	return sigaction(sig, NULL, &action) || action.sa_handler == SIG_IGN;
+}
+
+bool on_one_iommu(const struct riommu_device_ref *refs, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (refs[i].iommu != refs[0].iommu)
+			return false;
+	}
+	return n;
+}
+
 struct riommu_ctx *tool_ctx(const struct options *o)
 {
 	struct riommu_ctx *ctx = riommu_ctx_new();

@@ -37,6 +37,12 @@ extern const char *program;
 /* What the tool NAME does first. */
 void tool_begin(const char *name);
 
+/* Whoever started us wants signal SIG ignored (nohup), or there is none of that number. */
+bool is_ignored(int sig);
+
+/* Are all N devices (0: false) on the same IOMMU? Platform devices that make requests by several ways have several device_ids there. */
+bool on_one_iommu(const struct riommu_device_ref *refs, size_t n);
+
 /*
  * --enable-minimal: a tool's main() is not the program's, which two tools share (src/tool/rescue.c), and commands that are of no
  * use in a kdump initramfs are left out.

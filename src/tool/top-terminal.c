@@ -54,9 +54,8 @@ void terminal_catch_signals(void)
 	/* where the screen is stuck the next one ends it */
 	act.sa_flags = (int)(SA_NODEFER | SA_RESETHAND);
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(crashes); i++)
-		if (!sigaction(crashes[i], &act, &crashed_before[crashes[i]]) &&
-		    crashed_before[crashes[i]].sa_handler == SIG_IGN) /* it ends nothing */
-			sigaction(crashes[i], &crashed_before[crashes[i]], NULL);
+		if (!is_ignored(crashes[i])) /* else it ends nothing */
+			sigaction(crashes[i], &act, &crashed_before[crashes[i]]);
 	signal(SIGPIPE, SIG_IGN); /* nobody reads our warnings: the screen is what is looked at */
 }
 

@@ -141,10 +141,7 @@ static void catch_signals(void)
 
 	sigemptyset(&act.sa_mask);
 	for (size_t i = 0; i < RIOMMU_ARRAY_SIZE(signals); i++) {
-		struct sigaction old;
-
-		if (signals[i] == SIGHUP && !sigaction(SIGHUP, NULL, &old) &&
-		    old.sa_handler == SIG_IGN)
+		if (signals[i] == SIGHUP && is_ignored(SIGHUP))
 			continue;
 		sigaction(signals[i], &act, NULL);
 	}

@@ -312,6 +312,14 @@ static bool is_enabled(const void *blob, int node)
 	       (len == 3 && !memcmp(status, "ok", 3));
 }
 
+/* NODE at DEPTH, in the order of the tree: what is disabled is so with all below. OFF is the depth of what is; INT_MAX at first. */
+static bool is_off(const void *blob, int node, int depth, int *off)
+{
+	if (depth <= *off)
+		*off = is_enabled(blob, node) ? INT_MAX : depth;
+	return *off != INT_MAX;
+}
+
 /* -- PCI host bridges ---------------------------------------------------------------------------------------- */
 
 static bool is_host(const void *blob, int node)
@@ -357,13 +365,14 @@ static void find_hosts(struct riommu_dt *dt)
 
 	for (int node = fdt_next_node(dt->blob, 0, &depth); node >= 0 && depth > 0;
 	     node = fdt_next_node(dt->blob, node, &depth)) {
+		bool enabled;
+
 		if (depth > host)
 			continue;
+		enabled = !is_off(dt->blob, node, depth, &off);
 		host = is_host(dt->blob, node) ? depth : INT_MAX;
-		if (depth <= off)
-			off = is_enabled(dt->blob, node) ? INT_MAX : depth;
 		if (host == depth)
-			take_host(dt, node, off == INT_MAX);
+			take_host(dt, node, enabled);
 	}
 	for (size_t i = 0; i < dt->host_count; i++) {
 		while (dt->hosts[i].segment == NO_SEGMENT && is_taken(dt, next))
@@ -466,9 +475,7 @@ int riommu_dt_iommus(struct riommu_dt *dt, struct riommu_system *sys)
 	find_hosts(dt);
 	for (int node = fdt_next_node(dt->blob, 0, &depth); node >= 0 && depth > 0 && !err;
 	     node = fdt_next_node(dt->blob, node, &depth)) {
-		if (depth <= off) /* what is disabled is so with all below */
-			off = is_enabled(dt->blob, node) ? INT_MAX : depth;
-		if (depth >= off || depth > MAX_DEPTH)
+		if (is_off(dt->blob, node, depth, &off) || depth > MAX_DEPTH)
 			continue;
 		stack[depth] = node;
 		err = take_node(dt, sys, stack, depth);
