@@ -3,6 +3,7 @@
 """Adds up what the logs of a check run say, and prints `N passed, N failed, N skipped` as the last line.
 
 usage: tally.py LOGS BUILD...
+       tally.py --says LOG     what a log says of what failed, 60 lines of it
 
 A log of LOGS that counts (its last line `N passed, N failed, N skipped`, or Check's `Checks: N, Failures: N, Errors: N`)
 gives its figures. For `make check` in BUILD the test programs' own .log and .trs files count. A program that ended badly
@@ -67,6 +68,9 @@ def part(path, ok):
 
 
 def main():
+    if sys.argv[1] == "--says":
+        print("\n".join(says(sys.argv[2], 60)))
+        return 0
     logs, builds = sys.argv[1], sys.argv[2:]
     failed_parts = set(os.environ.get("FAILED_PARTS", "").split())
     total = [0, 0, 0]
